@@ -1,0 +1,1 @@
+"""Benchmarks against other tuners; never imported by the package."""

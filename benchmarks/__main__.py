@@ -1,0 +1,5 @@
+"""Run every benchmark."""
+
+from benchmarks.core.__main__ import main
+
+main()

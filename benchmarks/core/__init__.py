@@ -1,0 +1,1 @@
+"""Cost of the house itself: import, ask and tell, the store, the engine."""

@@ -1,0 +1,76 @@
+"""Assay: tuning hyperparameters as a controlled experiment.
+
+Names are loaded when first used, so that `import assay` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AssayError": "assay.core.errors",
+    "Budget": "assay.core.spec",
+    "Choice": "assay.core.parameters",
+    "Constant": "assay.core.parameters",
+    "DataError": "assay.core.errors",
+    "Evidence": "assay.core.spec",
+    "Float": "assay.core.parameters",
+    "Int": "assay.core.parameters",
+    "Limits": "assay.core.spec",
+    "Ordinal": "assay.core.parameters",
+    "SealError": "assay.core.errors",
+    "Space": "assay.core.space",
+    "SpaceError": "assay.core.errors",
+    "SpecError": "assay.core.errors",
+    "Splits": "assay.evaluation.splits",
+    "StateError": "assay.core.errors",
+    "StoreError": "assay.core.errors",
+    "Study": "assay.api.study",
+    "Verdict": "assay.analysis.verdict",
+    "When": "assay.core.parameters",
+    "open_study": "assay.api.study",
+    "optimize": "assay.api.objective",
+    "tune": "assay.api.data",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+if TYPE_CHECKING:
+    from assay.analysis.verdict import Verdict as Verdict
+    from assay.api.study import Study as Study
+    from assay.api.study import open_study as open_study
+    from assay.api.objective import optimize as optimize
+    from assay.api.data import tune as tune
+    from assay.core.errors import AssayError as AssayError
+    from assay.core.errors import DataError as DataError
+    from assay.core.errors import SealError as SealError
+    from assay.core.errors import SpaceError as SpaceError
+    from assay.core.errors import SpecError as SpecError
+    from assay.core.errors import StateError as StateError
+    from assay.core.errors import StoreError as StoreError
+    from assay.core.parameters import Choice as Choice
+    from assay.core.parameters import Constant as Constant
+    from assay.core.parameters import Float as Float
+    from assay.core.parameters import Int as Int
+    from assay.core.parameters import Ordinal as Ordinal
+    from assay.core.parameters import When as When
+    from assay.core.space import Space as Space
+    from assay.core.spec import Budget as Budget
+    from assay.core.spec import Evidence as Evidence
+    from assay.core.spec import Limits as Limits
+    from assay.evaluation.splits import Splits as Splits
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What the measurements say: effects, noise, selection, verdict. Pure."""

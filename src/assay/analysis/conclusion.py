@@ -1,0 +1,129 @@
+"""From the finished past to the verdict. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from assay.analysis.effects import (
+    control_noise,
+    differences,
+    fresh_interval,
+    has_control,
+    ratio,
+)
+from assay.analysis.selection import ranked
+from assay.analysis.verdict import Action, Verdict, judge, no_control, no_gain_shown
+from assay.analysis.wording import Basis
+from assay.core import units
+from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected, Told
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.math.intervals import Interval
+from assay.math.power import smallest_detectable_gain
+
+_SHARES = ("accuracy", "balanced_accuracy")
+_GUARD_HELD = (
+    " On fresh splits the gain did not exceed the noise, so by its plan the study keeps the defaults."
+)
+
+
+def conclude(
+    spec: StudySpec, history: History, opened: Opened | None = None, *, refused: str = ""
+) -> Concluded:
+    """The verdict of a study whose plan is complete.
+
+    Args:
+        opened: what the sealed test set has just said, if it is not in `history` yet.
+        refused: why the sealed test set was not opened.
+    """
+    verdict = _verdict(spec, history, opened or history.last(Opened))
+    if refused:
+        verdict = replace(verdict, sentence=f"{verdict.sentence} The test set stays closed: {refused}")
+    return Concluded(verdict.to_json())
+
+
+def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdict:
+    selected: Selected = history.last(Selected)
+    if not has_control(history):
+        return no_control(spec.smallest_gain, _basis(spec, history, ranked(spec, history)[0]))
+    if opened is not None:
+        return _by_test(spec, history, opened, selected)
+    challenger = selected.challenger
+    if selected.rule == "best":
+        (gain,) = differences(spec, history, challenger, units.search(spec)).values()
+        point = Interval(gain, gain, gain, 0.0, None, "deterministic", 1)
+        return judge(point, spec.smallest_gain, _basis(spec, history, challenger, source="exact", n=1))
+    fresh = units.rechecks(spec) if spec.data else units.confirms(spec)
+    gains = list(differences(spec, history, challenger, fresh).values())
+    source: Any = "recheck" if spec.data else "seeds"
+    basis = _basis(spec, history, challenger, source=source, n=len(gains))
+    if challenger == CONTROL or len(gains) < 2 or (spec.data and selected.trial == CONTROL):
+        return no_gain_shown("guard", spec.smallest_gain, basis, detectable=detectable(spec, history))
+    return _with_guard(judge(fresh_interval(spec, gains), spec.smallest_gain, basis), selected)
+
+
+def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Selected) -> Verdict:
+    found = opened.results
+    challenger = int(found["gain"]["challenger"])
+    if challenger == CONTROL:
+        basis = _basis(spec, history, CONTROL, n=found["rows"])
+        return no_gain_shown("guard", spec.smallest_gain, basis, detectable=detectable(spec, history))
+    fields = ("estimate", "low", "high", "se", "df", "method", "n", "level")
+    gain = Interval(**{name: found["gain"][name] for name in fields})
+    scores = found["contenders"]
+    basis = _basis(
+        spec,
+        history,
+        challenger,
+        n=found["rows"],
+        control=scores[str(CONTROL)]["score"],
+        selected=scores[str(challenger)]["score"],
+        se_seeds=found["gain"]["se_seeds"],
+        look=_look(history, opened),
+    )
+    return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
+
+
+def _look(history: History, opened: Opened) -> int:
+    """The number of the look; rows that were an earlier study's test set count as seen before."""
+    sealed: Sealed | None = history.last(Sealed)
+    return max(opened.look, 2 if sealed and sealed.note else 1)
+
+
+def _with_guard(verdict: Verdict, selected: Selected) -> Verdict:
+    if selected.trial != CONTROL or verdict.action is not Action.USE_TUNED:
+        return verdict
+    return replace(
+        verdict, action=Action.KEEP_DEFAULTS, sentence=f"{verdict.sentence}{_GUARD_HELD}"
+    )
+
+
+def detectable(spec: StudySpec, history: History) -> float | None:
+    """The smallest gain that the recheck could have shown, in units of the objective."""
+    noise = control_noise(spec, history)
+    if not noise.spread:
+        return None
+    fresh = len(units.rechecks(spec))
+    if fresh < 2:
+        return None
+    return smallest_detectable_gain(noise.spread, fresh, ratio(spec), level=1 - spec.alpha)
+
+
+def _basis(spec: StudySpec, history: History, challenger: int, **known: Any) -> Basis:
+    (metric,) = spec.objectives
+    searched = list(differences(spec, history, challenger, units.search(spec)).values())
+    told = history.outcome(challenger)
+    values = {"n": 1, "source": "test", "selected": told.values[0] if isinstance(told, Told) else None}
+    if has_control(history) and "control" not in known:
+        values["selected"] = None  # values of the search must not be printed as performance
+    return Basis(
+        **{
+            "metric": metric,
+            "points": metric in _SHARES,
+            "lower_is_better": spec.directions[metric] == "minimize",
+            "searched": sum(searched) / len(searched) if searched else None,
+            **values,
+            **known,
+        }
+    )

@@ -1,0 +1,145 @@
+"""What each trial did relative to the control, on the same units. Pure.
+
+A gain is positive when the trial is better than the control, whatever the direction of the
+objective.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from assay.analysis.noise import Noise, noise
+from assay.core import units
+from assay.core.events import CONTROL, Told
+from assay.core.history import History
+from assay.core.jobs import Unit
+from assay.core.spec import StudySpec
+from assay.math.intervals import Interval, corrected_paired, paired_t
+
+Standing: TypeAlias = Literal["control", "better", "inside noise", "worse", "unclear"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A trial's gain over the control. `interval` is None where the noise is not known yet."""
+
+    trial: int
+    gain: float
+    interval: Interval | None
+    standing: Standing
+    multiple: float | None
+    """The gain as a multiple of the noise floor; None when there is no floor to compare with."""
+
+
+def has_control(history: History) -> bool:
+    """Whether trial 0 is a control with a value."""
+    return (
+        history.n_trials > 0
+        and history.origin(CONTROL) == "control"
+        and isinstance(history.outcome(CONTROL), Told)
+    )
+
+
+def ratio(spec: StudySpec) -> float:
+    """Rows of validation over rows of training; 0 for a study without data."""
+    return float(spec.data["ratio"]) if spec.data else 0.0
+
+
+def differences(
+    spec: StudySpec, history: History, trial: int, on: Iterable[Unit] | None = None
+) -> dict[Unit, float]:
+    """Gain of `trial` over the control on each unit that both have, or on those of `on`."""
+    sign = spec.signs[0]
+    ours = units.search_values(spec, history, trial)
+    theirs = units.search_values(spec, history, CONTROL)
+    wanted = (
+        ours.keys() & theirs.keys() if on is None else [u for u in on if u in ours and u in theirs]
+    )
+    return {unit: sign * (theirs[unit] - ours[unit]) for unit in sorted(wanted)}
+
+
+def control_noise(spec: StudySpec, history: History) -> Noise:
+    """The noise floor as it is known so far."""
+    fixed = units.deterministic(spec, history)
+    first = []
+    if spec.data:  # without data a trial has one unit, which says nothing of its spread
+        numbers = (n for n in range(1, history.n_trials) if isinstance(history.outcome(n), Told))
+        first = [
+            units.search_values(spec, history, n) for n, _ in zip(numbers, range(10), strict=False)
+        ]
+    return noise(
+        units.search_values(spec, history, CONTROL),
+        first,
+        search=units.search(spec),
+        ratio=ratio(spec),
+        fixed=fixed,
+    )
+
+
+def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effect | None:
+    """The effect of a trial on the search units; None while it runs, when it failed, or without control.
+
+    Several folds: corrected paired interval (Nadeau and Bengio). One unit: the noise floor stands in.
+    """
+    if not has_control(history) or not isinstance(history.outcome(trial), Told):
+        return None
+    if trial == CONTROL:
+        return Effect(trial, 0.0, None, "control", None)
+    gains = list(differences(spec, history, trial, units.search(spec)).values())
+    if not gains:
+        return None
+    gain = sum(gains) / len(gains)
+    multiple = gain / floor.floor if floor.floor else None
+    interval = _interval(spec, gains, floor)
+    return Effect(trial, gain, interval, _standing(interval), multiple)
+
+
+def effects(spec: StudySpec, history: History) -> list[Effect]:
+    """The effect of every trial that has one."""
+    floor = control_noise(spec, history)
+    found = (effect(spec, history, number, floor) for number in range(history.n_trials))
+    return [one for one in found if one is not None]
+
+
+def fresh_interval(spec: StudySpec, gains: Sequence[float]) -> Interval:
+    """The interval of a mean gain over fresh units: corrected for shared rows on data, else plain."""
+    if len(set(gains)) == 1:
+        return _point(gains[0], len(gains), "no spread")
+    level = 1 - spec.alpha
+    if spec.data:
+        return corrected_paired(gains, ratio(spec), level)
+    return paired_t(gains, level)
+
+
+def _interval(spec: StudySpec, gains: Sequence[float], floor: Noise) -> Interval | None:
+    if len(gains) > 1:
+        return fresh_interval(spec, gains)
+    if floor.floor is None:
+        return None
+    if floor.floor == 0:
+        return _point(gains[0], 1, "deterministic")
+    half = 1.959964 * floor.floor
+    return Interval(
+        gains[0],
+        gains[0] - half,
+        gains[0] + half,
+        floor.floor,
+        None,
+        "noise floor of the control",
+        1,
+    )
+
+
+def _point(gain: float, n: int, method: str) -> Interval:
+    return Interval(gain, gain, gain, 0.0, None, method, n)
+
+
+def _standing(interval: Interval | None) -> Standing:
+    if interval is None or not math.isfinite(interval.se):
+        return "unclear"
+    if interval.low > 0:
+        return "better"
+    return "worse" if interval.high < 0 else "inside noise"

@@ -1,0 +1,114 @@
+"""Which trial is kept: the best are measured again on fresh units, and the control has a guard. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assay.analysis.effects import differences, fresh_interval, has_control
+from assay.core import units
+from assay.core.errors import StateError
+from assay.core.events import CONTROL, Concluded, Selected
+from assay.core.history import History
+from assay.core.spec import Evidence, StudySpec
+from assay.math.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rechecked trial: its gain over the control on fresh units, and what the search had shown."""
+
+    trial: int
+    fresh: Interval
+    search: float
+
+
+def ranked(spec: StudySpec, history: History) -> list[int]:
+    """Trials with a value, best first; the earlier one first when equal."""
+    sign = spec.signs[0]
+    return sorted(
+        (number for number, _ in history.told()),
+        key=lambda number: (sign * history.outcome(number).values[0], number),  # type: ignore[union-attr]
+    )
+
+
+def best_trial(spec: StudySpec, history: History) -> int:
+    """The trial to use: what the verdict recommends; before it the selected one, or the best value.
+
+    Raises:
+        StateError: no trial has a value yet.
+    """
+    concluded, selected = history.last(Concluded), history.last(Selected)
+    if concluded and selected and concluded.verdict["action"] is not None:
+        return CONTROL if concluded.verdict["action"] == "KEEP_DEFAULTS" else selected.challenger
+    if selected:
+        return int(selected.trial)
+    best = ranked(spec, history)
+    if not best:
+        raise StateError("No trial has a value yet.")
+    return best[0]
+
+
+def shortlist(spec: StudySpec, history: History) -> list[int]:
+    """The best trials that are measured again beside the control; best first."""
+    rules = spec.evidence or Evidence()
+    best = [number for number in ranked(spec, history) if number != CONTROL]
+    return best[: rules.top_of(history.n_trials)]
+
+
+def candidates(spec: StudySpec, history: History) -> list[Candidate]:
+    """The shortlist with fresh gains, best first; trials without any fresh value are left out."""
+    found = []
+    for number in shortlist(spec, history):
+        fresh = list(differences(spec, history, number, units.rechecks(spec)).values())
+        if not fresh:
+            continue
+        search = list(differences(spec, history, number, units.search(spec)).values())
+        interval = fresh_interval(spec, fresh) if len(fresh) > 1 else None
+        if interval is None:
+            interval = Interval(fresh[0], fresh[0], fresh[0], 0.0, None, "one fresh unit", 1)
+        found.append(Candidate(number, interval, sum(search) / len(search)))
+    return sorted(found, key=lambda c: (-c.fresh.estimate, c.trial))
+
+
+def select(spec: StudySpec, history: History) -> Selected:
+    """The trial that is kept, by the rule "recheck + guard"; with no noise, or no control, by the search.
+
+    The challenger is the best of the shortlist on fresh units alone. The control is kept unless the
+    challenger's fresh gain exceeds `guard` corrected standard errors.
+    """
+    best = ranked(spec, history)
+    if not has_control(history):
+        reason = "no defaults to compare with: the best value of the search"
+        return Selected(best[0], best[0], "best", reason, [])
+    if units.deterministic(spec, history) and not spec.data:
+        challenger = next((n for n in best if n != CONTROL), CONTROL)
+        kept = best[0]
+        reason = "the objective is deterministic: the best value of the search"
+        return Selected(kept, challenger, "best", reason, [])
+    found = candidates(spec, history)
+    if not found:
+        return Selected(CONTROL, CONTROL, "recheck+guard", "no trial could be measured again", [])
+    top, guard = found[0], (spec.evidence or Evidence()).guard
+    needed = guard * top.fresh.se
+    beats = top.fresh.estimate > max(needed, 0.0)
+    words = "exceeds" if beats else "does not exceed"
+    reason = (
+        f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations, which "
+        f"{words} {guard:g} standard errors ({needed:.4g})"
+    )
+    kept = top.trial if beats else CONTROL
+    return Selected(kept, top.trial, "recheck+guard", reason, [_row(c) for c in found])
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    fresh = candidate.fresh
+    return {
+        "trial": candidate.trial,
+        "search_gain": candidate.search,
+        "fresh_gain": fresh.estimate,
+        "low": fresh.low,
+        "high": fresh.high,
+        "se": fresh.se,
+        "n": fresh.n,
+    }

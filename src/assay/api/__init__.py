@@ -1,0 +1,1 @@
+"""The composition root: names become parts here, and parts become studies."""

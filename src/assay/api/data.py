@@ -1,0 +1,203 @@
+"""tune: from data and a model to an honest verdict."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assay.analysis.conclusion import conclude
+from assay.api.opening import open_test
+from assay.api.parts import executor_of, store_at
+from assay.api.prepare import Prepared, Wishes, prepare
+from assay.api.sealing import seal
+from assay.api.session import driving, run_plan, say_how_to_resume
+from assay.api.study import Study
+from assay.core.errors import SealError
+from assay.core.events import Concluded, Created, Enqueued, Event, Frozen, Sealed
+from assay.core.protocols import Executor, Store
+from assay.core.space import Space
+from assay.core.spec import Budget, Evidence, Limits
+from assay.engine.plan import plan
+from assay.evaluation.splits import Splits
+from assay.inputs import from_arrays
+
+
+def tune(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    budget: Budget | int | None = None,
+    space: Space | None = None,
+    metric: str | Callable[..., Any] = "auto",
+    direction: str | None = None,
+    task: str | None = None,
+    splits: Splits | None = None,
+    test: float | None = None,
+    groups: Any = None,
+    time: Any = None,
+    smallest_gain: float | None = None,
+    seed: int = 0,
+    sampler: str | Mapping[str, Any] = "auto",
+    storage: str | Store | None = None,
+    name: str | None = None,
+    given: Sequence[Mapping[str, Any]] = (),
+    evidence: Evidence = Evidence(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    workers: int = 1,
+    isolation: str = "process",
+    progress: bool | None = None,
+    open_test: bool = True,
+    reason: str = "",
+) -> Study:
+    """Tune a model on data it may see, and say on data it never saw whether that helped.
+
+    The estimator as you give it is the control group. Part of the rows is sealed before anything is
+    fitted and opened once, at the end, for the control and the best challenger.
+
+    Args:
+        estimator: any scikit-learn estimator or pipeline, or the name of a built-in model.
+        X, y: features and target: arrays, DataFrames or lists.
+        budget: Budget(trials=60, …), or a number of trials; None: 60 trials.
+        space: what is searched; None: the built-in space of the estimator.
+        metric: "auto", a scikit-learn scorer name, a scorer, or f(y, prediction) with `direction`.
+        direction: of a metric function of your own.
+        task: "classification" or "regression"; None: from the target.
+        splits: Splits.kfold(5), .repeated(5, 3), .holdout(), .grouped(5), .forward(5).
+        test: share of rows to seal; 0 for none; None: by the number of rows.
+        groups: one label a row; rows of one group are never split.
+        time: one value a row that orders it; models are trained on the past only.
+        smallest_gain: the smallest gain worth having, in units of the metric.
+        seed, sampler, storage, name, given, evidence, limits, workers, isolation, progress: as for
+            `optimize`.
+        open_test: False leaves the test set sealed; open it later with `assay unseal`.
+        reason: why rows that served another study may be sealed or opened; marks the result.
+
+    Returns:
+        The study: `.verdict`, `.best.config`, `.report("report.html")`.
+
+    Raises:
+        SpecError, SpaceError, DataError: the plan or the data is wrong.
+        SealError: test rows were development rows of an earlier study.
+        StateError: the control or every trial fails, or another process drives this study.
+    """
+    table = from_arrays(X, y, groups=groups, time=time)
+    wishes = Wishes(
+        metric=metric,
+        direction=direction,
+        task=task,
+        space=space,
+        budget=budget if isinstance(budget, Budget) or budget is None else Budget(trials=budget),
+        splits=splits,
+        test=test,
+        smallest_gain=smallest_gain,
+        seed=seed,
+        sampler=sampler,
+        evidence=evidence,
+        limits=limits,
+    )
+    prepared = prepare(table, estimator, wishes)
+    store = store_at(storage)
+    study = begin(prepared, store, name or "study", given=given, reason=reason)
+    run_data(
+        study,
+        prepared,
+        workers=workers,
+        isolation=isolation,
+        progress=progress,
+        open_at_end=open_test,
+        reason=reason,
+    )
+    return study
+
+
+def begin(
+    prepared: Prepared,
+    store: Store,
+    name: str,
+    *,
+    given: Sequence[Mapping[str, Any]] = (),
+    reason: str = "",
+    source: Mapping[str, Any] | None = None,
+) -> Study:
+    """The study of this plan: sealed and created if it is new, else the stored one.
+
+    Args:
+        given: configs, or {"config": …, "source": …, "note": …}.
+        source: how to load the data again.
+    """
+    spec = prepared.spec
+    events: list[Event] = []
+    if prepared.test is not None and not _exists(store, name):
+        made = seal(name, prepared.dev, prepared.test, store, reason=reason)
+        events.append(made.event)
+        if made.warning:
+            warnings.warn(made.warning, stacklevel=3)
+    events += [_enqueued(spec.space, config) for config in given]
+    return Study.of(spec, store, name, events, source)
+
+
+def run_data(
+    study: Study,
+    prepared: Prepared,
+    *,
+    workers: int = 1,
+    isolation: str = "process",
+    progress: bool | None = None,
+    open_at_end: bool = True,
+    reason: str = "",
+) -> None:
+    """Run a study on data until its plan is complete, open its test set, and conclude it."""
+    from assay.progress import showing
+
+    spec = study.spec
+
+    def executor(evaluate: Any) -> Executor:
+        return executor_of(evaluate, workers=workers, isolation=isolation, limits=spec.limits)
+
+    with driving(study), showing(spec, workers=workers, wanted=progress) as watch:
+        history = study.ledger.history
+        if not history.last(Frozen) and not history.last(Concluded):
+            finish = run_plan(
+                study,
+                lambda: executor(prepared.evaluator()),
+                watch=watch,
+                decide=plan,
+                options={"open_test": False},
+            )
+            if finish.reason == "interrupted":
+                say_how_to_resume(f"assay resume {study.name}, or make the same call again.")
+                return
+        _finish(study, prepared, executor, open_at_end, reason, watch)
+
+
+def _finish(
+    study: Study,
+    prepared: Prepared,
+    executor: Callable[[Any], Executor],
+    open_at_end: bool,
+    reason: str,
+    watch: Any,
+) -> None:
+    history = study.ledger.history
+    if history.last(Concluded):
+        return
+    if not history.last(Sealed):
+        study.ledger.decide(lambda now: [conclude(study.spec, now)])
+    elif open_at_end:
+        try:
+            open_test(study, prepared, executor, reason=reason, watch=watch)
+        except SealError as refused:
+            said = str(refused)
+            study.ledger.decide(lambda now: [conclude(study.spec, now, refused=said)])
+
+
+def _exists(store: Store, name: str) -> bool:
+    return any(isinstance(event, Created) for event in store.read(name)[:1])
+
+
+def _enqueued(space: Space, given: Mapping[str, Any]) -> Enqueued:
+    config = given.get("config", given) if "config" not in space.names else given
+    source, note = (str(given.get(word, "")) if config is not given else "" for word in ("source", "note"))
+    return Enqueued(space.settle(config), source, note)

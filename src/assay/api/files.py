@@ -1,0 +1,205 @@
+"""Studies on data files: from options to a study, and from a stored study back to its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from assay.api.data import begin, run_data
+from assay.api.opening import check_may_open, open_test
+from assay.api.options import TuneOptions, options_from
+from assay.api.parts import executor_of, store_at
+from assay.api.prepare import Chosen, Prepared, Wishes, prepare
+from assay.api.session import driving
+from assay.api.study import Study, open_study
+from assay.core.errors import DataError, SpecError
+from assay.core.events import Created
+from assay.core.space import Space
+from assay.core.spec import Budget, Evidence, Limits
+from assay.evaluation.splits import Splits
+from assay.inputs import load
+
+Say = Callable[[tuple[Chosen, ...], Study], None]
+
+
+def prepared_from(options: TuneOptions) -> Prepared:
+    """The plan that these options make of their data file.
+
+    Raises:
+        DataError, SpecError, SpaceError: something does not fit; says what and what to do.
+    """
+    table = load(
+        options.data,
+        options.target,
+        groups=options.groups,
+        time=options.time,
+        drop=options.drop,
+        encoding=options.encoding or "utf-8",
+    )
+    wishes = Wishes(
+        metric=options.metric,
+        task=options.task,
+        space=Space.from_json(_space_form(options.space)) if options.space else None,
+        budget=_budget(options),
+        splits=splits_of(options.splits, options.gap) if options.splits else None,
+        test=options.test,
+        smallest_gain=options.smallest_gain,
+        seed=options.seed,
+        sampler=options.sampler,
+        evidence=_evidence(options.evidence),
+        limits=Limits(options.timeout, options.memory_mb, options.retries),
+        horizon=max(options.gap, 1),
+    )
+    return prepare(table, options.model, wishes)
+
+
+def tune_file(
+    options: TuneOptions, *, say: Say | None = None, progress: bool | None = None
+) -> Study:
+    """Run the study that these options describe, or go on with it.
+
+    Args:
+        say: is given the choices and the study before anything runs.
+    """
+    prepared = prepared_from(options)
+    store = store_at(options.storage)
+    known = set(store.studies())
+    name = options.study or free_name(Path(options.data).stem, known, store, prepared.spec.plan)
+    study = begin(
+        prepared, store, name, given=options.given, reason=options.reason, source=_source(options)
+    )
+    if say:
+        say(prepared.chosen, study)
+    run_data(
+        study,
+        prepared,
+        workers=options.workers,
+        progress=progress,
+        open_at_end=options.open_test,
+        reason=options.reason,
+    )
+    return study
+
+
+def resume_file(
+    storage: str, name: str | None, *, workers: int = 1, progress: bool | None = None
+) -> Study:
+    """Go on with a stored study on a data file.
+
+    Raises:
+        SpecError: the study was made in Python, or its file has changed.
+    """
+    study, prepared, options = reopened(storage, name)
+    run_data(
+        study, prepared, workers=workers, progress=progress, open_at_end=options.open_test,
+        reason=options.reason,
+    )  # fmt: skip
+    return study
+
+
+def unseal_file(
+    storage: str, name: str | None, *, reason: str, trial: int | None = None, workers: int = 1
+) -> Study:
+    """Open the test set of a stored study, for the first time or with a reason again."""
+    check_may_open(open_study(storage, name, readonly=True).history, reason)
+    study, prepared, _ = reopened(storage, name)
+    executor = partial(
+        executor_of, workers=workers, isolation="process", limits=study.spec.limits
+    )
+    with driving(study):
+        open_test(study, prepared, executor, reason=reason, trial=trial)
+    return study
+
+
+def reopened(storage: str, name: str | None) -> tuple[Study, Prepared, TuneOptions]:
+    """A stored study with its data loaded again, checked to be the same."""
+    study = open_study(storage, name)
+    created: Created = study.history.last(Created)
+    if not created.source or "options" not in created.source:
+        raise SpecError(
+            f"Study {study.name!r} was made by a Python program, which holds its objective or its "
+            "data. Make the same call again with the same storage and name to go on."
+        )
+    options = options_from({**created.source["options"], "storage": storage, "study": study.name})
+    prepared = prepared_from(options)
+    if prepared.spec.plan != created.plan:
+        stored, now = created.spec["data"]["fingerprint"], (prepared.spec.data or {})["fingerprint"]
+        if stored != now:
+            raise DataError(
+                f"The file {options.data!r} has changed since study {study.name!r} began: it had "
+                f"{stored['rows']:,} rows with content {stored['content'][:12]}, and has "
+                f"{now['rows']:,} with {now['content'][:12]}. Restore it, or start a new study."
+            )
+        raise SpecError(
+            f"The plan of study {study.name!r} cannot be made again with this version and these "
+            "libraries. Use the environment in which it began (assay log shows it)."
+        )
+    return study, prepared, options
+
+
+def free_name(stem: str, known: set[str], store: Any, plan: str) -> str:
+    """The file's name, or with a number: the study of this plan if there is one, else a new one."""
+    for number in count(1):
+        name = stem if number == 1 else f"{stem}-{number}"
+        if name not in known:
+            return name
+        (created,) = store.read(name)[:1]
+        if isinstance(created, Created) and created.plan == plan:
+            return name
+    raise AssertionError
+
+
+def splits_of(text: str, gap: int = 0) -> Splits:
+    """Splits from a word such as "kfold:5", "repeated:5x3", "holdout:0.25", "grouped:5", "forward:5".
+
+    >>> splits_of("repeated:5x3").repeats
+    3
+    """
+    kind, _, size = text.partition(":")
+    try:
+        if kind == "kfold":
+            return Splits.kfold(int(size or 5))
+        if kind == "repeated":
+            folds, _, repeats = (size or "5x3").partition("x")
+            return Splits.repeated(int(folds), int(repeats or 3))
+        if kind == "holdout":
+            return Splits.holdout(float(size or 0.25))
+        if kind == "grouped":
+            return Splits.grouped(int(size or 5))
+        if kind == "forward":
+            return Splits.forward(int(size or 5), gap=gap)
+    except ValueError as error:
+        if isinstance(error, SpecError):
+            raise
+    raise SpecError(
+        f"Cannot read splits {text!r}. Use kfold:5, repeated:5x3, holdout:0.25, grouped:5 or forward:5."
+    )
+
+
+def _budget(options: TuneOptions) -> Budget | None:
+    limits = (options.trials, options.looks, options.seconds, options.cpu_seconds)
+    return Budget(*limits) if any(limit is not None for limit in limits) else None
+
+
+def _evidence(form: dict[str, Any]) -> Evidence:
+    from dataclasses import fields
+
+    from assay.core.errors import did_you_mean
+
+    known = {f.name for f in fields(Evidence)}
+    for name in form:
+        if name not in known:
+            raise SpecError(f"evidence has no entry {name!r}. {did_you_mean(name, known)}")
+    return Evidence(**form)
+
+
+def _space_form(form: dict[str, Any]) -> dict[str, Any]:
+    return form if "parameters" in form else {"parameters": form}
+
+
+def _source(options: TuneOptions) -> dict[str, Any]:
+    absolute = {**options.to_json(), "data": str(Path(options.data).resolve())}
+    return {"options": absolute}

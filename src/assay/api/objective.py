@@ -1,0 +1,125 @@
+"""optimize: tune any function, as a controlled experiment over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assay.analysis.conclusion import conclude
+from assay.api.parts import executor_of, sampler_settings, store_at
+from assay.api.session import driving, run_plan, say_how_to_resume
+from assay.api.study import Study, allowed_defaults
+from assay.core.errors import SpecError
+from assay.core.events import Concluded, Enqueued
+from assay.core.protocols import Store
+from assay.core.space import Space
+from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
+from assay.engine.trial import Objective, OpenTrial
+
+Given = Mapping[str, Any]
+
+
+def optimize(
+    objective: Callable[[OpenTrial], Any],
+    space: Space,
+    *,
+    budget: Budget | int,
+    direction: str | Sequence[str] | Mapping[str, str] = "minimize",
+    seed: int = 0,
+    sampler: str | Mapping[str, Any] = "auto",
+    storage: str | Store | None = None,
+    name: str | None = None,
+    control: Given | None = None,
+    given: Sequence[Given] = (),
+    smallest_gain: float = 0.0,
+    evidence: Evidence | None = Evidence(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    workers: int = 1,
+    isolation: str = "process",
+    progress: bool | None = None,
+) -> Study:
+    """Find settings that make `objective` better than its defaults, and say whether they do.
+
+    Args:
+        objective: a function of a trial; `trial.config` are its settings, `trial.seed` is for what
+            is random. Returns a number, or numbers by name.
+        space: what is searched. Its defaults are the control group, measured first.
+        budget: Budget(trials=100, …), or a number of trials.
+        direction: "minimize" or "maximize"; a list or a dict by name for several objectives.
+        seed, sampler, storage, name, control: as for `Study`. The same call on a stored study
+            goes on where it stopped.
+        given: configs to try before the sampler's own.
+        smallest_gain: the smallest gain worth having, in units of the objective.
+        evidence: how the control is repeated and the winner rechecked; None: neither, no verdict.
+        limits: time, memory and retries of one evaluation.
+        workers: how many trials run at once, each in a process of its own.
+        isolation: "process", or "none" to run trials in this process.
+        progress: show progress; None: on a terminal only.
+
+    Returns:
+        The study: `.best.config`, `.verdict`, `.trials`, `.report("report.html")`.
+
+    Raises:
+        SpecError, SpaceError: the plan is wrong.
+        StateError: the control or every trial fails, or another process drives this study.
+
+    >>> from assay import Budget, Float, Space
+    >>> space = Space(x=Float(-1, 1, default=0.9))
+    >>> study = optimize(lambda t: t.config["x"] ** 2, space, budget=Budget(trials=8), isolation="none")
+    >>> study.best.value < 0.81
+    True
+    """
+    if not callable(objective):
+        raise SpecError(f"optimize needs a function of a trial, got {objective!r:.80}.")
+    if not isinstance(space, Space):
+        raise SpecError(f"optimize needs a Space, got {type(space).__name__}: {space!r:.80}.")
+    spec = StudySpec(
+        space=space,
+        directions=directions_of(direction),
+        seed=seed,
+        sampler=sampler_settings(sampler),
+        budget=budget if isinstance(budget, Budget) else Budget(trials=budget),
+        control=space.settle(control) if control is not None else allowed_defaults(space),
+        smallest_gain=smallest_gain,
+        evidence=evidence,
+        limits=limits,
+    )
+    queued = [Enqueued(space.settle(config)) for config in given]
+    study = Study.of(spec, store_at(storage), name or "study", queued)
+    run_objective(study, objective, workers=workers, isolation=isolation, progress=progress)
+    return study
+
+
+def run_objective(
+    study: Study,
+    objective: Callable[[OpenTrial], Any],
+    *,
+    workers: int = 1,
+    isolation: str = "process",
+    progress: bool | None = None,
+) -> None:
+    """Run a study of an objective until its plan is complete, and conclude it."""
+    from assay.progress import showing
+
+    spec = study.spec
+    with driving(study), showing(spec, workers=workers, wanted=progress) as watch:
+        finish = run_plan(
+            study,
+            lambda: executor_of(
+                Objective(objective), workers=workers, isolation=isolation, limits=spec.limits
+            ),
+            watch=watch,
+        )
+        if finish.reason == "interrupted":
+            say_how_to_resume(_same_call(study))
+            return
+        if spec.evidence and not study.ledger.history.last(Concluded):
+            study.ledger.decide(lambda history: [conclude(spec, history)])
+
+
+def _same_call(study: Study) -> str:
+    from assay.stores.memory import MemoryStore
+
+    if isinstance(study.store, MemoryStore):
+        return "this study lives in memory; give storage='sqlite:///study.db' to be able to resume."
+    return f"make the same call again (study {study.name!r} in its storage)."

@@ -1,0 +1,146 @@
+"""Opening the sealed test set: once by the plan, again only for a reason, and for ever marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.analysis.conclusion import conclude
+from assay.analysis.final import drawn_rows, final_results
+from assay.api.prepare import Prepared
+from assay.api.sealing import count_look, sealed_rows
+from assay.api.session import run_plan
+from assay.api.study import Study
+from assay.core.errors import SealError, StateError
+from assay.core.events import Concluded, Event, Frozen, Measured, Opened, Opening, Sealed
+from assay.core.history import History
+from assay.core.protocols import Executor
+from assay.core.rng import stream
+from assay.engine.plan import Command, Finish, opening, test_missing
+from assay.engine.run import Watch
+from assay.inputs import Table
+
+
+def open_test(
+    study: Study,
+    prepared: Prepared,
+    executor: Callable[[Any], Executor],
+    *,
+    reason: str = "",
+    trial: int | None = None,
+    watch: Watch | None = None,
+) -> bool:
+    """Open the sealed test set, or finish an opening that was interrupted; then conclude.
+
+    Args:
+        executor: makes the executor for an evaluator.
+        reason: needed for every look after the first, and for rows that were a test set before.
+        trial: the trial to compare with the control; None: the frozen challenger.
+
+    Returns:
+        Whether it was opened: False when the user interrupted it.
+
+    Raises:
+        SealError: the test set was opened before, or its rows were, and no reason is given.
+        TamperError: the rows in the vault are not those that were sealed.
+    """
+    history = study.history
+    sealed = check_may_open(history, reason)
+    if not _half_open(history):
+        contenders = () if trial is None else (0, trial)
+        study.ledger.decide(lambda now: [opening(now, reason, contenders)])
+    intent: Opening = study.ledger.history.last(Opening)
+    count_look(sealed.seal, intent.look)
+    test = sealed_rows(study.store, sealed)
+    finish = run_plan(
+        study,
+        partial(executor, prepared.final_evaluator(test)),
+        watch=watch,
+        decide=_until_measured,
+    )
+    if finish.reason == "interrupted":
+        return False
+    study.ledger.decide(lambda now: _result(study, prepared, now, test))
+    return True
+
+
+def check_may_open(history: History, reason: str) -> Sealed:
+    """The seal, if it may be opened now.
+
+    Raises:
+        StateError: nothing is sealed or frozen.
+        SealError: a look that needs a reason; the message has the earlier result.
+    """
+    sealed: Sealed | None = history.last(Sealed)
+    if sealed is None:
+        raise StateError("This study has no sealed test set, so there is nothing to open.")
+    if history.last(Frozen) is None:
+        raise StateError("The search has not ended: run `assay resume` first, then open the test set.")
+    if _half_open(history) or reason.strip():
+        return sealed
+    if history.looks:
+        concluded: Concluded | None = history.last(Concluded)
+        earlier = concluded.verdict.get("sentence", "") if concluded else ""
+        raise SealError(
+            f"The test set was opened before (look {history.looks}). It said: {earlier} Another look "
+            "is no longer a test: give a reason (reason=…, --reason …) and the result is marked "
+            "post-hoc for ever, or collect new rows."
+        )
+    if sealed.note:
+        raise SealError(
+            f"{sealed.note} Opening it again is no longer a test: give a reason (reason=…, "
+            "--reason …) and the result is marked post-hoc for ever, or seal other rows."
+        )
+    return sealed
+
+
+def _half_open(history: History) -> bool:
+    intent, result = history.last(Opening), history.last(Opened)
+    return intent is not None and (result is None or result.look < intent.look)
+
+
+def _until_measured(spec: Any, history: History, *, busy: Any, stopping: bool, **_: Any) -> Command:
+    if stopping:
+        return Finish("interrupted")
+    return test_missing(spec, history, busy) or Finish("complete")
+
+
+def _result(study: Study, prepared: Prepared, history: History, test: Table) -> list[Event]:
+    spec = study.spec
+    intent: Opening = history.last(Opening)
+    arms = {number: _stored(study, history, number, intent.look) for number in intent.contenders}
+    lost = [number for number, values in arms.items() if not len(values)]
+    if lost:
+        reasons = [b.reason for b in history.breakages() if b.stage == "test"]
+        raise StateError(
+            f"Trial {lost[0]} could not be fitted for the test: {reasons[-1] if reasons else ''} "
+            "The opening stays unfinished; mend the cause and run `assay unseal` again."
+        )
+    y = prepared.codes(test.y)
+    metric = prepared.recipe.metric
+    rows = drawn_rows(
+        y,
+        groups=test.groups,
+        time=test.time is not None,
+        horizon=prepared.horizon,
+        classes=prepared.classes is not None and not metric.decomposable,
+    )
+    rng = stream(spec.seed, "final", intent.look)
+    results = final_results(prepared.judge(), y, arms, rows, rng, alpha=spec.alpha / intent.look)
+    opened = Opened(intent.look, results)
+    return [opened, conclude(spec, history, opened)]
+
+
+def _stored(study: Study, history: History, number: int, look: int) -> NDArray[np.float64]:
+    """Per-row values of each refit of this look, shape (refits, rows)."""
+    found: list[Measured] = [
+        event
+        for unit, event in sorted(history.units(number, "test").items())
+        if unit[0] == look - 1 and event.rows
+    ]
+    fits = [np.frombuffer(study.store.blob(event.rows or ""), "<f4") for event in found]
+    return np.array(fits, dtype=np.float64)

@@ -1,0 +1,190 @@
+"""Everything `assay tune` can be told, from the command line or from a study file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from assay.core.errors import SpecError, did_you_mean
+
+_KINDS: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """The options of a study on a data file; what is None is chosen, and the choice is printed.
+
+    Attributes:
+        data: CSV, Parquet, NPY or NPZ file.
+        target: column to predict.
+        model: name of a built-in model.
+        metric: "auto" or a scikit-learn scorer name.
+        task: "classification" or "regression".
+        trials, looks, seconds, cpu_seconds: the budget of the search.
+        smallest_gain: smallest gain worth having, in units of the metric.
+        groups: column whose groups must not be split.
+        time: column that orders the rows.
+        drop: columns to leave out.
+        test: share of rows to seal as test set; 0 for none.
+        splits: "kfold:5", "repeated:5x3", "holdout:0.25", "grouped:5" or "forward:5".
+        gap: rows between training and validation of a forward split.
+        seed: every random stream derives from it.
+        sampler: "auto", "random", "sobol", "halton", "grid".
+        space: parameters to search, in the JSON form of a space; None: the model's own.
+        given: configs to try first, {"config": {…}, "source": "https://…"}.
+        evidence: repeats, seeds, top, rechecks, guard, refits.
+        timeout, memory_mb, retries: limits of one trial.
+        workers: trials at once.
+        study, storage: where it is kept.
+        open_test: whether the test set is opened at the end.
+        encoding: of the file, when it is not UTF-8.
+        reason: why rows that were used before may be sealed or opened again.
+    """
+
+    data: str
+    target: str | None = None
+    model: str = "auto"
+    metric: str = "auto"
+    task: str | None = None
+    trials: int | None = None
+    looks: int | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    smallest_gain: float | None = None
+    groups: str | None = None
+    time: str | None = None
+    drop: tuple[str, ...] = ()
+    test: float | None = None
+    splits: str | None = None
+    gap: int = 0
+    seed: int = 0
+    sampler: str = "auto"
+    space: dict[str, Any] | None = None
+    given: tuple[dict[str, Any], ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    memory_mb: float | None = None
+    retries: int = 0
+    workers: int = 1
+    study: str | None = None
+    storage: str = "assay.db"
+    open_test: bool = True
+    encoding: str | None = None
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The options that differ from their defaults, as a study file holds them."""
+        plain = json.loads(json.dumps(asdict(self)))
+        default = json.loads(json.dumps(asdict(TuneOptions(data=self.data))))
+        return {k: v for k, v in plain.items() if k == "data" or v != default[k]}
+
+
+def read_options(path: str | Path) -> TuneOptions:
+    """The options in a TOML or JSON study file; paths in it are relative to the file.
+
+    Raises:
+        SpecError: no such file, not TOML or JSON, or an unknown or wrong entry.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"Cannot read the study file {str(file)!r}: {error}.") from None
+    try:
+        form = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"The study file {str(file)!r} is not valid: {error}.") from None
+    options = options_from(form, where=str(file))
+    beside = file.parent / options.data
+    return options_from({**form, "data": str(beside) if beside.exists() else options.data})
+
+
+def options_from(form: Any, where: str = "the options") -> TuneOptions:
+    """The options in a mapping.
+
+    Raises:
+        SpecError: an unknown, missing or wrong entry; says where.
+    """
+    if not isinstance(form, dict):
+        raise SpecError(f"{where}: expected a table of options, got {type(form).__name__}.")
+    known = {f.name for f in fields(TuneOptions)}
+    hints = get_type_hints(TuneOptions)
+    form = {name: value for name, value in form.items() if name != "$schema"}
+    for name, value in form.items():
+        if name not in known:
+            raise SpecError(f"{where}: no option {name!r}. {did_you_mean(name, known)}")
+        if not _fits(value, hints[name]):
+            raise SpecError(f"{where}: {name} = {value!r:.80} should be {_in_words(hints[name])}.")
+    if "data" not in form:
+        raise SpecError(f"{where}: the option 'data' is missing: the file with the rows.")
+    lists = {k: tuple(v) for k, v in form.items() if isinstance(v, list)}
+    return TuneOptions(**{**form, **lists})
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a study file.
+
+    >>> schema()["required"]
+    ['data']
+    """
+    hints = get_type_hints(TuneOptions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Assay study",
+        "type": "object",
+        "required": ["data"],
+        "additionalProperties": False,
+        "properties": {
+            "$schema": {"type": "string"},
+            **{f.name: _schema(hints[f.name]) for f in fields(TuneOptions)},
+        },
+    }
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if type(None) in get_args(hint) else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    for kind in _options(hint):
+        if kind is type(None):
+            if value is None:
+                return True
+        elif kind is float:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return True
+        elif kind is int:
+            if isinstance(value, int) and not isinstance(value, bool):
+                return True
+        elif getattr(kind, "__origin__", None) is tuple:
+            item = get_args(kind)[0]
+            if isinstance(value, list | tuple) and all(_fits(v, item) for v in value):
+                return True
+        elif isinstance(value, getattr(kind, "__origin__", kind)):
+            return True
+    return False
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    forms = []
+    for kind in _options(hint):
+        if kind is type(None):
+            forms.append({"type": "null"})
+        elif kind in _KINDS:
+            forms.append({"type": _KINDS[kind]})
+        elif getattr(kind, "__origin__", None) is tuple:
+            forms.append({"type": "array", "items": _schema(get_args(kind)[0])})
+        else:
+            forms.append({"type": "object"})
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _in_words(hint: Any) -> str:
+    form = _schema(hint)
+    kinds = [f.get("type") for f in form.get("anyOf", [form])]
+    words = {"integer": "a whole number", "number": "a number", "string": "a text",
+             "boolean": "true or false", "array": "a list", "object": "a table"}  # fmt: skip
+    return " or ".join(words[k] for k in kinds if k in words)

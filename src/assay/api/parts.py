@@ -1,0 +1,127 @@
+"""From names to parts: the store behind a URL, the sampler behind a word, the executor behind both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from assay.core.errors import SpecError, did_you_mean
+from assay.core.protocols import Executor, Sampler, Store
+from assay.core.spec import Limits
+
+if TYPE_CHECKING:
+    from assay.core.jobs import Evaluate
+
+SAMPLERS = ("auto", "random", "sobol", "halton", "grid")
+
+
+def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
+    """The store behind a URL such as "sqlite:///lab.db", or a file name ending in .db; None: memory.
+
+    Raises:
+        SpecError: a URL of no known kind.
+        StoreError: the file cannot be used.
+    """
+    if storage is None:
+        from assay.stores.memory import MemoryStore
+
+        return MemoryStore()
+    if not isinstance(storage, str):
+        return storage
+    path = sqlite_path(storage)
+    if path is None:
+        raise SpecError(
+            f"Cannot tell what storage {storage!r} is. Use 'sqlite:///lab.db', or the name of a "
+            "file that ends in .db."
+        )
+    from assay.stores.sqlite import SqliteStore
+
+    return SqliteStore(path, readonly=readonly)
+
+
+def sqlite_path(storage: str) -> str | None:
+    """The file of an SQLite storage URL; None for another kind of storage.
+
+    >>> sqlite_path("sqlite:///lab.db"), sqlite_path("sqlite:////var/lab.db"), sqlite_path("lab.db")
+    ('lab.db', '/var/lab.db', 'lab.db')
+    """
+    if storage.startswith("sqlite:///"):
+        return storage.removeprefix("sqlite:///")
+    if "://" in storage or not storage.endswith((".db", ".sqlite", ".sqlite3")):
+        return None
+    return storage
+
+
+def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A sampler's name and settings as the plan keeps them.
+
+    Raises:
+        SpecError: an unknown name or setting.
+    """
+    settings = {"name": sampler} if isinstance(sampler, str) else dict(sampler)
+    name = settings.get("name")
+    if name not in SAMPLERS:
+        raise SpecError(f"No sampler {name!r}. {did_you_mean(str(name), SAMPLERS)}")
+    known = {f.name for f in fields(_kind(name))} - {"seed"}
+    for setting in settings.keys() - {"name"}:
+        if setting not in known:
+            raise SpecError(
+                f"Sampler {name!r} has no setting {setting!r}. {did_you_mean(setting, known)}"
+                if known
+                else f"Sampler {name!r} has no settings, got {setting!r}."
+            )
+    return settings
+
+
+def sampler_of(settings: Mapping[str, Any], seed: int) -> Sampler:
+    """The sampler with these settings; one that never repeats a config of a finite space."""
+    from assay.samplers.unique import Unique
+
+    options = {k: v for k, v in settings.items() if k != "name"}
+    kind = _kind(settings["name"])
+    if any(f.name == "seed" for f in fields(kind)):
+        options["seed"] = seed
+    return Unique(kind(**options))
+
+
+def _kind(name: str) -> Any:
+    if name == "grid":
+        from assay.samplers.grid import Grid
+
+        return Grid
+    if name == "random":
+        from assay.samplers.random import Random
+
+        return Random
+    if name == "halton":
+        from assay.samplers.halton import Halton
+
+        return Halton
+    from assay.samplers.sobol import Sobol
+
+    return Sobol  # "auto" too, until the model-based samplers are in
+
+
+def executor_of(evaluate: Evaluate, *, workers: int, isolation: str, limits: Limits) -> Executor:
+    """Child processes, or this process for isolation="none".
+
+    Raises:
+        SpecError: an unknown isolation, a wrong number of workers, or limits that need a process.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise SpecError(f"workers needs a whole number >= 1, got {workers!r}.")
+    if isolation == "process":
+        from assay.executors.local import LocalExecutor
+
+        return LocalExecutor(evaluate, workers=workers, memory_mb=limits.memory_mb)
+    if isolation != "none":
+        raise SpecError(f"isolation needs 'process' or 'none', got {isolation!r}.")
+    if limits.seconds or limits.memory_mb or workers > 1:
+        raise SpecError(
+            "isolation='none' runs trials in this process, one at a time: a timeout, a memory cap "
+            "and several workers need isolation='process'."
+        )
+    from assay.executors.inline import InlineExecutor
+
+    return InlineExecutor(evaluate)

@@ -1,0 +1,256 @@
+"""From data and a model to a plan: every choice made, each with its reason and how to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.analysis.final import Judge
+from assay.api.parts import sampler_settings
+from assay.core.errors import SpecError
+from assay.core.events import FLOOR
+from assay.core.jobs import Job
+from assay.core.space import Space
+from assay.core.spec import Budget, Evidence, Limits, StudySpec
+from assay.evaluation.fingerprint import fingerprint
+from assay.evaluation.splits import Splits, hold_out, seal_share
+from assay.inputs import Table, task
+from assay.learners import scoring
+from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe
+from assay.learners.models import model
+from assay.learners.spaces import defaults_of, space_for
+
+_TRIALS = 60
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One line of the plan as it is printed: what, its value, why, and the option that changes it."""
+
+    what: str
+    value: str
+    why: str
+    option: str
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user may say about a study on data; None is chosen here."""
+
+    metric: str | Callable[..., Any] = "auto"
+    direction: str | None = None
+    task: str | None = None
+    space: Space | None = None
+    budget: Budget | None = None
+    splits: Splits | None = None
+    test: float | None = None
+    smallest_gain: float | None = None
+    seed: int = 0
+    sampler: str | Mapping[str, Any] = "auto"
+    evidence: Evidence = field(default_factory=Evidence)
+    limits: Limits = field(default_factory=Limits)
+    horizon: int = 1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study on data that is ready to be sealed and run."""
+
+    spec: StudySpec
+    recipe: Recipe
+    splits: Splits
+    dev: Table
+    test: Table | None
+    chosen: tuple[Chosen, ...]
+    classes: NDArray[Any] | None
+    horizon: int = 1
+
+    def evaluator(self) -> FoldEvaluator:
+        """What a worker runs in the search: it holds development rows only."""
+        dev = self.dev
+        return FoldEvaluator(
+            dev.X, dev.y, self.recipe, self.splits, self.spec.seed, dev.groups, dev.time
+        )
+
+    def final_evaluator(self, test: Table) -> FinalEvaluator:
+        """What a worker runs when the seal is opened."""
+        return FinalEvaluator(self.dev.X, self.dev.y, test.X, test.y, self.recipe)
+
+    def judge(self) -> Judge:
+        """How the stored values of test rows become scores."""
+        metric, classes = self.recipe.metric, self.classes
+
+        def score(y: NDArray[Any], stored: NDArray[np.float64]) -> float:
+            if metric.decomposable:
+                return scoring.recompose(metric, stored)
+            return scoring.value(metric, y, stored, classes=classes)
+
+        rank = metric.name == "roc_auc" and classes is not None and len(classes) == 2
+        return Judge(metric.name, metric.direction == "maximize", metric.decomposable, score, rank)
+
+    def codes(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The target as the metric sees it: class codes, or numbers."""
+        if self.classes is None:
+            return np.asarray(y, dtype=float)
+        return np.searchsorted(self.classes, y)
+
+
+def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
+    """Choose what was not said, and write the plan.
+
+    Args:
+        estimator: a scikit-learn estimator or pipeline, or the name of a built-in model.
+
+    Raises:
+        SpecError, SpaceError, DataError: something does not fit; says what and what to do.
+    """
+    kind, kind_why = task(table.y, wishes.task)
+    metric = scoring.metric(
+        wishes.metric, kind, table.y, direction=wishes.direction  # type: ignore[arg-type]
+    )
+    built = model(estimator, kind, table.X) if isinstance(estimator, str) else None
+    whole, prefix = (built.estimator, built.prefix) if built else (estimator, "")
+    recipe = Recipe(whole, metric, kind, prefix)
+    space, space_why = _space(built, whole, wishes, len(table))
+    control = defaults_of(whole, space, prefix=prefix)
+    splits, splits_why = _splits(wishes, table, kind)
+    dev, test, test_line = _divide(table, kind, wishes)
+    classes = np.unique(table.y) if kind == "classification" else None
+    folds = splits.folds(
+        0, n=len(dev), y=_classes_of(dev, kind), groups=dev.groups, time=dev.time, seed=wishes.seed
+    )
+    evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
+    gain, gain_why = _smallest_gain(wishes, recipe.metric, evaluator)
+    budget = wishes.budget or Budget(trials=_TRIALS)
+    advice = splits.advice(n=len(dev), y=_classes_of(dev, kind), groups=dev.groups)
+    data = {
+        "rows": len(dev),
+        "folds": len(folds),
+        "repeats": splits.repeats,
+        "ratio": splits.test_train_ratio(len(dev)),
+        "task": kind,
+        "metric": metric.to_json(),
+        "model": {"name": built.name if built else None, "prefix": prefix, **recipe.describe()},
+        "splits": splits.to_json(),
+        "horizon": wishes.horizon,
+        "seal": {"rows": len(test)} if test is not None else None,
+        "fingerprint": fingerprint(table.columns()).to_json(),
+        "groups": table.groups is not None,
+        "time": table.time is not None,
+        "notes": [*table.notes, *advice],
+    }
+    spec = StudySpec(
+        space=space,
+        directions={metric.name: metric.direction},
+        seed=wishes.seed,
+        sampler=sampler_settings(wishes.sampler),
+        budget=budget,
+        control=space.settle(control),
+        smallest_gain=gain,
+        evidence=wishes.evidence,
+        limits=wishes.limits,
+        data=data,
+    )
+    name = built.name if built else type(estimator).__name__
+    chosen = (
+        Chosen("rows", f"{len(table):,}, {len(table.names)} features", "", "--drop"),
+        Chosen("task", kind, kind_why, "--task"),
+        Chosen("metric", f"{metric.name} ({metric.direction})", metric.why, "--metric"),
+        Chosen("model", name, *_model_reason(estimator)),
+        Chosen("space", f"{len(space)} parameters", space_why, "--space"),
+        Chosen("splits", _splits_in_words(splits, len(folds)), splits_why, "--splits"),
+        test_line,
+        Chosen("smallest gain", f"{gain:.4g} {metric.name}", gain_why, "--smallest-gain"),
+        Chosen("budget", _budget_in_words(budget), "" if wishes.budget else "the usual start", "--trials"),
+    )
+    return Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
+
+
+def _model_reason(estimator: Any) -> tuple[str, str]:
+    auto = isinstance(estimator, str) and estimator == "auto"
+    return "the usual first choice for tables" if auto else "you chose it", "--model"
+
+
+def _space(built: Any, whole: Any, wishes: Wishes, rows: int) -> tuple[Space, str]:
+    if wishes.space is not None:
+        return wishes.space, "you gave it"
+    if built is not None:
+        return built.space, "built in, sources in docs/models.md"
+    return space_for(whole, rows=rows), "built in, sources in docs/models.md"
+
+
+def _splits(wishes: Wishes, table: Table, kind: str) -> tuple[Splits, str]:
+    if wishes.splits is not None:
+        _check_splits(wishes.splits, table)
+        return wishes.splits.for_task(kind), "you chose them"
+    if table.groups is not None:
+        return Splits.grouped(5), "rows of one group stay together"
+    if table.time is not None:
+        return Splits.forward(5), "rows are ordered in time: train on the past only"
+    return Splits.kfold(5).for_task(kind), "each development row is validated once"
+
+
+def _check_splits(splits: Splits, table: Table) -> None:
+    if table.groups is not None and splits.kind != "grouped":
+        raise SpecError(
+            f"groups are given, but {splits.kind} splits ignore them: rows of one group would be on "
+            "both sides. Use grouped splits, or leave groups out."
+        )
+    if table.time is not None and splits.kind != "forward":
+        raise SpecError(
+            f"A time column is given, but {splits.kind} splits ignore it: models would be trained "
+            "on the future. Use forward splits, or leave the time column out."
+        )
+
+
+def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | None, Chosen]:
+    advised, reasons = seal_share(len(table))
+    share = advised if wishes.test is None else wishes.test
+    why = "you chose it" if wishes.test is not None else "; ".join(reasons)
+    if not share:
+        return table, None, Chosen("test set", "none", why, "--test")
+    dev, test = hold_out(
+        share,
+        n=len(table),
+        y=_classes_of(table, kind),
+        groups=table.groups,
+        time=table.time,
+        seed=wishes.seed,
+    )
+    line = Chosen("test set", f"{len(test):,} rows sealed, {len(dev):,} to develop on", why, "--test")
+    return table.take(dev), table.take(test), line
+
+
+def _smallest_gain(
+    wishes: Wishes, metric: scoring.Metric, evaluator: FoldEvaluator
+) -> tuple[float, str]:
+    if wishes.smallest_gain is not None:
+        return float(wishes.smallest_gain), "you chose it"
+    if metric.direction == "maximize" and metric.function is None:
+        return scoring.default_smallest_gain(metric, 0.0), "half a point"
+    floor = evaluator(Job(id=0, trial=FLOOR, stage="floor", config={}), lambda _: None)
+    gain = scoring.default_smallest_gain(metric, floor)
+    return float(f"{gain:.2g}"), "1 % of what a model without features scores"
+
+
+def _classes_of(table: Table, kind: str) -> NDArray[Any] | None:
+    return table.y if kind == "classification" else None
+
+
+def _splits_in_words(splits: Splits, folds: int) -> str:
+    return f"{splits.kind}, {folds} fold{'s' if folds > 1 else ''}"
+
+
+def _budget_in_words(budget: Budget) -> str:
+    limits = {
+        "trials": budget.trials,
+        "looks": budget.looks,
+        "seconds": budget.seconds,
+        "CPU seconds": budget.cpu_seconds,
+    }
+    return ", ".join(f"{limit:g} {name}" for name, limit in limits.items() if limit is not None)
+

@@ -1,0 +1,27 @@
+"""A study as people see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.stores.chain import head
+
+if TYPE_CHECKING:
+    from assay.api.study import Study
+    from assay.report.view import View
+
+
+def view(study: Study) -> View:
+    """Everything that a page or a terminal says of a study."""
+    from assay.report.view import view_of
+
+    history = study.history
+    rows = study.store.rows(study.name, after=max(history.length - 1, 0))
+    return view_of(study.name, study.spec, history, head(study.name, rows[:1]))
+
+
+def page(study: Study) -> str:
+    """The report as one HTML page."""
+    from assay.report.html import page as page_of
+
+    return page_of(view(study))

@@ -1,0 +1,109 @@
+"""One sitting of a study: take the driver's seat, run the plan, give the seat back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from assay.api.study import Study
+from assay.core.errors import StateError
+from assay.core.events import Environment
+from assay.core.protocols import Executor, Store
+from assay.engine.plan import Command, Finish, plan
+from assay.engine.run import Loop, Watch
+
+
+@contextmanager
+def driving(study: Study) -> Iterator[None]:
+    """Be the one driver of the study; the environment is recorded when it differs from the last.
+
+    Raises:
+        StateError: another process drives it.
+    """
+    store = study.store
+    store.acquire(study.name)
+    try:
+        study.ledger.refresh()
+        record_environment(study)
+        yield
+    finally:
+        store.release(study.name)
+
+
+def record_environment(study: Study) -> None:
+    """Append where the study runs, if that was not recorded or has changed."""
+    from assay.stores.environment import changed, environment
+
+    facts = environment()
+    last = study.ledger.history.last(Environment)
+    if last is None or changed(last.facts, facts):
+        study.ledger.decide(lambda _: [Environment(facts)])
+
+
+def run_plan(
+    study: Study,
+    executor: Callable[[], Executor],
+    *,
+    watch: Watch | None = None,
+    decide: Callable[..., Command] = plan,
+    options: Mapping[str, Any] | None = None,
+) -> Finish:
+    """Run the study's plan with an executor of this sitting, which is closed at the end.
+
+    Raises:
+        StateError: the plan cannot go on, for example because the control fails; the log is kept.
+    """
+    pool = executor()
+    try:
+        loop = Loop(
+            study.spec,
+            study.ledger,
+            study.sampler,
+            pool,
+            clock=search_clock(study.store, study.name, needed=_timed(study)),
+            watch=watch,
+            decide=decide,
+            options=options,
+        )
+        finish = loop.run()
+    finally:
+        pool.close()
+    if finish.failed:
+        raise StateError(f"Study {study.name!r} stopped: {finish.reason}.{_way_out(finish)}")
+    return finish
+
+
+def search_clock(store: Store, study: str, *, needed: bool) -> Callable[[], float]:
+    """Seconds of driving so far: earlier sittings from the times of their rows, and this one."""
+    before = seconds_before(store, study) if needed else 0.0
+    start = monotonic()
+    return lambda: before + monotonic() - start
+
+
+def seconds_before(store: Store, study: str) -> float:
+    """Wall-clock time of earlier sittings: from the first to the last row that each wrote."""
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    for row in store.rows(study):
+        at = datetime.fromisoformat(row.time)
+        first, last = spans.get(row.actor, (at, at))
+        spans[row.actor] = (min(first, at), max(last, at))
+    return sum((last - first).total_seconds() for first, last in spans.values())
+
+
+def say_how_to_resume(how: str) -> None:
+    """Tell a person who pressed Ctrl-C how to go on."""
+    sys.stderr.write(f"Stopped; nothing is lost. To go on: {how}\n")
+
+
+def _timed(study: Study) -> bool:
+    return bool(study.spec.budget and study.spec.budget.seconds)
+
+
+def _way_out(finish: Finish) -> str:
+    if "control" in finish.reason:
+        return " Fix the objective, or give control={…} with settings that work."
+    return " See `study.trials` for the reasons; fix the objective and start a new study."

@@ -1,0 +1,394 @@
+"""A study: its plan, its log, and what both say. The user's handle on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from assay.analysis.effects import Effect, effects
+from assay.analysis.selection import best_trial
+from assay.analysis.verdict import Verdict
+from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.core import units
+from assay.core.changes import changes, in_words
+from assay.core.errors import SpecError, StateError, did_you_mean
+from assay.core.events import (
+    Asked,
+    Concluded,
+    Created,
+    Deviated,
+    Enqueued,
+    Environment,
+    Event,
+    Exhausted,
+    Failed,
+    Noted,
+    Reported,
+    Selected,
+    Told,
+)
+from assay.core.history import History, Trial, Trials
+from assay.core.protocols import Sampler, Store
+from assay.core.space import Space
+from assay.core.spec import Budget, StudySpec, directions_of
+from assay.engine.ledger import Ledger
+from assay.engine.propose import propose
+from assay.engine.trial import OpenTrial
+
+
+class Study:
+    """A study that you drive yourself by `ask` and `tell`, or that `optimize` or `tune` made.
+
+    Args:
+        space: what is searched.
+        direction: "minimize" or "maximize"; a list or a dict by name for several objectives.
+        seed: the same seed and the same results give the same proposals.
+        sampler: "auto", "random", "sobol", "halton", "grid", or a dict with settings
+            ({"name": "grid", "points": 3}).
+        storage: "sqlite:///lab.db", a file ending in .db, or a store; None: in memory.
+        name: the study's name in its storage. A study with this name and the same plan goes on.
+        control: the config to compare with; None: the defaults of the space, if all have one.
+
+    Raises:
+        SpaceError, SpecError: the plan is wrong, or differs from the one that is stored.
+        StoreError: the storage cannot be used.
+
+    >>> from assay import Float, Space
+    >>> study = Study(Space(x=Float(-1, 1, default=0.5)), seed=0)
+    >>> trial = study.ask()
+    >>> trial.config
+    {'x': 0.5}
+    >>> study.tell(trial, trial.config["x"] ** 2)
+    >>> study.best.value
+    0.25
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        direction: str | Sequence[str] | Mapping[str, str] = "minimize",
+        seed: int = 0,
+        sampler: str | Mapping[str, Any] = "auto",
+        storage: str | Store | None = None,
+        name: str | None = None,
+        control: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(space, Space):
+            raise SpecError(
+                f"A study needs a Space, got {type(space).__name__}. "
+                "Write assay.Space(lr=assay.Float(1e-4, 1.0, log=True), …)."
+            )
+        spec = StudySpec(
+            space=space,
+            directions=directions_of(direction),
+            seed=seed,
+            sampler=sampler_settings(sampler),
+            control=space.settle(control) if control is not None else allowed_defaults(space),
+        )
+        self._settle(spec, store_at(storage), name or "study")
+
+    @classmethod
+    def of(
+        cls,
+        spec: StudySpec,
+        store: Store,
+        name: str,
+        events: Sequence[Event] = (),
+        source: Mapping[str, Any] | None = None,
+    ) -> Study:
+        """The study with this plan, made with `events` after its creation if it is new."""
+        study = cls.__new__(cls)
+        study._settle(spec, store, name, events, source)
+        return study
+
+    def _settle(
+        self,
+        spec: StudySpec,
+        store: Store,
+        name: str,
+        events: Sequence[Event] = (),
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._ledger = Ledger(store, name)
+        self.spec = self._born(spec, events, source)
+        self._sampler = sampler_of(self.spec.sampler, self.spec.seed)
+
+    def _born(
+        self, spec: StudySpec, events: Sequence[Event], source: Mapping[str, Any] | None
+    ) -> StudySpec:
+        """Create the study, or check that the stored one has the same plan."""
+
+        def birth(history: History) -> Sequence[Event]:
+            if history.length:
+                return [*_raised_budget(history, spec)]
+            return [Created(spec.to_json(), spec.plan, dict(source) if source else None), *events]
+
+        self._ledger.decide(birth)
+        return replace(spec, budget=budget_now(self._ledger.history, spec))
+
+    # --- the loop
+
+    def ask(self) -> OpenTrial:
+        """The next trial: the defaults first, then given configs, then the sampler's.
+
+        Raises:
+            StateError: every config of the space was tried.
+        """
+        self._ledger.refresh()
+        (event,) = self._ledger.decide(self._next)
+        assert isinstance(event, Asked)
+        seed = units.seed_of(self.spec, (0, 0, 0))
+        number = event.trial
+
+        def report(step: int, value: float) -> None:
+            self.report_step(number, step, value)
+
+        return OpenTrial(number, dict(event.config), seed, report)
+
+    def _next(self, history: History) -> Sequence[Event]:
+        event = propose(self.spec, history, self._sampler)
+        if isinstance(event, Exhausted):
+            raise StateError(f"There is nothing left to ask: {event.reason}.")
+        return [event]
+
+    def tell(
+        self,
+        trial: OpenTrial | int,
+        value: float | Sequence[float] | Mapping[str, float] | None = None,
+        *,
+        failed: str | None = None,
+    ) -> None:
+        """End a trial with its value (several: a list, or a dict by name), or as failed.
+
+        A value that is NaN or infinite ends the trial as failed.
+
+        Raises:
+            SpecError: not a number; the trial goes on, tell it again.
+            StateError: there is no such trial, or it has ended.
+        """
+        from assay.api.values import settle_values
+
+        number = trial if isinstance(trial, int) else trial.number
+        if (value is None) == (failed is None):
+            raise SpecError("tell needs either a value or failed='…'.")
+        event: Told | Failed
+        if failed is not None:
+            event = Failed(number, "raised", str(failed))
+        else:
+            event = settle_values(number, value, self.spec)
+        self._ledger.refresh()
+        self._ledger.decide(lambda _: [event])
+
+    def report_step(self, trial: int, step: int, value: float) -> None:
+        """Record an intermediate value of trial number `trial`."""
+        from assay.api.values import step_value
+
+        event = Reported(trial, *step_value(step, value))
+        self._ledger.refresh()
+        self._ledger.decide(lambda _: [event])
+
+    def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
+        """Try this config before the sampler's own; missing parameters take their defaults.
+
+        Args:
+            source: where it comes from, such as the address of a paper; kept and shown.
+
+        Raises:
+            SpaceError: it does not fit the space.
+        """
+        event = Enqueued(self.spec.space.settle(config), source, note)
+        self._ledger.refresh()
+        self._ledger.decide(lambda _: [event])
+
+    def note(self, text: str, *, trial: int | None = None) -> None:
+        """Keep a remark in the log."""
+        self._ledger.refresh()
+        self._ledger.decide(lambda _: [Noted(text, trial)])
+
+    # --- what it says
+
+    @property
+    def history(self) -> History:
+        """Everything so far, with what other processes added to the storage."""
+        return self._ledger.refresh()
+
+    @property
+    def trials(self) -> Trials:
+        """All trials, by number."""
+        return self.history.trials
+
+    @property
+    def best(self) -> Trial:
+        """The trial to use: what the verdict recommends; before it the selected one, or the best value.
+
+        When the verdict is to keep the defaults this is the control; see `challenger` for the best
+        settings that the search found.
+
+        Raises:
+            StateError: no trial has a value yet, or there are several objectives.
+        """
+        history = self.history
+        if not self.spec.single:
+            raise StateError(
+                f"With {len(self.spec.directions)} objectives there is no one best trial; see `front`."
+            )
+        return history.trial(best_trial(self.spec, history))
+
+    @property
+    def challenger(self) -> Trial | None:
+        """The best settings found, as compared with the control; None while nothing is selected."""
+        history = self.history
+        selected = history.last(Selected)
+        return history.trial(selected.challenger) if selected else None
+
+    @property
+    def front(self) -> list[Trial]:
+        """The trials that no other trial beats in every objective."""
+        from assay.analysis.pareto import front
+
+        history = self.history
+        return [history.trial(number) for number in front(self.spec, history)]
+
+    @property
+    def control(self) -> Trial | None:
+        """The control group: the trial with the default settings; None without defaults."""
+        history = self.history
+        return history.trial(0) if self.spec.control is not None and history.n_trials else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the study concluded; None while it has not."""
+        concluded = self.history.last(Concluded)
+        return Verdict.from_json(concluded.verdict) if concluded else None
+
+    def effects(self) -> list[Effect]:
+        """The gain of each trial over the control, with its noise."""
+        return effects(self.spec, self.history)
+
+    def report(self, path: str | Path | None = None) -> str:
+        """The report as one HTML page; written to `path` if given."""
+        from assay.api.reporting import page
+
+        text = page(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def verify(self) -> list[str]:
+        """What is wrong with the log: chain, blobs, transitions, proposals; empty if nothing is."""
+        from assay.api.verifying import verify
+
+        return verify(self)
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the log."""
+        return self._store
+
+    @property
+    def ledger(self) -> Ledger:
+        """The log and its fold; for the engine."""
+        return self._ledger
+
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler; for the engine."""
+        return self._sampler
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        self._store.close()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        history = self._ledger.history
+        return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
+
+
+def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:
+    """An existing study.
+
+    Args:
+        storage: "sqlite:///lab.db", a file ending in .db, or a store.
+        name: may be left out when the storage holds one study.
+
+    Raises:
+        StoreError: the storage cannot be used.
+        SpecError: there is no such study.
+    """
+    if isinstance(storage, str):
+        from assay.api.parts import sqlite_path
+
+        path = sqlite_path(storage)
+        if path is not None and not Path(path).exists():
+            raise SpecError(f"There is no study file {path!r}. Where was it written?")
+    store = store_at(storage, readonly=readonly)
+    known = list(store.studies())
+    if name is None and len(known) == 1:
+        name = known[0]
+    if name is None:
+        listed = ", ".join(map(repr, known)) or "none"
+        raise SpecError(f"Which study? The storage holds {len(known)}: {listed}. Give its name.")
+    if name not in known:
+        raise SpecError(f"There is no study {name!r}. {did_you_mean(name, known)}")
+    created = store.read(name)[0]
+    if not isinstance(created, Created):
+        raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
+    return Study.of(StudySpec.from_json(created.spec), store, name)
+
+
+def allowed_defaults(space: Space) -> dict[str, Any] | None:
+    """The default config, if every active parameter has a default and no clause forbids it."""
+    defaults = space.defaults()
+    return defaults if defaults is not None and space.allowed(defaults) else None
+
+
+def budget_now(history: History, spec: StudySpec) -> Budget | None:
+    """The budget after all logged deviations."""
+    for event in reversed(history.milestones()):
+        if isinstance(event, Deviated) and event.what == "budget":
+            return Budget(**event.after)
+    stored = history.last(Created).spec["budget"]
+    return Budget(**stored) if stored else spec.budget
+
+
+def _raised_budget(history: History, spec: StudySpec) -> list[Event]:
+    """Nothing for the same plan; a logged deviation for a larger budget; an error for the rest."""
+    created: Created = history.last(Created)
+    now = budget_now(history, spec)
+    before = {**created.spec, "budget": _json(now)}
+    after = spec.to_json()
+    found = changes(before, after)
+    if not found or created.plan == spec.plan:
+        return []
+    if all(path.startswith("budget") for path, _, _ in found) and spec.budget:
+        if history.last(Selected):
+            raise StateError(
+                "This study is complete: its selection is made, so a larger budget changes nothing. "
+                "Start a new study under another name."
+            )
+        reason = "resumed with another budget"
+        return [Deviated("budget", before["budget"], after["budget"], reason)]
+    raise SpecError(
+        f"A study of this name exists with another plan ({in_words(found)}). "
+        "Use another name, or the same plan to go on with it."
+    )
+
+
+def _json(budget: Budget | None) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    return asdict(budget) if budget else None
+
+
+__all__ = ["Environment", "Study", "open_study"]

@@ -1,0 +1,69 @@
+"""What `tell` and `report` accept, turned into events."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.core.errors import SpecError
+from assay.core.events import Failed, Told
+from assay.core.spec import StudySpec
+
+
+def settle_values(trial: int, value: Any, spec: StudySpec) -> Told | Failed:
+    """The event that ends a trial with `value`; failed when a number is not finite.
+
+    Raises:
+        SpecError: not a number, or not one for each objective.
+    """
+    named = _named(value, spec)
+    numbers = {name: _number(name, given) for name, given in named.items()}
+    wrong = [name for name in spec.objectives if not math.isfinite(numbers[name])]
+    if wrong:
+        return Failed(trial, "invalid", f"{wrong[0]} is {numbers[wrong[0]]}, not a finite number")
+    extra = {n: x for n, x in numbers.items() if n not in spec.directions and math.isfinite(x)}
+    return Told(trial, tuple(numbers[name] for name in spec.objectives), extra or None)
+
+
+def step_value(step: Any, value: Any) -> tuple[int, float]:
+    """A step and its value as they are stored.
+
+    Raises:
+        SpecError: the step is no whole number >= 0, or the value is not a finite number.
+    """
+    if isinstance(step, bool) or not hasattr(step, "__index__") or int(step) < 0:
+        raise SpecError(f"report needs a whole number >= 0 as step, got {step!r:.80}.")
+    number = _number("the reported value", value)
+    if not math.isfinite(number):
+        raise SpecError(f"report needs a finite value, got {number} at step {int(step)}.")
+    return int(step), number
+
+
+def _named(value: Any, spec: StudySpec) -> dict[str, Any]:
+    names = spec.objectives
+    if isinstance(value, Mapping):
+        named = dict(value)
+        if spec.single and names[0] not in named and "value" in named:
+            named[names[0]] = named.pop("value")
+        if missing := [name for name in names if name not in named]:
+            raise SpecError(f"The values lack {missing[0]!r}; got {sorted(map(str, named))}.")
+        return named
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if len(value) != len(names):
+            raise SpecError(f"The study has {len(names)} objectives, got {len(value)} values.")
+        return dict(zip(names, value, strict=True))
+    if len(names) > 1:
+        raise SpecError(f"The study has {len(names)} objectives {list(names)}, got {value!r:.80}.")
+    return {names[0]: value}
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool | str | bytes | complex) or value is None:
+        raise SpecError(f"{name} needs a number, got {type(value).__name__} {value!r:.80}.")
+    if getattr(value, "ndim", 0):
+        raise SpecError(f"{name} needs one number, got an array of shape {value.shape}.")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SpecError(f"{name} needs a number, got {type(value).__name__} {value!r:.80}.") from None

@@ -1,0 +1,45 @@
+"""The command line: `assay tune churn.csv --target churned`.
+
+Commands import what they need when they run, so that help and typing mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from assay import __version__
+from assay.cli import catalogue, changing, checking, demonstration, looking, tuning
+from assay.cli.commands import Commands
+
+_ORDER = (
+    *(tuning.tune, tuning.run, tuning.resume),
+    *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
+    *(changing.note, changing.unseal),
+    *(checking.verify, checking.export, checking.report),
+    *(catalogue.models, catalogue.schema, demonstration.demo),
+)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="assay %(version)s")
+def assay() -> None:
+    """Tune a model as a controlled experiment, and get an honest verdict.
+
+    \b
+    assay demo                                  see it work in two minutes
+    assay tune churn.csv --target churned       tune a model on your data
+    """
+
+
+for _command in _ORDER:
+    assay.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    assay(prog_name="assay")

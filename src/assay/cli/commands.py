@@ -1,0 +1,134 @@
+"""What all commands share: how they fail, and the options that many of them have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from assay.core.errors import AssayError, StoreError
+from assay.cli.printing import inert
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FOUND_WRONG = 1
+WRONG_USE = 2
+STORAGE = 3
+BUG = 70
+STOPPED = 130
+DEFAULT_STORAGE = "assay.db"
+_ISSUES = "Please report it with the text above."
+
+
+class Command(click.Command):
+    """A command with --debug, as all have."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_debug,
+                help="Show where in the code an error arose.",
+            )
+        )
+
+
+class Commands(click.Group):
+    """A group in the order in which its commands are added, which turns errors into exit codes.
+
+    0: done, whatever the verdict; 1: `verify` found something wrong; 2: a wrong option, plan or data,
+    or not possible now; 3: the storage cannot be used; 70: a bug; 130: stopped by Ctrl-C.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(STOPPED)
+        except AssayError as error:
+            raise _Refused(error, debug=ctx.meta.get("assay.debug", False)) from error
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # whoever reads our output has seen enough
+            click.echo(inert(traceback.format_exc()), err=True)
+            click.echo(f"This is a bug in Assay. {_ISSUES}", err=True)
+            ctx.exit(BUG)
+
+
+class _Refused(click.ClickException):
+    """An error that says by itself what is wrong and what to do."""
+
+    def __init__(self, error: AssayError, *, debug: bool) -> None:
+        super().__init__(str(error))
+        self.exit_code = STORAGE if isinstance(error, StoreError) else WRONG_USE
+        self._trace = "".join(traceback.format_exception(error)) if debug else ""
+
+    def show(self, file: Any = None) -> None:
+        if self._trace:
+            click.echo(inert(self._trace), err=True)
+        click.echo(f"Error: {inert(self.message)}", err=True)
+
+
+def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["assay.debug"] = True
+
+
+def study_argument(function: F) -> F:
+    """STUDY, which may be left out where the storage holds one."""
+    return click.argument("study", required=False)(function)
+
+
+def storage_option(function: F) -> F:
+    """--storage, which defaults to $ASSAY_STORAGE or assay.db."""
+    return click.option(
+        "--storage",
+        metavar="FILE",
+        default=default_storage,
+        help="Where studies are kept.  [default: $ASSAY_STORAGE or assay.db]",
+    )(function)
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options as one decorator, shown in this order."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def default_storage() -> str:
+    """The storage when none is named."""
+    return os.environ.get("ASSAY_STORAGE") or DEFAULT_STORAGE
+
+
+def command_line(verb: str, study: str, storage: str, *more: str) -> str:
+    """A command to type, quoted for the shell, such as `assay resume churn --storage lab.db`."""
+    import shlex
+
+    words = ["assay", verb, *_words(study, storage), *more]
+    return shlex.join(words)
+
+
+def _words(study: str, storage: str) -> Iterator[str]:
+    if storage != default_storage():
+        yield from ("--storage", storage)
+    if study.startswith("-"):
+        yield "--"
+    yield study

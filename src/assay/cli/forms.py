@@ -1,0 +1,57 @@
+"""What the command line takes as files or as KEY=VALUE."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import SpecError
+
+
+def space_in(path: str) -> dict[str, Any]:
+    """The parameters of a space in its JSON form, from a JSON or TOML file."""
+    form = _read(path, "space")
+    if not isinstance(form, dict):
+        raise SpecError(f"{path!r} should hold a table of parameters, got {type(form).__name__}.")
+    return form
+
+
+def given_in(path: str) -> list[dict[str, Any]]:
+    """Configs to try first: a JSON list, or [[given]] in TOML."""
+    form = _read(path, "configs")
+    if isinstance(form, dict):
+        form = form.get("given")
+    if not isinstance(form, list) or not all(isinstance(config, dict) for config in form):
+        raise SpecError(f"{path!r} should hold a list of configs, in TOML as [[given]].")
+    return form
+
+
+def evidence_of(entries: tuple[str, ...]) -> dict[str, Any]:
+    """A table from KEY=NUMBER words.
+
+    >>> evidence_of(("top=3", "guard=1.5"))
+    {'top': 3, 'guard': 1.5}
+    """
+    found: dict[str, Any] = {}
+    for entry in entries:
+        key, equals, text = entry.partition("=")
+        try:
+            found[key.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            equals = ""
+        if not equals:
+            raise SpecError(f"--evidence needs KEY=NUMBER, such as repeats=5; got {entry!r}.")
+    return found
+
+
+def _read(path: str, what: str) -> Any:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return tomllib.loads(text) if path.endswith(".toml") else json.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"Cannot read the {what} in {path!r}: {error}.") from None
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        kind = "TOML" if path.endswith(".toml") else "JSON"
+        raise SpecError(f"The {what} in {path!r} are not valid {kind}: {error}.") from None

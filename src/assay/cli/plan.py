@@ -1,0 +1,51 @@
+"""The plan as it is printed before anything runs: what was chosen, why, and what changes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.cli.commands import default_storage
+from assay.cli.printing import columns, inert, width
+from assay.core.events import Created, Sealed
+from assay.report.words import count, name
+
+if TYPE_CHECKING:
+    from assay.api.prepare import Chosen
+    from assay.api.study import Study
+
+_HEADER = ("what", "chosen", "why", "change with")
+
+
+def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
+    """The plan as a table, with what was noticed about the data."""
+    wide = width()
+    rows = [_HEADER, *((line.what, line.value, line.why or "–", line.option) for line in chosen)]
+    third = (wide - 13 - 17 - 6) // 2
+    where = "" if storage == default_storage() else f" in {name(storage)}"
+    parts = [
+        f"Study {name(study.name)}{where}{_begun(study)}",
+        columns(rows, (13, third, third), wide),
+        _evidence(study),
+        *(f"Note: {inert(str(note))}" for note in (study.spec.data or {}).get("notes", ())),
+    ]
+    sealed = study.history.last(Sealed)
+    if sealed and sealed.note:
+        parts.append(f"Test set: {inert(sealed.note)}")
+    return "\n".join(part for part in parts if part)
+
+
+def _begun(study: Study) -> str:
+    ended = study.history.n_ended
+    return f" goes on after {count(ended, 'trial')}" if ended else ""
+
+
+def _evidence(study: Study) -> str:
+    from assay.report.phase import evaluations
+
+    budget = study.spec.budget
+    after = evaluations(study.spec, budget.trials) if budget and budget.trials else 0
+    created: Created = study.history.last(Created)
+    plan = f"Plan {created.plan[:12]}."
+    if not after:
+        return plan
+    return f"After the search up to {count(after, 'evaluation')} to check the winner. {plan}"

@@ -1,0 +1,86 @@
+"""Text for the terminal: inert whatever it holds, and files written whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from assay.core.errors import SpecError
+from assay.report.words import name
+
+_LEAST = 40
+_GAP = 2
+
+
+def inert(text: str) -> str:
+    r"""A text of several lines without anything that a terminal would obey.
+
+    >>> inert("a\x1b[2Jb\nc")
+    'a\\x1b[2Jb\nc'
+    """
+    return "\n".join(name(line, len(line)) if line else "" for line in text.splitlines())
+
+
+def width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return max(shutil.get_terminal_size((80, 24)).columns, _LEAST)
+
+
+def columns(rows: Sequence[Sequence[str]], limits: Sequence[int], total: int) -> str:
+    """Rows of cells side by side, the first row underlined; long cells go on below.
+
+    Args:
+        limits: most columns of each cell; the last takes what is left of `total`.
+    """
+    shown = [[name(cell, len(cell)) if cell else "" for cell in row] for row in rows]
+    widest = [max(map(_cells, column)) for column in zip(*shown, strict=True)]
+    sizes = [min(one, limit) for one, limit in zip(widest, limits, strict=False)]
+    left = total - sum(sizes) - _GAP * len(sizes)
+    sizes.append(min(widest[-1], max(left, 10)))
+    lines = [line for row in shown for line in _beside(row, sizes)]
+    header = len(_beside(shown[0], sizes))
+    rule = (" " * _GAP).join("─" * size for size in sizes)
+    return "\n".join([*lines[:header], rule, *lines[header:]])
+
+
+def _beside(row: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    wrapped = [wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
+    height = max(map(len, wrapped))
+    padded = [cell + [""] * (height - len(cell)) for cell in wrapped]
+    return [
+        (" " * _GAP).join(
+            text + " " * (size - _cells(text)) for text, size in zip(line, sizes, strict=True)
+        ).rstrip()
+        for line in zip(*padded, strict=True)
+    ]
+
+
+def _cells(text: str) -> int:
+    """How many columns a text takes: wide letters two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def write_whole(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a file, or leave what was there.
+
+    Raises:
+        SpecError: it cannot be written.
+    """
+    target = Path(path)
+    part = target.with_name(target.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, target)
+    except OSError as error:
+        raise SpecError(
+            f"Cannot write {str(target)!r}: {error.strerror or error}. Name a file in a folder that "
+            "exists and that you may write to."
+        ) from None
+    return target

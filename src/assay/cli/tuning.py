@@ -1,0 +1,212 @@
+"""Commands that run studies: tune, run, resume."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.cli.commands import (
+    STOPPED,
+    Command,
+    command_line,
+    default_storage,
+    options,
+    storage_option,
+    study_argument,
+)
+from assay.cli.forms import evidence_of, given_in, space_in
+
+if TYPE_CHECKING:
+    from assay.api.options import TuneOptions
+    from assay.api.prepare import Chosen
+    from assay.api.study import Study
+
+    Say = Callable[[tuple[Chosen, ...], Study], None]
+
+_quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
+_report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
+_workers = click.option("--workers", type=int, help="Trials at once, each in a process.  [default: 1]")
+
+_data = options(
+    click.option("--target", metavar="COL", help="Column to predict."),
+    click.option("--task", type=click.Choice(["classification", "regression"])),
+    click.option("--drop", metavar="COL", multiple=True, help="Column to leave out; repeatable."),
+    click.option("--groups", metavar="COL", help="Column whose groups must not be split."),
+    click.option("--time", metavar="COL", help="Column that orders the rows: train on the past only."),
+    click.option("--encoding", metavar="NAME", help="Encoding of the file.  [default: utf-8]"),
+)
+_question = options(
+    click.option("--model", metavar="NAME", help="Built-in model; `assay models` lists them."),
+    click.option("--metric", metavar="NAME", help="A scikit-learn scorer, such as roc_auc."),
+    click.option("--smallest-gain", type=float, help="Smallest gain worth having, in units of the metric."),
+    click.option("--space", metavar="FILE", help="What to search (JSON or TOML) instead of the model's own."),
+    click.option("--given", metavar="FILE", help="Configs to try first (JSON list, or TOML [[given]])."),
+    click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
+    click.option("--seed", type=int, help="Every random stream derives from it.  [default: 0]"),
+)
+_budget = options(
+    click.option("--trials", type=int, help="Configs to try.  [default: 60]"),
+    click.option("--looks", type=int, help="Fits of the search, all folds counted."),
+    click.option("--seconds", type=float, help="Wall-clock time of the search."),
+    click.option("--cpu-seconds", type=float, help="CPU time of the search, all workers together."),
+)
+_trust = options(
+    click.option("--test", type=float, metavar="SHARE", help="Share of rows to seal; 0 for none."),
+    click.option("--splits", metavar="KIND", help="kfold:5, repeated:5x3, holdout:0.25, grouped:5, forward:5."),
+    click.option("--gap", type=int, help="Rows between training and validation of forward splits."),
+    click.option("--evidence", metavar="KEY=VALUE", multiple=True,
+                 help="repeats, seeds, top, rechecks, guard or refits; repeatable."),
+    click.option("--keep-sealed", is_flag=True, help="Leave the test set closed; see `assay unseal`."),
+    click.option("--reason", metavar="TEXT", help="Why rows that were used before may be used again."),
+)  # fmt: skip
+_limits = options(
+    click.option("--timeout", type=float, metavar="SECONDS", help="Most time of one trial."),
+    click.option("--memory-mb", type=float, help="Most memory of one trial."),
+    click.option("--retries", type=int, help="How often a trial that broke is started again."),
+    _workers,
+)
+
+
+@click.command(cls=Command)
+@click.argument("file")
+@_data
+@_question
+@_budget
+@_trust
+@_limits
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: the file's name]")
+@storage_option
+@_report
+@_quiet
+def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
+    """Tune a model on FILE (CSV, Parquet, NPY or NPZ) and print an honest verdict.
+
+    Part of the rows is sealed before anything is fitted, and opened once, at the end. What you do
+    not say is chosen, and the choice is printed with the option that changes it.
+
+    \b
+    assay tune churn.csv --target churned
+    assay tune churn.csv --target churned --model random_forest --metric roc_auc --trials 40
+    """
+    from assay.api.options import options_from
+
+    form = {name: value for name, value in given.items() if value is not None}
+    form["open_test"] = not form.pop("keep_sealed")
+    form["evidence"] = evidence_of(form["evidence"])
+    for name, read in (("space", space_in), ("given", given_in)):
+        if name in form:
+            form[name] = read(form[name])
+    carry_out(options_from({**form, "data": file}, where="assay tune"), report=report, quiet=quiet)
+
+
+@click.command(cls=Command)
+@click.argument("file")
+@_workers
+@click.option("--study", metavar="NAME", help="Another name for the study than the file's.")
+@click.option("--storage", metavar="FILE", help="Another storage than the file's.")
+@_report
+@_quiet
+def run(
+    file: str,
+    workers: int | None,
+    study: str | None,
+    storage: str | None,
+    report: str | None,
+    quiet: bool,
+) -> None:
+    """Run the study that FILE describes (TOML, or JSON by `assay schema`), or go on with it."""
+    from assay.api.options import TuneOptions, read_options
+
+    options = read_options(file)
+    if options.storage == TuneOptions.storage:
+        options = replace(options, storage=default_storage())
+    given = {"workers": workers, "study": study, "storage": storage}
+    changed = {name: value for name, value in given.items() if value is not None}
+    carry_out(replace(options, **changed), report=report, quiet=quiet)
+
+
+@click.command(cls=Command)
+@study_argument
+@storage_option
+@_workers
+@_report
+@_quiet
+def resume(
+    study: str | None, storage: str, workers: int | None, report: str | None, quiet: bool
+) -> None:
+    """Go on with a study on a data file where it stopped."""
+    from assay.api.files import resume_file
+    from assay.api.study import open_study
+
+    name = open_study(storage, study, readonly=True).name
+
+    def go_on(say: Say) -> Study:
+        return resume_file(storage, name, workers=workers or 1, progress=not quiet)
+
+    _finish(sit(go_on, storage, name), storage, report)
+
+
+def carry_out(given: TuneOptions, *, report: str | None, quiet: bool) -> Study:
+    """Run the study of these options in this terminal, from the plan to the summary."""
+    from assay.api.files import tune_file
+    from assay.cli.plan import plan_text
+
+    def begin(say: Say) -> Study:
+        return tune_file(given, say=say, progress=not quiet)
+
+    def show(chosen: tuple[Chosen, ...], study: Study) -> None:
+        if not quiet:
+            click.echo(plan_text(chosen, study, given.storage) + "\n")
+
+    done = sit(begin, given.storage, say=show)
+    _finish(done, given.storage, report)
+    return done
+
+
+def sit(
+    run: Callable[[Say], Study],
+    storage: str,
+    name: str | None = None,
+    *,
+    say: Say | None = None,
+) -> Study:
+    """Run a study until it has a verdict; after Ctrl-C print how to go on, and exit."""
+    known = [name] if name else []
+
+    def begun(chosen: tuple[Chosen, ...], study: Study) -> None:
+        known.append(study.name)
+        if say:
+            say(chosen, study)
+
+    try:
+        study = run(begun)
+    except KeyboardInterrupt:
+        _stopped(known, storage)
+    if study.verdict is None:
+        _stopped([study.name], storage)
+    return study
+
+
+def _stopped(known: list[str], storage: str) -> None:
+    if known:
+        again = command_line("resume", known[-1], storage)
+        click.echo(f"Stopped; nothing is lost. To go on:\n  {again}", err=True)
+    else:
+        click.echo("Stopped before the study began.", err=True)
+    sys.exit(STOPPED)
+
+
+def _finish(study: Study, storage: str, report: str | None) -> None:
+    from assay.api.reporting import page, view
+    from assay.cli.printing import write_whole
+    from assay.report.text import summary
+
+    click.echo(summary(view(study)))
+    if report:
+        click.echo(f"\nThe report is in {write_whole(report, page(study))}.")
+    else:
+        click.echo(f"\nFor the whole story:  {command_line('report', study.name, storage)}")

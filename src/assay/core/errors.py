@@ -1,0 +1,68 @@
+"""Every error that Assay raises on purpose.
+
+AssayError
+├── SpaceError      the search space, or a config given for it, is wrong   (ValueError)
+├── SpecError       the plan of a study is wrong or cannot be run          (ValueError)
+├── DataError       the data cannot be used as given                       (ValueError)
+├── StateError      the call does not fit the study's present state        (RuntimeError)
+│   └── SealError   the sealed test set may not be opened like this
+└── StoreError      the study file cannot be read or written               (RuntimeError)
+    ├── ConflictError  another writer appended first; read again and retry
+    └── TamperError    the log is not what was written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AssayError(Exception):
+    """Base of all deliberate errors."""
+
+
+class SpaceError(AssayError, ValueError):
+    """The search space, or a config given for it, is wrong."""
+
+
+class SpecError(AssayError, ValueError):
+    """The plan of a study is wrong, or cannot be run as written."""
+
+
+class DataError(AssayError, ValueError):
+    """The data cannot be used as given."""
+
+
+class StateError(AssayError, RuntimeError):
+    """The call does not fit the study's present state."""
+
+
+class SealError(StateError):
+    """The sealed test set may not be opened like this."""
+
+
+class StoreError(AssayError, RuntimeError):
+    """The study file cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """Another writer appended to the log first; read again and retry."""
+
+
+class TamperError(StoreError):
+    """The log differs from what was written."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A hint that names the closest known word, or all of them when none is close.
+
+    >>> did_you_mean("learnig_rate", ["learning_rate", "depth"])
+    "Did you mean 'learning_rate'?"
+    >>> did_you_mean("x", ["learning_rate", "depth"])
+    "Known: 'depth', 'learning_rate'."
+    """
+    words = sorted(set(known))
+    close = get_close_matches(given, words, n=1)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return "Known: " + ", ".join(repr(word) for word in words) + "."

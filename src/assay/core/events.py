@@ -1,0 +1,234 @@
+"""What happened, in order. Events are the only thing that a study stores.
+
+Stored names (`tag`) and fields never change their meaning and are never reused: a study written by
+any released version stays readable. Values are kept in the user's own direction and units. Who
+wrote an event, when and with which version belongs to the stored row, not to the event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from assay.core.errors import StoreError
+from assay.core.jobs import BrokenKind, Unit
+
+FLOOR = -1
+"""The trial number under which the dummy model's values are kept."""
+CONTROL = 0
+"""The trial number of the control group, when there is one."""
+
+
+class Created(Struct, frozen=True, tag="created", omit_defaults=True):
+    """A study begins with its whole plan; `plan` is the plan's hash.
+
+    `source` says how to load the data again; it is no part of the plan.
+    """
+
+    spec: dict[str, Any]
+    plan: str
+    source: dict[str, Any] | None = None
+
+
+class Environment(Struct, frozen=True, tag="environment"):
+    """Where it runs; written at the start and again when something changed."""
+
+    facts: dict[str, Any]
+
+
+class Sealed(Struct, frozen=True, tag="sealed"):
+    """The test rows were set apart before anything was fitted."""
+
+    seal: str
+    rows: int
+    level: str
+    sha256: str
+    sketch: str
+    note: str = ""
+
+
+class Enqueued(Struct, frozen=True, tag="enqueued", omit_defaults=True):
+    """A config to be tried before the sampler's, with where it comes from."""
+
+    config: dict[str, Any]
+    source: str = ""
+    note: str = ""
+
+
+class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
+    """A config was proposed after seeing the first `seen` events of the log.
+
+    `origin` is "control", "given" or "sampler"; `why` is what the proposer says of its choice.
+    """
+
+    trial: int
+    config: dict[str, Any]
+    seen: int
+    origin: str = "sampler"
+    why: dict[str, Any] | None = None
+
+
+class Reported(Struct, frozen=True, tag="reported"):
+    """An intermediate value of a running trial."""
+
+    trial: int
+    step: int
+    value: float
+
+
+class Measured(Struct, frozen=True, tag="measured", omit_defaults=True):
+    """One unit of a config was evaluated; `rows` is the hash of the blob of per-row values."""
+
+    trial: int
+    stage: str
+    unit: Unit
+    value: float
+    train: float | None = None
+    rows: str | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Told(Struct, frozen=True, tag="told", omit_defaults=True):
+    """A trial ended with a value for each objective; `extra` are other numbers it returned."""
+
+    trial: int
+    values: tuple[float, ...]
+    extra: dict[str, float] | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Failed(Struct, frozen=True, tag="failed", omit_defaults=True):
+    """A trial ended without a value."""
+
+    trial: int
+    kind: BrokenKind
+    reason: str
+    output: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Broke(Struct, frozen=True, tag="broke", omit_defaults=True):
+    """An evaluation outside the search (control repeats, recheck, test) gave no value."""
+
+    trial: int
+    stage: str
+    units: tuple[Unit, ...]
+    kind: BrokenKind
+    reason: str
+    output: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Retried(Struct, frozen=True, tag="retried"):
+    """A trial broke and is run again."""
+
+    trial: int
+    attempt: int
+    kind: BrokenKind
+    reason: str
+
+
+class Exhausted(Struct, frozen=True, tag="exhausted"):
+    """The search ended before its budget: every config of the space was tried."""
+
+    reason: str
+
+
+class Selected(Struct, frozen=True, tag="selected"):
+    """The search is over: `challenger` did best on fresh units; `trial` is what the rule keeps."""
+
+    trial: int
+    challenger: int
+    rule: str
+    reason: str
+    table: list[dict[str, Any]]
+
+
+class Frozen(Struct, frozen=True, tag="frozen"):
+    """The contenders are named; from here on nothing more is searched."""
+
+    contenders: tuple[int, ...]
+    refits: int
+    plan: str
+
+
+class Opening(Struct, frozen=True, tag="opening", omit_defaults=True):
+    """The sealed test set is about to be opened: written before any prediction is made."""
+
+    look: int
+    frozen: str
+    contenders: tuple[int, ...]
+    reason: str = ""
+
+
+class Opened(Struct, frozen=True, tag="opened"):
+    """What the test set said of each contender."""
+
+    look: int
+    results: dict[str, Any]
+
+
+class Voided(Struct, frozen=True, tag="voided"):
+    """The seal was given up."""
+
+    reason: str
+
+
+class Deviated(Struct, frozen=True, tag="deviated"):
+    """Something was done off plan, and why."""
+
+    what: str
+    before: Any
+    after: Any
+    reason: str
+
+
+class Noted(Struct, frozen=True, tag="noted", omit_defaults=True):
+    """A remark by a person, on the study or on one trial."""
+
+    text: str
+    trial: int | None = None
+
+
+class Concluded(Struct, frozen=True, tag="concluded"):
+    """The verdict, in words and numbers."""
+
+    verdict: dict[str, Any]
+
+
+Event: TypeAlias = (
+    Created | Environment | Sealed | Enqueued | Asked | Reported | Measured | Told | Failed | Broke
+    | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
+    | Concluded
+)  # fmt: skip
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The stored JSON text of an event.
+
+    >>> encode(Told(3, (0.5,)))
+    b'{"type":"told","trial":3,"values":[0.5]}'
+    """
+    return _encoder.encode(event)
+
+
+def decode(text: bytes | str) -> Event:
+    """The event that `encode` wrote.
+
+    Raises:
+        StoreError: not an event that this version knows.
+    """
+    try:
+        event: Event = _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"Cannot read an event: {error}. Text: {str(text)[:200]}") from None
+    return event

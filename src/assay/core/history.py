@@ -1,0 +1,495 @@
+"""The present, folded from the past: `fold(events)` gives a `History`.
+
+This is the only place where states change. Everything about a trial is written once (its config
+when asked, its outcome when it ends), so the columns behind a history only ever grow, and a
+history is those columns up to its own length: extending the newest one is O(1) an event, and every
+older one stays valid. Extending a history that is not the newest copies the columns first.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, overload
+
+from assay.core.errors import SealError, StateError
+from assay.core.events import (
+    CONTROL,
+    FLOOR,
+    Asked,
+    Broke,
+    Concluded,
+    Created,
+    Deviated,
+    Enqueued,
+    Environment,
+    Event,
+    Exhausted,
+    Failed,
+    Frozen,
+    Measured,
+    Noted,
+    Opened,
+    Opening,
+    Reported,
+    Retried,
+    Sealed,
+    Selected,
+    Told,
+    Voided,
+)
+from assay.core.jobs import Unit
+from assay.core.jsonform import canonical
+
+State: TypeAlias = Literal["running", "done", "failed"]
+_NEVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A config and all that is known of it."""
+
+    number: int
+    config: Mapping[str, Any]
+    origin: str
+    seen: int
+    why: Mapping[str, Any] | None
+    state: State
+    values: tuple[float, ...] | None
+    extra: Mapping[str, float]
+    failure: Failed | None
+    curve: tuple[tuple[int, float], ...]
+    units: Mapping[Unit, Measured]
+    cpu_s: float
+    wall_s: float
+
+    @property
+    def value(self) -> float | None:
+        """The first objective's value; None while it runs or when it failed."""
+        return None if self.values is None else self.values[0]
+
+
+class _Columns:
+    """The grown past: one entry a trial, and the other events by what they speak of."""
+
+    __slots__ = (
+        "asked", "broke", "configs", "curves", "ended_at", "found", "found_upto", "given", "length",
+        "measured", "milestones", "open", "order", "order_at", "outcomes", "queue", "retries", "sampled",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.asked: list[tuple[int, int, str, Any]] = []  # (seq, seen, origin, why) of each trial
+        self.configs: list[dict[str, Any]] = []
+        self.ended_at = array("q")
+        self.outcomes: list[Told | Failed | None] = []
+        self.order = array("q")  # trial numbers in the order in which they ended
+        self.order_at = array("q")
+        self.open: set[int] = set()  # trials that run, at the newest length
+        self.sampled = array("q")  # numbers of the trials that a sampler proposed
+        self.given = array("q")  # seq at which the next queued config was taken
+        self.queue: list[tuple[int, Enqueued]] = []
+        self.curves: dict[int, list[tuple[int, int, float]]] = {}
+        self.measured: dict[int, list[tuple[int, Measured]]] = {}
+        self.broke: list[tuple[int, Broke]] = []
+        self.retries: dict[int, list[tuple[int, Retried]]] = {}
+        self.milestones: list[tuple[int, Event]] = []
+        self.found: dict[str, int] = {}  # key of a config -> first trial that has it
+        self.found_upto = 0
+
+    def until(self, length: int) -> _Columns:
+        """A copy that ends before event number `length`."""
+        new = _Columns()
+        new.length = length
+        n = bisect_left(self.asked, length, key=lambda entry: entry[0])
+        done = bisect_left(self.order_at, length)
+        new.asked, new.configs = self.asked[:n], self.configs[:n]
+        new.order, new.order_at = self.order[:done], self.order_at[:done]
+        new.ended_at = array("q", (at if at < length else _NEVER for at in self.ended_at[:n]))
+        new.outcomes = [
+            outcome if at < length else None
+            for outcome, at in zip(self.outcomes[:n], self.ended_at[:n], strict=True)
+        ]
+        new.open = {t for t, at in enumerate(new.ended_at) if at == _NEVER}
+        new.sampled = array("q", (t for t in self.sampled if t < n))
+        new.given = array("q", (at for at in self.given if at < length))
+        new.queue = _before(self.queue, length)
+        new.curves = {t: _before(curve, length) for t, curve in self.curves.items()}
+        new.measured = {t: _before(found, length) for t, found in self.measured.items()}
+        new.broke = _before(self.broke, length)
+        new.retries = {t: _before(found, length) for t, found in self.retries.items()}
+        new.milestones = _before(self.milestones, length)
+        return new
+
+
+def _before(entries: list[Any], length: int) -> list[Any]:
+    return [entry for entry in entries if entry[0] < length]
+
+
+class History:
+    """A study up to event number `length`. Read only: `fold` makes the next one."""
+
+    __slots__ = ("_columns", "length", "n_ended", "n_trials")
+
+    def __init__(self, columns: _Columns | None = None, length: int = 0) -> None:
+        self._columns = columns if columns is not None else _Columns()
+        self.length = length
+        at_tip = self._columns.length == length
+        past = self._columns
+        self.n_trials = (
+            len(past.asked) if at_tip else bisect_left(past.asked, length, key=lambda e: e[0])
+        )
+        self.n_ended = len(past.order) if at_tip else bisect_left(past.order_at, length)
+
+    def __repr__(self) -> str:
+        return f"History({self.n_trials} trials, {self.n_ended} ended, {self.length} events)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and self._summary() == other._summary()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _summary(self) -> Any:
+        past, length = self._columns, self.length
+        # without what is empty so far: an older view of longer columns has entries of later trials
+        measured = {t: found for t, m in past.measured.items() if (found := _before(m, length))}
+        retried = {t: found for t, r in past.retries.items() if (found := _before(r, length))}
+        told = (list(self.trials), self.milestones(), self.breakages(), self.waiting)
+        return length, told, measured, retried
+
+    # --- trials
+
+    @property
+    def trials(self) -> Trials:
+        """All trials, by number, made when looked at."""
+        return Trials(self)
+
+    def trial(self, number: int) -> Trial:
+        """Trial `number` as it stands at this length.
+
+        Raises:
+            StateError: there is no such trial.
+        """
+        if not 0 <= number < self.n_trials:
+            raise StateError(f"There is no trial {number}; the study has {self.n_trials}.")
+        past = self._columns
+        _, seen, origin, why = past.asked[number]
+        outcome = self.outcome(number)
+        told = outcome if isinstance(outcome, Told) else None
+        failed = outcome if isinstance(outcome, Failed) else None
+        return Trial(
+            number=number,
+            config=past.configs[number],
+            origin=origin,
+            seen=seen,
+            why=why,
+            state="done" if told else "failed" if failed else "running",
+            values=told.values if told else None,
+            extra=(told.extra if told else None) or {},
+            failure=failed,
+            curve=self.curve(number),
+            units=self.units(number),
+            cpu_s=outcome.cpu_s if outcome else 0.0,
+            wall_s=outcome.wall_s if outcome else 0.0,
+        )
+
+    def outcome(self, number: int) -> Told | Failed | None:
+        """How trial `number` ended; None while it runs."""
+        return self._columns.outcomes[number] if self._columns.ended_at[number] < self.length else None
+
+    def config(self, number: int) -> dict[str, Any]:
+        """The config of trial `number`; not to be changed."""
+        return self._columns.configs[number]
+
+    def origin(self, number: int) -> str:
+        """Who proposed trial `number`: "control", "given" or "sampler"."""
+        return self._columns.asked[number][2]
+
+    @property
+    def ended(self) -> Sequence[int]:
+        """Numbers of the trials that ended, in the order in which they did."""
+        return self._columns.order[: self.n_ended]
+
+    def told(self) -> Iterator[tuple[int, Told]]:
+        """(number, outcome) of the trials that ended with values, in the order in which they did."""
+        outcomes = self._columns.outcomes
+        order = self._columns.order
+        for i in range(self.n_ended):
+            number = order[i]
+            outcome = outcomes[number]
+            if isinstance(outcome, Told):
+                yield number, outcome
+
+    def running(self) -> list[int]:
+        """Numbers of the trials that were asked and have not ended."""
+        if self.length == self._columns.length:
+            return sorted(self._columns.open)
+        ended_at, length = self._columns.ended_at, self.length
+        return [n for n in range(self.n_trials) if ended_at[n] >= length]
+
+    @property
+    def n_sampled(self) -> int:
+        """How many trials a sampler proposed."""
+        return bisect_left(self._columns.sampled, self.n_trials)
+
+    def find(self, config: Mapping[str, Any]) -> int | None:
+        """The first trial with exactly this config; None if it was not tried."""
+        past = self._columns
+        for number in range(past.found_upto, len(past.configs)):
+            past.found.setdefault(canonical(past.configs[number]), number)
+        past.found_upto = len(past.configs)
+        number = past.found.get(canonical(dict(config)), _NEVER)
+        return number if number < self.n_trials else None
+
+    @property
+    def waiting(self) -> list[Enqueued]:
+        """Queued configs that were not yet asked, oldest first."""
+        taken = bisect_left(self._columns.given, self.length)
+        return [config for seq, config in self._columns.queue[taken:] if seq < self.length]
+
+    # --- what was measured
+
+    def units(self, number: int, stage: str | None = None) -> dict[Unit, Measured]:
+        """What was measured of a trial (or of FLOOR), by unit; in one stage, or in all but probe and test."""
+        found = self._columns.measured.get(number, ())
+        return {
+            event.unit: event
+            for seq, event in found
+            if seq < self.length
+            and (event.stage == stage if stage else event.stage not in ("probe", "test"))
+        }
+
+    def curve(self, number: int) -> tuple[tuple[int, float], ...]:
+        """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
+        found = self._columns.curves.get(number, ())
+        return tuple(sorted({step: value for seq, step, value in found if seq < self.length}.items()))
+
+    def breakages(self) -> list[Broke]:
+        """Evaluations outside the search that gave no value."""
+        return [event for seq, event in self._columns.broke if seq < self.length]
+
+    def retries(self, number: int) -> int:
+        """How often a trial was started again."""
+        return len(_before(self._columns.retries.get(number, []), self.length))
+
+    # --- the study's own story
+
+    def milestones(self) -> list[Event]:
+        """Events that belong to no single trial: the plan, the seal, the selection, the verdict, …"""
+        return [event for seq, event in self._columns.milestones if seq < self.length]
+
+    def last(self, kind: type[Any]) -> Any:
+        """The newest milestone of this kind; None if there is none."""
+        for seq, event in reversed(self._columns.milestones):
+            if seq < self.length and isinstance(event, kind):
+                return event
+        return None
+
+    @property
+    def looks(self) -> int:
+        """How often the sealed test set was opened, an unfinished opening included."""
+        opening = self.last(Opening)
+        return opening.look if opening else 0
+
+
+class Trials(Sequence[Trial]):
+    """The trials of a history as a sequence."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def __len__(self) -> int:
+        return self._history.n_trials
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trial]: ...
+    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
+        if isinstance(index, slice):
+            return [self._history.trial(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no trial {index}; the study has {len(self)}.")
+        return self._history.trial(index % len(self))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} trials>"
+
+
+def fold(events: Iterable[Event], start: History | None = None) -> History:
+    """The history after `events`, which follow those of `start`.
+
+    Raises:
+        StateError: an event does not fit the state it meets; `start` stays as it was.
+    """
+    start = start or History()
+    past = start._columns
+    if past.length != start.length:
+        past = past.until(start.length)
+    for event in events:
+        _APPLY[type(event)](past, past.length, event)
+        past.length += 1
+    return History(past, past.length)
+
+
+def _asked(past: _Columns, seq: int, event: Asked) -> None:
+    if event.trial != len(past.asked):
+        raise StateError(f"Trial {event.trial} was asked out of order; the next is {len(past.asked)}.")
+    if not 0 <= event.seen <= seq:
+        raise StateError(f"Trial {event.trial} claims to have seen {event.seen} of {seq} events.")
+    if event.origin == "given" and len(past.given) == len(past.queue):
+        raise StateError(f"Trial {event.trial} is said to be a given config, but none is waiting.")
+    _refuse_when_frozen(past, "ask for another trial")
+    past.asked.append((seq, event.seen, event.origin, event.why))
+    past.configs.append(event.config)
+    past.ended_at.append(_NEVER)
+    past.outcomes.append(None)
+    past.open.add(event.trial)
+    if event.origin == "sampler":
+        past.sampled.append(event.trial)
+    elif event.origin == "given":
+        past.given.append(seq)
+
+
+def _ends(past: _Columns, seq: int, event: Told | Failed) -> None:
+    _running(past, event.trial)
+    if isinstance(event, Told):
+        _finite(event.trial, *event.values, *(event.extra or {}).values())
+    past.ended_at[event.trial] = seq
+    past.outcomes[event.trial] = event
+    past.open.discard(event.trial)
+    past.order.append(event.trial)
+    past.order_at.append(seq)
+
+
+def _finite(number: int, *values: float) -> None:
+    """JSON has no NaN and no infinity: such a value could be written but not read back."""
+    if not all(map(math.isfinite, values)):
+        raise StateError(f"Trial {number} cannot have the values {values}: one is not finite.")
+
+
+def _running(past: _Columns, number: int) -> None:
+    if not 0 <= number < len(past.asked):
+        raise StateError(f"There is no trial {number}; the study has {len(past.asked)}.")
+    outcome = past.outcomes[number]
+    if outcome is not None:
+        state = "done" if isinstance(outcome, Told) else "failed"
+        raise StateError(f"Trial {number} is already {state}; it can no longer change.")
+
+
+def _reported(past: _Columns, seq: int, event: Reported) -> None:
+    _running(past, event.trial)
+    _finite(event.trial, event.value)
+    past.curves.setdefault(event.trial, []).append((seq, event.step, event.value))
+
+
+def _measured(past: _Columns, seq: int, event: Measured) -> None:
+    if not FLOOR <= event.trial < len(past.asked):
+        raise StateError(f"There is no trial {event.trial} to measure.")
+    if event.stage == "search":
+        _running(past, event.trial)
+    if event.stage == "test" and not _open(past):
+        raise SealError("A test result without an opening of the seal.")
+    _finite(event.trial, event.value, event.train or 0.0)
+    past.measured.setdefault(event.trial, []).append((seq, event))
+
+
+def _retried(past: _Columns, seq: int, event: Retried) -> None:
+    _running(past, event.trial)
+    past.retries.setdefault(event.trial, []).append((seq, event))
+
+
+def _broke(past: _Columns, seq: int, event: Broke) -> None:
+    past.broke.append((seq, event))
+
+
+def _enqueued(past: _Columns, seq: int, event: Enqueued) -> None:
+    _refuse_when_frozen(past, "queue a config")
+    past.queue.append((seq, event))
+
+
+def _created(past: _Columns, seq: int, event: Created) -> None:
+    if seq != 0:
+        raise StateError("A study is created once, by its first event.")
+    past.milestones.append((seq, event))
+
+
+def _milestone(past: _Columns, seq: int, event: Event) -> None:
+    past.milestones.append((seq, event))
+
+
+def _sealed(past: _Columns, seq: int, event: Sealed) -> None:
+    if past.asked or past.measured:
+        raise SealError("The test set must be sealed before anything is fitted.")
+    if _has(past, Sealed):
+        raise SealError("This study has a sealed test set already.")
+    past.milestones.append((seq, event))
+
+
+def _selected(past: _Columns, seq: int, event: Selected) -> None:
+    for number in (event.trial, event.challenger):
+        if not 0 <= number < len(past.asked) or not isinstance(past.outcomes[number], Told):
+            raise StateError(f"Trial {number} has no value, so it cannot be selected.")
+    _refuse_when_frozen(past, "select again")
+    past.milestones.append((seq, event))
+
+
+def _frozen(past: _Columns, seq: int, event: Frozen) -> None:
+    if not _has(past, Selected):
+        raise StateError("A study is frozen after its selection, not before.")
+    _refuse_when_frozen(past, "freeze it again")
+    past.milestones.append((seq, event))
+
+
+def _opening(past: _Columns, seq: int, event: Opening) -> None:
+    looks = sum(isinstance(e, Opening) for _, e in past.milestones)
+    if not _has(past, Sealed) or not _has(past, Frozen):
+        raise SealError("The test set is opened after the contenders are frozen, not before.")
+    if _has(past, Voided):
+        raise SealError("The seal of this study was given up; there is no test set to open.")
+    if event.look != looks + 1:
+        raise SealError(f"This would be look {looks + 1} at the test set, not {event.look}.")
+    if _open(past):
+        raise SealError("The test set is being opened already; resume that opening.")
+    if event.look > 1 and not event.reason.strip():
+        raise SealError("The test set was opened before; another look needs a reason.")
+    past.milestones.append((seq, event))
+
+
+def _opened(past: _Columns, seq: int, event: Opened) -> None:
+    if not _open(past):
+        raise SealError("A test result without an opening of the seal.")
+    past.milestones.append((seq, event))
+
+
+def _open(past: _Columns) -> bool:
+    for _, event in reversed(past.milestones):
+        if isinstance(event, Opened):
+            return False
+        if isinstance(event, Opening):
+            return True
+    return False
+
+
+def _has(past: _Columns, kind: type[Any]) -> bool:
+    return any(isinstance(event, kind) for _, event in past.milestones)
+
+
+def _refuse_when_frozen(past: _Columns, what: str) -> None:
+    for _, event in past.milestones:
+        if isinstance(event, Frozen):
+            raise StateError(f"This study is frozen: you cannot {what}. Start a new study instead.")
+
+
+_APPLY: dict[type[Any], Any] = {
+    Created: _created, Environment: _milestone, Sealed: _sealed, Enqueued: _enqueued, Asked: _asked,
+    Reported: _reported, Measured: _measured, Told: _ends, Failed: _ends, Broke: _broke,
+    Retried: _retried, Exhausted: _milestone, Selected: _selected, Frozen: _frozen,
+    Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
+    Noted: _milestone, Concluded: _milestone,
+}  # fmt: skip
+
+__all__ = ["CONTROL", "FLOOR", "History", "State", "Trial", "Trials", "fold"]

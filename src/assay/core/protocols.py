@@ -1,0 +1,120 @@
+"""The plug-in points. Anything with these methods fits; there is nothing to inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from assay.core.events import Event
+from assay.core.jobs import Job, Message
+from assay.core.space import Space
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from assay.core.history import History
+
+
+class Proposal(NamedTuple):
+    """A config, and what the sampler says of its choice."""
+
+    config: dict[str, Any]
+    why: dict[str, Any] | None = None
+
+
+class ExhaustedError(Exception):
+    """A sampler has no config left that was not tried; the message says so in words."""
+
+
+class Sampler(Protocol):
+    """Proposes configs. Pure: equal arguments give an equal proposal; no I/O, no clock."""
+
+    def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
+        """The next config.
+
+        Raises:
+            ExhaustedError: every config of the space was tried.
+        """
+        ...
+
+
+class Row(NamedTuple):
+    """A stored event in its envelope. `hash` chains it to the row before."""
+
+    seq: int
+    time: str
+    actor: str
+    version: int
+    body: bytes
+    hash: str
+
+
+Blobs: TypeAlias = Mapping[str, bytes]
+
+
+class Store(Protocol):
+    """An append-only log for each study, and blobs by the hash of their content."""
+
+    def append(
+        self, study: str, events: Sequence[Event], *, after: int, blobs: Blobs | None = None
+    ) -> int:
+        """Append all `events`, or none, if the log still has `after` events; durable on return.
+
+        Returns:
+            The new length.
+
+        Raises:
+            ConflictError: the log does not have `after` events: another writer was first.
+            StoreError: it could not be written; nothing was.
+        """
+        ...
+
+    def read(self, study: str, *, after: int = 0) -> Sequence[Event]:
+        """The events from number `after` on; empty for a study that does not exist."""
+        ...
+
+    def rows(self, study: str, *, after: int = 0) -> Sequence[Row]:
+        """The same with their envelopes, for audits and exports."""
+        ...
+
+    def studies(self) -> Sequence[str]:
+        """The names of the studies, oldest first."""
+        ...
+
+    def blob(self, sha256: str) -> bytes:
+        """The blob with this hash.
+
+        Raises:
+            TamperError: it is missing, or its content does not have this hash.
+        """
+        ...
+
+    def acquire(self, study: str) -> None:
+        """Become the one driver of a study, until `release` or the end of this process.
+
+        Raises:
+            StateError: another live process drives it; the message names it.
+        """
+        ...
+
+    def release(self, study: str) -> None:
+        """Give the study free for another driver."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs jobs; see `assay.executors`."""
+
+    @property
+    def free(self) -> int:
+        """How many jobs can be submitted now."""
+        ...
+
+    def submit(self, job: Job) -> None: ...
+    def poll(self, timeout_s: float) -> list[tuple[int, Message]]: ...
+    def cancel(self, job_id: int) -> None: ...
+    def close(self) -> None: ...

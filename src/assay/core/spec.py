@@ -1,0 +1,266 @@
+"""The plan of a study: all that is fixed before the first trial. Its hash is the hash of the plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from assay.core.errors import SpecError, did_you_mean
+from assay.core.jsonform import digest
+from assay.core.space import Space
+
+Direction: TypeAlias = Literal["minimize", "maximize"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a study may spend; the search ends at whichever limit comes first.
+
+    Args:
+        trials: configs to try, the defaults and given configs included. Repeats of the control and
+            the recheck are evidence, not trials: they come on top, and are printed with the plan.
+        looks: evaluations (fits) of the search, all folds counted.
+        seconds: wall-clock time of the search, restarts included.
+        cpu_seconds: CPU time of the search, all workers together.
+
+    Raises:
+        SpecError: nothing given, or a limit that is not positive.
+
+    >>> Budget(trials=60).trials
+    60
+    """
+
+    trials: int | None = None
+    looks: int | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = {f.name: getattr(self, f.name) for f in fields(self)}
+        if all(limit is None for limit in limits.values()):
+            raise SpecError("A budget needs at least one limit, for example Budget(trials=60).")
+        for name, limit in limits.items():
+            _positive(f"Budget({name}=…)", limit, whole=name in ("trials", "looks"))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How the control is measured and how a winner has to prove itself.
+
+    Args:
+        repeats: fresh splits (or seeds) on which the control is measured, the first included.
+        seeds: seeds per split for a model that is not deterministic.
+        top: how many of the best trials are rechecked; None: max(5, 10 % of the trials).
+        rechecks: fresh evaluations of each rechecked trial, folds counted; None: 10 on data, and
+            3 seeds for a study without data, whose winner is confirmed on further seeds anyway.
+        confirms: fresh seeds for the last comparison of a study without data.
+        guard: the control is kept unless the fresh paired difference exceeds this many
+            corrected standard errors.
+        refits: fits of each contender for the sealed test (1 for a deterministic model).
+
+    Source of the defaults: Bouthillier et al. 2021, arXiv:2103.03098 (several sources of variance
+    at once); the guard from our own measurements, see the decisions in the documentation.
+    """
+
+    repeats: int = 3
+    seeds: int = 3
+    top: int | None = None
+    rechecks: int | None = None
+    confirms: int = 10
+    guard: float = 1.0
+    refits: int = 5
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            limit = getattr(self, f.name)
+            if f.name == "guard":
+                if not (isinstance(limit, int | float) and math.isfinite(limit) and limit >= 0):
+                    raise SpecError(f"Evidence(guard=…) needs a number >= 0, got {limit!r}.")
+            else:
+                _positive(f"Evidence({f.name}=…)", limit, whole=True)
+
+    def top_of(self, trials: int) -> int:
+        """How many of `trials` are rechecked."""
+        return self.top or max(5, math.ceil(0.1 * trials))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one evaluation may take before it is stopped by force.
+
+    Args:
+        seconds: wall-clock time of one job (a trial with all its folds); None: no limit.
+        memory_mb: resident memory of its processes; None: no limit.
+        retries: how often a trial that broke (crash, timeout, memory) is started again.
+    """
+
+    seconds: float | None = None
+    memory_mb: float | None = None
+    retries: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("Limits(seconds=…)", self.seconds)
+        _positive("Limits(memory_mb=…)", self.memory_mb)
+        if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:
+            raise SpecError(f"Limits(retries=…) needs a whole number >= 0, got {self.retries!r}.")
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """All that is fixed at the birth of a study.
+
+    Args:
+        space: what is searched.
+        directions: "minimize" or "maximize" for each objective, by name.
+        seed: every random stream of the study derives from it.
+        sampler: name and settings, {"name": "auto"}.
+        budget: None for a study that its user drives by ask and tell.
+        control: the config of the control group; None when not every parameter has a default.
+        smallest_gain: the smallest gain worth having, in units of the objective.
+        alpha: 1 - level of every interval.
+        evidence: None: nothing is repeated or rechecked, and no verdict is given.
+        limits: what one evaluation may take.
+        data: fingerprint, task, model, splits and seal of a study on data, in JSON form.
+    """
+
+    space: Space
+    directions: Mapping[str, Direction]
+    seed: int = 0
+    sampler: Mapping[str, Any] = field(default_factory=lambda: {"name": "auto"})
+    budget: Budget | None = None
+    control: Mapping[str, Any] | None = None
+    smallest_gain: float = 0.0
+    alpha: float = 0.05
+    evidence: Evidence | None = None
+    limits: Limits = field(default_factory=Limits)
+    data: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise SpecError(f"seed needs a whole number >= 0, got {self.seed!r}.")
+        if not (_is_number(self.smallest_gain) and 0 <= self.smallest_gain < math.inf):
+            raise SpecError(f"smallest_gain needs a number >= 0, got {self.smallest_gain!r}.")
+        directions_of(self.directions)
+        if not (_is_number(self.alpha) and 0 < self.alpha < 1):
+            raise SpecError(f"alpha needs a number between 0 and 1, got {self.alpha!r}.")
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The names of the objectives, in order."""
+        return tuple(self.directions)
+
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """+1 where the objective is minimised, -1 where it is maximised: sign * value is a loss."""
+        return tuple(1.0 if way == "minimize" else -1.0 for way in self.directions.values())
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one objective."""
+        return len(self.directions) == 1
+
+    @property
+    def plan(self) -> str:
+        """The hash of the plan: equal for two studies with the same plan."""
+        return plan_hash(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """A form that `from_json` reads back."""
+        return {
+            "space": self.space.to_json(),
+            "directions": dict(self.directions),
+            "seed": self.seed,
+            "sampler": dict(self.sampler),
+            "budget": asdict(self.budget) if self.budget else None,
+            "control": dict(self.control) if self.control is not None else None,
+            "smallest_gain": self.smallest_gain,
+            "alpha": self.alpha,
+            "evidence": asdict(self.evidence) if self.evidence else None,
+            "limits": asdict(self.limits),
+            "data": dict(self.data) if self.data is not None else None,
+        }
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> StudySpec:
+        """The plan that `to_json` wrote.
+
+        Raises:
+            SpecError: an unknown or missing entry.
+        """
+        known = {f.name for f in fields(StudySpec)}
+        for name in form:
+            if name not in known:
+                raise SpecError(f"A plan has no entry {name!r}. {did_you_mean(name, known)}")
+        if missing := {"space", "directions"} - form.keys():
+            raise SpecError(f"The plan lacks {sorted(missing)[0]!r}.")
+        read = dict(form)
+        read["space"] = Space.from_json(form["space"])
+        for name, kind in (("budget", Budget), ("evidence", Evidence), ("limits", Limits)):
+            read[name] = _part(kind, form.get(name), name)
+        if read["limits"] is None:
+            read["limits"] = Limits()
+        return StudySpec(**read)
+
+
+def plan_hash(form: Mapping[str, Any]) -> str:
+    """The hash of a plan in JSON form.
+
+    The order of parameters and of objectives counts: samplers and stored values follow it.
+    """
+    order = [list(form["space"]["parameters"]), list(form["directions"])]
+    return digest({**form, "order": order})
+
+
+def directions_of(given: str | Sequence[str] | Mapping[str, str], name: str = "value") -> dict[str, Direction]:
+    """Objective names and directions from what a user gives.
+
+    >>> directions_of("minimize")
+    {'value': 'minimize'}
+    >>> directions_of(["minimize", "maximize"])
+    {'value_0': 'minimize', 'value_1': 'maximize'}
+
+    Raises:
+        SpecError: no objective, or a word that is no direction.
+    """
+    if isinstance(given, str):
+        listed = {name: given}
+    elif isinstance(given, Mapping):
+        listed = dict(given)
+    else:
+        listed = {f"{name}_{i}" if len(given) > 1 else name: way for i, way in enumerate(given)}
+    if not listed:
+        raise SpecError("A study needs at least one direction, got none.")
+    found: dict[str, Direction] = {}
+    for objective, way in listed.items():
+        if way not in ("minimize", "maximize"):
+            raise SpecError(f"direction needs 'minimize' or 'maximize', got {way!r}.")
+        found[objective] = cast(Direction, way)
+    return found
+
+
+def _part(kind: type[T], form: Any, name: str) -> T | None:
+    if form is None or isinstance(form, kind):
+        return form
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(form, Mapping):
+        raise SpecError(f"{name} needs an object with {', '.join(sorted(known))}, got {form!r:.80}.")
+    for entry in form:
+        if entry not in known:
+            raise SpecError(f"{name} has no entry {entry!r}. {did_you_mean(entry, known)}")
+    return kind(**form)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _positive(what: str, limit: Any, *, whole: bool = False) -> None:
+    if limit is None:
+        return
+    kind = int if whole else (int, float)
+    if isinstance(limit, bool) or not isinstance(limit, kind) or not 0 < limit < math.inf:
+        number = "a whole number" if whole else "a number"
+        raise SpecError(f"{what} needs {number} > 0, got {limit!r}.")

@@ -1,0 +1,98 @@
+"""Which units each stage of a study evaluates. Pure.
+
+A unit is (repeat, fold, seed index). The search uses repeat 0 and seed 0 for every trial, so that
+trials are compared on the same folds. Everything that counts as evidence uses units that the
+search never saw: on data higher repeats (fresh splits), without data higher seeds.
+"""
+
+from __future__ import annotations
+
+import math
+
+from assay.core.events import CONTROL
+from assay.core.history import History
+from assay.core.jobs import Unit
+from assay.core.rng import derived_seed
+from assay.core.spec import Evidence, StudySpec
+
+_CONFIRM = 1000
+"""First seed index of the confirmation: beyond any that a control or a recheck uses."""
+
+
+def folds(spec: StudySpec) -> int:
+    """How many folds a repeat of the splits has; 1 for a study without data."""
+    return int(spec.data["folds"]) if spec.data else 1
+
+
+def seed_of(spec: StudySpec, unit: Unit) -> int:
+    """The random seed of a unit: the same for every trial, so that luck is shared in comparisons."""
+    return derived_seed(spec.seed, "unit", unit[2])
+
+
+def search(spec: StudySpec) -> tuple[Unit, ...]:
+    """The units on which every trial is evaluated."""
+    return tuple((r, fold, 0) for r in range(repeats(spec)) for fold in range(folds(spec)))
+
+
+def repeats(spec: StudySpec) -> int:
+    """How many repeats of the splits the search uses; higher ones are fresh."""
+    return int(spec.data.get("repeats", 1)) if spec.data else 1
+
+
+def probe() -> tuple[Unit, Unit]:
+    """The same seed again, and another one: is the model deterministic?"""
+    return (0, 0, 0), (0, 0, 1)
+
+
+def deterministic(spec: StudySpec, history: History) -> bool | None:
+    """Whether the control gave the same value for the same and for another seed; None: not known."""
+    again = history.units(CONTROL, "probe")
+    first = search_values(spec, history, CONTROL).get((0, 0, 0))
+    if first is None or not set(probe()) <= again.keys():
+        return None
+    return all(again[unit].value == first for unit in probe())
+
+
+def search_values(spec: StudySpec, history: History, trial: int) -> dict[Unit, float]:
+    """Every value measured of a trial outside probe and test, by unit, in the user's direction."""
+    values = {unit: event.value for unit, event in history.units(trial).items()}
+    if not spec.data and trial >= 0 and (record := history.trial(trial)).values is not None:
+        values[(0, 0, 0)] = record.values[0]
+    return values
+
+
+def rechecks(spec: StudySpec) -> tuple[Unit, ...]:
+    """The fresh units on which the best trials and the control are compared."""
+    rules = spec.evidence or Evidence()
+    if not spec.data:
+        return tuple((0, 0, seed) for seed in range(1, (rules.rechecks or 3) + 1))
+    k, first = folds(spec), repeats(spec)
+    count = max(math.ceil((rules.rechecks or 10) / k), 2 if k > 1 else 1)
+    return tuple((r, fold, 0) for r in range(first, first + count) for fold in range(k))
+
+
+def control(spec: StudySpec, *, fixed: bool) -> tuple[Unit, ...]:
+    """The units on which the control is measured before the search, its search units included.
+
+    `fixed`: the model is deterministic, so repeating a seed or trying another tells nothing.
+    """
+    rules = spec.evidence or Evidence()
+    if not spec.data:
+        return search(spec) if fixed else tuple((0, 0, s) for s in range(rules.repeats))
+    seeds = 1 if fixed else rules.seeds
+    count = max(rules.repeats, repeats(spec))
+    if folds(spec) == 1:
+        count = max(count, rules.rechecks or 10)
+    return tuple((r, f, s) for r in range(count) for s in range(seeds) for f in range(folds(spec)))
+
+
+def confirms(spec: StudySpec) -> tuple[Unit, ...]:
+    """The last fresh units of a study without data, used by no choice before."""
+    rules = spec.evidence or Evidence()
+    return tuple((0, 0, _CONFIRM + i) for i in range(rules.confirms))
+
+
+def refits(spec: StudySpec, look: int, *, fixed: bool) -> tuple[Unit, ...]:
+    """The fits of each contender for a look at the sealed test set."""
+    rules = spec.evidence or Evidence()
+    return tuple((look - 1, 0, s) for s in range(1 if fixed else rules.refits))

@@ -1,0 +1,1 @@
+"""Drives a study: reads the log, decides, appends."""

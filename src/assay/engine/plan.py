@@ -1,0 +1,308 @@
+"""What to do next, from the plan and the past alone. Pure.
+
+A study is a list of measurements that its plan calls for. `plan` names the next one that is missing,
+so a study that was interrupted anywhere goes on where it stopped, and nothing is done twice.
+Phases are barriers: the control before the search, the search before the recheck, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from assay.analysis.effects import has_control
+from assay.analysis.selection import select, shortlist
+from assay.core import units
+from assay.core.events import (
+    CONTROL,
+    FLOOR,
+    Created,
+    Event,
+    Exhausted,
+    Failed,
+    Frozen,
+    Opened,
+    Opening,
+    Sealed,
+    Selected,
+    Told,
+    Voided,
+)
+from assay.core.history import History
+from assay.core.jobs import Unit
+from assay.core.jsonform import digest
+from assay.core.spec import StudySpec
+
+Key: TypeAlias = tuple[int, str, Unit]
+_GIVE_UP_AFTER = 10
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure these units of a trial."""
+
+    trial: int
+    stage: str
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask for another trial."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Append this event."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing can start until something that runs has ended."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Nothing is left to do, or nothing more can be done."""
+
+    reason: str
+    failed: bool = False
+
+
+Command: TypeAlias = Evaluate | Ask | Record | Wait | Finish
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the search has used so far, and the wall-clock time that only the edge can know."""
+
+    trials: int
+    looks: int
+    cpu_seconds: float
+    seconds: float
+
+
+def spent(spec: StudySpec, history: History, seconds: float = 0.0) -> Spent:
+    """What the search has used, failed trials included."""
+    looks, cpu = 0, 0.0
+    for number in range(history.n_trials):
+        found = history.units(number, "search")
+        outcome = history.outcome(number)
+        looks += max(len(found), 1 if outcome else 0)
+        measured = sum(event.cpu_s for event in found.values())
+        cpu += max(measured, outcome.cpu_s if outcome else 0.0)
+    return Spent(history.n_trials, looks, cpu, seconds)
+
+
+def plan(
+    spec: StudySpec,
+    history: History,
+    *,
+    busy: Collection[Key] = (),
+    seconds: float = 0.0,
+    stopping: bool = False,
+    open_test: bool = True,
+) -> Command:
+    """The next command.
+
+    Args:
+        busy: what is being measured now.
+        seconds: wall-clock time that the search has used.
+        stopping: the user asked to stop: start nothing new.
+        open_test: whether the sealed test set is opened at the end of the plan.
+    """
+    if stopping:
+        return Wait() if busy else Finish("interrupted")
+    for phase in (_floor, _control, _search, _recheck, _confirm, _test):
+        command = phase(spec, history, busy, seconds, open_test)
+        if command is not None:
+            return command
+    return Finish("complete")
+
+
+def _floor(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    if not spec.data:
+        return None
+    return _missing(history, busy, FLOOR, "floor", units.search(spec))
+
+
+def _control(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    if spec.control is None:
+        return None
+    if history.n_trials == 0:
+        return Ask()
+    outcome = history.outcome(CONTROL)
+    if outcome is None:
+        return _missing_search(spec, history, busy, CONTROL)
+    if isinstance(outcome, Failed):
+        return Finish(f"the control failed: {outcome.reason}", failed=True)
+    if spec.evidence is None or not spec.single:
+        return None
+    probing = _missing(history, busy, CONTROL, "probe", units.probe(), each=True)
+    if probing is not None:
+        return probing
+    fixed = bool(units.deterministic(spec, history))
+    return _missing(history, busy, CONTROL, "control", units.control(spec, fixed=fixed))
+
+
+def _search(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    if history.last(Selected):
+        return None
+    running = history.running()
+    for number in running:
+        command = _missing_search(spec, history, busy, number)
+        if isinstance(command, Evaluate):
+            return command
+    if _all_failed(history):
+        return Finish(_why_all_failed(history), failed=True)
+    if not history.last(Exhausted) and not _spent_up(spec, history, seconds):
+        return Ask()
+    if running:
+        return Wait()
+    if not any(True for _ in history.told()):
+        return Finish("no trial ended with a value", failed=True)
+    return None
+
+
+def _recheck(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    if history.last(Selected) or spec.evidence is None or not spec.single:
+        return None
+    if has_control(history) and (spec.data or not units.deterministic(spec, history)):
+        fresh = units.rechecks(spec)
+        for number in (CONTROL, *shortlist(spec, history)):
+            command = _missing(history, busy, number, "recheck", fresh)
+            if isinstance(command, Evaluate):
+                return command
+        if busy:
+            return Wait()
+    return Record(select(spec, history))
+
+
+def _confirm(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    selected = history.last(Selected)
+    if spec.data or not selected or selected.rule == "best":
+        return None
+    fresh = units.confirms(spec)
+    for number in (CONTROL, selected.challenger):
+        command = _missing(history, busy, number, "confirm", fresh)
+        if command is not None:
+            return command
+    return None
+
+
+def _test(
+    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
+) -> Command | None:
+    selected, sealed = history.last(Selected), history.last(Sealed)
+    if not sealed or not selected or history.last(Voided):
+        return None
+    if not history.last(Frozen):
+        return Record(freeze(spec, history, selected))
+    if history.looks == 0:
+        return Record(opening(history)) if open_test else None
+    return test_missing(spec, history, busy)
+
+
+def freeze(spec: StudySpec, history: History, selected: Selected) -> Frozen:
+    """Names the contenders: always the control, and the best challenger even if the guard held."""
+    contenders = tuple(dict.fromkeys((CONTROL, selected.challenger)))
+    fixed = bool(units.deterministic(spec, history))
+    created: Created = history.last(Created)
+    return Frozen(contenders, len(units.refits(spec, 1, fixed=fixed)), created.plan)
+
+
+def opening(history: History, reason: str = "", contenders: tuple[int, ...] = ()) -> Opening:
+    """The intent to look at the test set once (more)."""
+    frozen: Frozen = history.last(Frozen)
+    words = [list(frozen.contenders), frozen.refits, frozen.plan]
+    return Opening(history.looks + 1, digest(words), contenders or frozen.contenders, reason)
+
+
+def test_missing(spec: StudySpec, history: History, busy: Collection[Key]) -> Command | None:
+    """What the present opening still has to measure; None when it is complete or closed."""
+    intent, result = history.last(Opening), history.last(Opened)
+    if result and result.look == intent.look:
+        return None
+    fixed = bool(units.deterministic(spec, history))
+    fits = units.refits(spec, intent.look, fixed=fixed)
+    for number in intent.contenders:
+        command = _missing(history, busy, number, "test", fits, each=True)
+        if isinstance(command, Evaluate):
+            return command
+    return Wait() if busy else None
+
+
+def _missing_search(
+    spec: StudySpec, history: History, busy: Collection[Key], number: int
+) -> Command:
+    done = history.units(number, "search")
+    wanted = tuple(u for u in units.search(spec) if u not in done)
+    if any((number, "search", unit) in busy for unit in units.search(spec)):
+        return Wait()
+    return Evaluate(number, "search", wanted)
+
+
+def _missing(
+    history: History,
+    busy: Collection[Key],
+    number: int,
+    stage: str,
+    wanted: Iterable[Unit],
+    *,
+    each: bool = False,
+) -> Evaluate | Wait | None:
+    """The next repeat (or, with `each`, unit) of `wanted` that was neither measured nor lost."""
+    own = stage in ("probe", "test", "floor")
+    done = set(history.units(number, stage if own else None))
+    if not own and number >= 0 and isinstance(history.outcome(number), Told):
+        done.add((0, 0, 0))
+    lost = {
+        unit for b in history.breakages() if (b.trial, b.stage) == (number, stage) for unit in b.units
+    }
+    left = [unit for unit in wanted if unit not in done and unit not in lost]
+    free = [unit for unit in left if (number, stage, unit) not in busy]
+    if not free:
+        return Wait() if left else None
+    first = free[0]
+    group = [u for u in free if not each and (u[0], u[2]) == (first[0], first[2])] or [first]
+    return Evaluate(number, stage, tuple(group))
+
+
+def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
+    if spec.budget is None:
+        return False
+    limits = spec.budget
+    if limits.trials is not None and history.n_trials >= limits.trials:
+        return True
+    if limits.seconds is not None and seconds >= limits.seconds:
+        return True
+    if limits.looks is None and limits.cpu_seconds is None:
+        return False
+    used = spent(spec, history, seconds)
+    each = len(units.search(spec))
+    if limits.looks is not None and used.looks + each > limits.looks:
+        return True
+    return limits.cpu_seconds is not None and used.cpu_seconds >= limits.cpu_seconds
+
+
+def _all_failed(history: History) -> bool:
+    return history.n_ended >= _GIVE_UP_AFTER and not any(True for _ in history.told())
+
+
+def _why_all_failed(history: History) -> str:
+    outcome = history.outcome(history.ended[-1])
+    reason = outcome.reason if isinstance(outcome, Failed) else ""
+    return f"each of the first {history.n_ended} trials failed; the last with: {reason}"

@@ -1,0 +1,296 @@
+"""The loop: plan, submit, collect, append. Knows no store, sampler or executor by name."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Protocol
+
+from assay.core import units
+from assay.core.errors import ConflictError
+from assay.core.events import (
+    Asked,
+    Broke,
+    Event,
+    Exhausted,
+    Failed,
+    Frozen,
+    Measured,
+    Opening,
+    Reported,
+    Retried,
+    Selected,
+    Told,
+)
+from assay.core.history import History
+from assay.core.jobs import Broken, Done, Job, Measurement, Message, Step
+from assay.core.protocols import Executor, Sampler
+from assay.core.spec import StudySpec
+from assay.engine.ledger import Ledger
+from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait, plan
+from assay.engine.propose import propose
+
+_TICK_S = 0.25
+_DECISIONS = (Asked, Exhausted, Selected, Frozen, Opening)
+_RETRIED = ("crashed", "timeout", "memory", "exited")
+
+
+class Clock(Protocol):
+    """Wall-clock time that the search has used, earlier sessions included."""
+
+    def __call__(self) -> float: ...
+
+
+class Watch(Protocol):
+    """Is shown the history after every change."""
+
+    def __call__(self, history: History) -> None: ...
+
+
+@dataclass
+class _Running:
+    """A job that was submitted, and the blobs and events that it has not been credited for yet."""
+
+    job: Job
+    attempt: int = 0
+    events: list[Event] = field(default_factory=list)
+
+
+class Loop:
+    """Drives one study until its plan is complete, it cannot go on, or it is told to stop."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        ledger: Ledger,
+        sampler: Sampler,
+        executor: Executor,
+        *,
+        clock: Clock,
+        watch: Watch | None = None,
+        decide: Callable[..., Command] = plan,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._spec, self._ledger, self._sampler = spec, ledger, sampler
+        self._executor, self._clock, self._watch = executor, clock, watch
+        self._decide, self._options = decide, dict(options or {})
+        self._running: dict[int, _Running] = {}
+        self._busy: set[Key] = set()
+        self._next_job = 0
+        self.stopping = False
+
+    def run(self) -> Finish:
+        """Run until nothing is left; first Ctrl-C lets running jobs end, the second kills them."""
+        with self._ctrl_c():
+            while True:
+                finish = self._fill()
+                if not self._flush():
+                    continue
+                if finish and not self._running:
+                    return finish
+                self._collect(self._executor.poll(_TICK_S))
+
+    def _fill(self) -> Finish | None:
+        """Start what can be started; the reason to end when nothing can."""
+        while True:
+            command = self._command()
+            match command:
+                case Finish():
+                    return command
+                case Wait():
+                    return None
+                case Record(event):
+                    self._ledger.stage([event])
+                    self._flush()
+                case Ask() if self._executor.free:
+                    self._ask()
+                case Evaluate(trial, stage, wanted) if self._executor.free:
+                    self._submit(trial, stage, wanted)
+                case _:
+                    return None
+
+    def _command(self) -> Command:
+        return self._decide(
+            self._spec,
+            self._ledger.history,
+            busy=self._busy,
+            seconds=self._clock(),
+            stopping=self.stopping,
+            **self._options,
+        )
+
+    def _ask(self) -> None:
+        """Stage the next proposal with the results that led to it, and write them as one."""
+        event = propose(self._spec, self._ledger.history, self._sampler)
+        self._ledger.stage([event])
+        if self._flush() and isinstance(event, Asked):
+            self._submit(event.trial, "search", units.search(self._spec))
+
+    def _submit(self, trial: int, stage: str, wanted: Sequence[tuple[int, int, int]]) -> None:
+        config = dict(self._ledger.history.config(trial)) if trial >= 0 else {}
+        job = Job(
+            id=self._next_job,
+            trial=trial,
+            stage=stage,
+            config=config,
+            units=tuple(wanted),
+            seeds=tuple(units.seed_of(self._spec, unit) for unit in wanted),
+            timeout_s=self._spec.limits.seconds,
+        )
+        self._next_job += 1
+        self._running[job.id] = _Running(job, self._ledger.history.retries(trial) if trial >= 0 else 0)
+        self._busy.update((trial, stage, unit) for unit in wanted)
+        self._executor.submit(job)
+
+    def _collect(self, messages: Sequence[tuple[int, Message]]) -> None:
+        """Stage what arrived as one batch; it is written with the proposals that it leads to."""
+        events: list[Event] = []
+        blobs: dict[str, bytes] = {}
+        again: list[Job] = []
+        for job_id, message in messages:
+            running = self._running[job_id]
+            new, blob = self._events(running, message)
+            running.events += new
+            events += new
+            blobs |= blob
+            if isinstance(message, Done | Broken):
+                self._end(job_id, running, again, new)
+        if events:
+            self._ledger.stage(events, blobs)
+        for job in again:
+            self._submit(job.trial, job.stage, job.units)
+
+    def _end(self, job_id: int, running: _Running, again: list[Job], new: Sequence[Event]) -> None:
+        job = running.job
+        del self._running[job_id]
+        self._busy.difference_update((job.trial, job.stage, unit) for unit in job.units)
+        if any(isinstance(event, Retried) for event in new):
+            measured = {e.unit for e in running.events if isinstance(e, Measured)}
+            left = tuple(u for u in job.units if u not in measured)
+            again.append(Job(**{**_fields(job), "units": left}))
+
+    def _events(
+        self, running: _Running, message: Message
+    ) -> tuple[list[Event], dict[str, bytes]]:
+        job = running.job
+        match message:
+            case Step():
+                known = dict(self._ledger.history.curve(job.trial)).get(message.step)
+                if known == message.value or job.stage != "search":
+                    return [], {}  # a resumed trial reports what the log already holds
+                return [Reported(job.trial, message.step, message.value)], {}
+            case Measurement():
+                return _measured(job, message)
+            case Done():
+                return self._done(running, message), {}
+            case Broken():
+                return self._broken(running, message), {}
+
+    def _done(self, running: _Running, message: Done) -> list[Event]:
+        job, spec = running.job, self._spec
+        if spec.data:
+            if job.stage != "search":
+                return []
+            found = self._ledger.history.units(job.trial, "search")
+            found |= {e.unit: e for e in running.events if isinstance(e, Measured)}
+            value = sum(e.value for e in found.values()) / len(found)
+            cpu, wall = sum(e.cpu_s for e in found.values()), sum(e.wall_s for e in found.values())
+            return [Told(job.trial, (value,), None, cpu, wall)]
+        wrong = _wrong_names(message.values, spec)
+        if wrong:
+            broken = Broken(kind="invalid", reason=wrong, cpu_s=message.cpu_s, wall_s=message.wall_s)
+            return self._broken(running, broken)
+        values = _values(message.values, spec)
+        if job.stage == "search":
+            extra = {k: v for k, v in message.values.items() if k not in spec.directions and k != "value"}
+            return [Told(job.trial, values, extra or None, message.cpu_s, message.wall_s)]
+        unit = job.units[0]
+        cost = (message.cpu_s, message.wall_s)
+        return [Measured(job.trial, job.stage, unit, values[0], None, None, *cost)]
+
+    def _broken(self, running: _Running, message: Broken) -> list[Event]:
+        job, kind = running.job, message.kind
+        told = (kind, message.reason, message.output, message.cpu_s, message.wall_s)
+        if job.stage != "search":
+            measured = {e.unit for e in running.events if isinstance(e, Measured)}
+            left = tuple(u for u in job.units if u not in measured)
+            return [] if kind == "cancelled" else [Broke(job.trial, job.stage, left, *told)]
+        if kind == "cancelled":
+            return []  # the trial stays open and is run again when the study is resumed
+        if kind in _RETRIED and running.attempt < self._spec.limits.retries:
+            return [Retried(job.trial, running.attempt + 1, kind, message.reason)]
+        return [Failed(job.trial, *told)]
+
+    def _flush(self) -> bool:
+        """Write what is staged. False if another writer was first: results are staged again, but a
+        proposal is dropped, because it did not see what the other wrote.
+        """
+        try:
+            self._ledger.flush()
+        except ConflictError:
+            events, blobs = self._ledger.unstage()
+            self._ledger.stage([e for e in events if not isinstance(e, _DECISIONS)], blobs)
+            return False
+        if self._watch:
+            self._watch(self._ledger.history)
+        return True
+
+    @contextmanager
+    def _ctrl_c(self) -> Iterator[None]:
+        """First Ctrl-C: stop asking. Second: cancel what runs, by the default KeyboardInterrupt."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(signum: int, frame: Any) -> None:
+            if self.stopping:
+                raise KeyboardInterrupt
+            self.stopping = True
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in job.__struct_fields__}
+
+
+def _measured(job: Job, message: Measurement) -> tuple[list[Event], dict[str, bytes]]:
+    rows = sha256(message.rows).hexdigest() if message.rows is not None else None
+    event = Measured(
+        job.trial,
+        job.stage,
+        message.unit,
+        message.value,
+        message.train,
+        rows,
+        message.cpu_s,
+        message.wall_s,
+    )
+    return [event], {rows: message.rows} if rows and message.rows is not None else {}
+
+
+def _wrong_names(values: Mapping[str, float], spec: StudySpec) -> str | None:
+    if spec.single and "value" in values:
+        return None
+    missing = [name for name in spec.objectives if name not in values]
+    if not missing:
+        return None
+    return (
+        f"the objective returned {sorted(values)}, but the study needs {list(spec.objectives)}. "
+        "Return a dict with these names."
+    )
+
+
+def _values(values: Mapping[str, float], spec: StudySpec) -> tuple[float, ...]:
+    if spec.single:
+        (name,) = spec.objectives
+        return (values[name] if name in values else values["value"],)
+    return tuple(values[name] for name in spec.objectives)

@@ -1,0 +1,71 @@
+"""`evaluate`, packed by value to be loaded in another process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from inspect import getclosurevars, isfunction, ismethod
+from typing import IO, Any
+
+import cloudpickle
+
+from assay.core.errors import SpecError
+from assay.core.jobs import Evaluate
+from assay.executors.text import headline, short
+
+_DEPTH = 6
+
+
+def packed(evaluate: Evaluate) -> IO[bytes]:
+    """An open, nameless file that holds `evaluate` as a pickle.
+
+    A file, not bytes: large data goes through it without a second copy in this process's memory.
+
+    Raises:
+        SpecError: it cannot be pickled; names the part that cannot.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller keeps it
+    try:
+        cloudpickle.dump(evaluate, file)
+    except Exception as error:
+        file.close()
+        name, part = _culprit("objective", evaluate)
+        raise SpecError(
+            f"The objective cannot be sent to a worker process: {name} = {short(part)} cannot be"
+            f" pickled ({headline(error)}). Create it inside the objective, or run with"
+            f' isolation="none", which evaluates in this process.'
+        ) from error
+    file.flush()
+    return file
+
+
+def _culprit(name: str, value: object) -> tuple[str, object]:
+    """The innermost named part of a value that cannot be pickled."""
+    for _ in range(_DEPTH):
+        guilty = next((pair for pair in _parts(name, value) if not _can_be_sent(pair[1])), None)
+        if guilty is None:
+            break
+        name, value = guilty
+    return name, value
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, object]]:
+    if ismethod(value):
+        yield f"{name}.__self__", value.__self__
+    elif isfunction(value):
+        outer = getclosurevars(value)
+        yield from {**outer.nonlocals, **outer.globals}.items()
+    elif isinstance(value, dict):
+        yield from ((f"{name}[{short(key)}]", item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value))
+    else:
+        yield from ((f"{name}.{key}", item) for key, item in getattr(value, "__dict__", {}).items())
+
+
+def _can_be_sent(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""One job, from call to answer: the only place that catches what an objective raises."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+from assay.core.jobs import Broken, BrokenKind, Done, Emit, Evaluate, Job
+from assay.executors.results import InvalidResult, numbers_by_name
+from assay.executors.text import REASON_LENGTH, account, harmless, short
+
+
+def perform(job: Job, evaluate: Evaluate, emit: Emit) -> Done | Broken:
+    """Evaluate a job in this process; whatever the objective does, the answer is a message.
+
+    Times are CPU seconds of this process and of its finished children, and wall seconds.
+
+    Raises:
+        KeyboardInterrupt: the user wants to stop; it is not the objective's fault.
+
+    >>> perform(Job(id=0, trial=0, stage="search", config={}), lambda job, emit: 0.5, print).values
+    {'value': 0.5}
+    """
+    cpu_s, wall_s = cpu_seconds(), time.monotonic()
+    try:
+        done = Done(values=numbers_by_name(evaluate(job, emit)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        kind, reason = diagnosis(error)
+        return Broken(
+            kind=kind,
+            reason=reason,
+            cpu_s=cpu_seconds() - cpu_s,
+            wall_s=time.monotonic() - wall_s,
+        )
+    return Done(values=done.values, cpu_s=cpu_seconds() - cpu_s, wall_s=time.monotonic() - wall_s)
+
+
+def diagnosis(error: BaseException) -> tuple[BrokenKind, str]:
+    """The kind of failure that an exception means, and the reason in words."""
+    if isinstance(error, InvalidResult):
+        return "invalid", harmless(str(error))[:REASON_LENGTH]
+    if isinstance(error, MemoryError):
+        return "memory", f"{account(error)}\nIt asked for more memory than there is."
+    if isinstance(error, SystemExit):
+        code = short(error.code)
+        return "exited", f"The objective called sys.exit({code}). Raise an exception instead."
+    return "raised", account(error)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its finished children so far, user and system."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

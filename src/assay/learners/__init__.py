@@ -1,0 +1,1 @@
+"""Models, scores and fits: the only place that imports scikit-learn."""

@@ -1,0 +1,271 @@
+"""The models that the command line knows: scikit-learn's, with the preprocessing they need inside.
+
+The model's own parameters have scikit-learn's defaults, which are the control group. Preprocessing
+is fitted on the training rows of each fold alone, since it is part of the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from assay.core.errors import DataError, SpecError, did_you_mean
+from assay.core.space import Space
+from assay.learners.spaces import RANGES, SOURCES, space_for
+
+Preparation: TypeAlias = Literal["scaled", "filled", "native"]
+
+_MOST_CATEGORIES = 50  # one-hot columns of one feature; rarer categories share one
+_NATIVE_CATEGORIES = 254  # HistGradientBoosting takes 255 with the missing one
+
+PREPARATIONS: dict[str, str] = {
+    "scaled": "missing numbers become the median with an indicator column, then all numbers are "
+    "standardised; categories become one-hot columns",
+    "filled": "missing numbers become the median with an indicator column; categories become "
+    "one-hot columns",
+    "native": "missing numbers and categories are left to the model",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A model of the catalogue, by task; `standardise_y` for models that need a target of scale 1."""
+
+    about: str
+    preparation: Preparation
+    classifier: Callable[..., Any] | None
+    regressor: Callable[..., Any] | None
+    standardise_y: bool = False
+
+    def make(self, task: str) -> Callable[..., Any] | None:
+        return self.classifier if task == "classification" else self.regressor
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to be tuned.
+
+    Attributes:
+        name: its name in the catalogue.
+        estimator: the whole pipeline, unfitted, with scikit-learn's defaults.
+        space: its search space; names are those of the model's own parameters.
+        prefix: what comes before such a name in the pipeline's parameters.
+        sources: where the range of each parameter comes from.
+        preparation: what happens to the features first, in words.
+    """
+
+    name: str
+    estimator: Any
+    space: Space
+    prefix: str
+    sources: dict[str, str]
+    preparation: str
+
+
+MODELS: dict[str, Kind] = {
+    "logistic_regression": Kind("linear model", "scaled", LogisticRegression, None),
+    "ridge": Kind("linear model, squared penalty", "scaled", None, Ridge),
+    "elastic_net": Kind("linear model, mixed penalty", "scaled", None, ElasticNet),
+    "decision_tree": Kind("one tree", "filled", DecisionTreeClassifier, DecisionTreeRegressor),
+    "random_forest": Kind(
+        "mean of trees on bootstrap samples", "filled", RandomForestClassifier, RandomForestRegressor
+    ),
+    "extra_trees": Kind(
+        "mean of trees with random cuts", "filled", ExtraTreesClassifier, ExtraTreesRegressor
+    ),
+    "hist_gradient_boosting": Kind(
+        "boosted trees on binned features",
+        "native",
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    ),
+    "svm": Kind("support vectors, RBF kernel", "scaled", SVC, SVR, standardise_y=True),
+    "k_neighbors": Kind("nearest rows", "scaled", KNeighborsClassifier, KNeighborsRegressor),
+    "mlp": Kind("neural network", "scaled", MLPClassifier, MLPRegressor, standardise_y=True),
+}  # fmt: skip
+
+ALIASES: dict[str, str] = {
+    "auto": "hist_gradient_boosting",
+    "gradient_boosting": "hist_gradient_boosting",
+    "boosting": "hist_gradient_boosting",
+    "gbm": "hist_gradient_boosting",
+    "hgb": "hist_gradient_boosting",
+    "logistic": "logistic_regression",
+    "logreg": "logistic_regression",
+    "elasticnet": "elastic_net",
+    "tree": "decision_tree",
+    "cart": "decision_tree",
+    "rf": "random_forest",
+    "forest": "random_forest",
+    "et": "extra_trees",
+    "svc": "svm",
+    "svr": "svm",
+    "knn": "k_neighbors",
+    "nearest_neighbors": "k_neighbors",
+    "neural_network": "mlp",
+}
+
+
+def names(task: str) -> list[str]:
+    """The models for a task."""
+    return [name for name, kind in MODELS.items() if kind.make(task)]
+
+
+def model(name: str, task: str, X: Any) -> Model:
+    """The model of this name for features like `X`.
+
+    Args:
+        name: a name from `names(task)` or an alias; "auto" is hist_gradient_boosting.
+        task: "classification" or "regression".
+        X: (n, d) all features, a DataFrame or an array of numbers; only the kinds of its columns
+            and its number of rows are used.
+
+    Raises:
+        SpecError: no such model, or not for this task.
+        DataError: a column that is neither numbers nor categories.
+
+    >>> model("auto", "regression", np.zeros((50, 2))).space.names[:2]
+    ('learning_rate', 'max_iter')
+    """
+    plain = name.lower().replace("-", "_").replace(" ", "_")
+    known = ALIASES.get(plain, plain)
+    if known not in MODELS:
+        raise SpecError(f"No model {name!r}. {did_you_mean(plain, names(task))}")
+    kind = MODELS[known]
+    make = kind.make(task)
+    if make is None:
+        raise SpecError(f"{known} is not for {task}. Choose one of {', '.join(names(task))}.")
+    numbers, categories = _columns(X)
+    core = make()
+    if kind.preparation == "native" and categories:
+        core.set_params(categorical_features=list(range(len(categories))))
+    prefix = "model__"
+    if kind.standardise_y and task == "regression":
+        core = TransformedTargetRegressor(core, transformer=StandardScaler())
+        prefix = "model__regressor__"
+    preparation = _prepare(kind.preparation, numbers, categories)
+    estimator = Pipeline([("prepare", preparation), ("model", core)])
+    ranges = RANGES[make.__name__]
+    return Model(
+        name=known,
+        estimator=estimator,
+        space=space_for(estimator, prefix=prefix, rows=len(X)),
+        prefix=prefix,
+        sources={name: known_range.source for name, known_range in ranges.items()},
+        preparation=PREPARATIONS[kind.preparation],
+    )
+
+
+def page() -> str:
+    """The documentation page of the catalogue, in Markdown; docs/models.md is this text."""
+    lines = [
+        "# Built-in models",
+        "",
+        "`assay tune data.csv --target y --model NAME`. Without `--model`: `hist_gradient_boosting`.",
+        "The control group is scikit-learn's own default for every parameter. Preprocessing is part",
+        "of the model: it is fitted on the training rows of each fold alone.",
+        "",
+        "The number of trees of a forest is not searched: it is a matter of time, not of tuning",
+        "(Probst and Boulesteix 2018, JMLR 18(181)).",
+        "",
+        "This page is generated by `assay.learners.models.page()`.",
+    ]
+    for name, kind in MODELS.items():
+        lines += _section(name, kind)
+    lines += ["", "## Sources", ""]
+    lines += [f"- **{short}**: {long}." for short, long in SOURCES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, kind: Kind) -> list[str]:
+    tasks = [task for task in ("classification", "regression") if kind.make(task)]
+    lines = ["", f"## {name}", "", f"{kind.about.capitalize()}; for {' and '.join(tasks)}. "]
+    also = [alias for alias, known in ALIASES.items() if known == name]
+    lines[-1] += f"Also called {', '.join(f'`{alias}`' for alias in also)}." if also else ""
+    lines[-1] = lines[-1].strip()
+    lines += ["", f"First, {PREPARATIONS[kind.preparation]}."]
+    if kind.standardise_y:
+        lines += ["For regression the target is standardised for the fit."]
+    lines += ["", "| parameter | values | default | for | source |", "|---|---|---|---|---|"]
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for task in tasks:
+        make: Any = kind.make(task)
+        defaults = make().get_params()
+        for parameter, known in RANGES[make.__name__].items():
+            form = known.parameter.to_json()
+            cells = (parameter, _values(form), _code(defaults[parameter]), known.source)
+            rows.setdefault(cells, []).append(task)
+    for (parameter, values, default, source), used in rows.items():
+        both = "both" if len(used) == 2 else used[0]
+        lines.append(f"| `{parameter}` | {values} | {default} | {both} | {source} |")
+    return lines
+
+
+def _values(form: dict[str, Any]) -> str:
+    if "values" in form:
+        return ", ".join(_code(value) for value in form["values"])
+    scale = " (log)" if form["scale"] == "log" else ""
+    return f"{form['low']:g} – {form['high']:g}{scale}"
+
+
+def _code(value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    return f"`{plain}`"
+
+
+def _prepare(preparation: Preparation, numbers: list[Any], categories: list[Any]) -> Any:
+    if preparation == "native":
+        if not categories:
+            return "passthrough"
+        codes = OrdinalEncoder(
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+            encoded_missing_value=np.nan,
+            max_categories=_NATIVE_CATEGORIES,
+        )  # the model knows the categories by their place: they come first
+        return ColumnTransformer([("categories", codes, categories)], remainder="passthrough")
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    scale = make_pipeline(fill, StandardScaler()) if preparation == "scaled" else fill
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=_MOST_CATEGORIES, sparse_output=False
+    )
+    return ColumnTransformer([("numbers", scale, numbers), ("categories", one_hot, categories)])
+
+
+def _columns(X: Any) -> tuple[list[Any], list[Any]]:
+    """The names (or places) of the columns of numbers and of categories."""
+    if not hasattr(X, "iloc"):
+        if X.dtype.kind not in "iufb":
+            raise DataError(
+                f"An array X must hold numbers, got {X.dtype}. Give a DataFrame for categories."
+            )
+        return list(range(X.shape[1])), []
+    kinds = {name: X[name].dtype.kind for name in X.columns}
+    for name, kind in kinds.items():
+        if kind in "mMc":
+            raise DataError(
+                f"Column {name!r} holds {X[name].dtype}; models need numbers or categories. "
+                "Turn dates into numbers, such as days since the first."
+            )
+    numbers = [name for name, kind in kinds.items() if kind in "iuf"]
+    return numbers, [name for name in kinds if name not in numbers]

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out. Pure: no files, no clock, no hidden randomness."""

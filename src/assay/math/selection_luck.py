@@ -1,0 +1,225 @@
+"""How much of a record is luck, and what the best config is worth once that is taken off.
+
+T configs that are equally good still differ on the same rows by chance, and the best of them
+looks better than it is. Losses are minimised here; `expected_best` maximises.
+"""
+
+from __future__ import annotations
+
+from math import e, inf
+
+import numpy as np
+import numpy.typing as npt
+
+from assay.core.errors import DataError, SpecError
+from assay.math.checks import Array, at_least, finite, not_negative, probability
+from assay.math.intervals import Interval
+from assay.math.rows import Independent, Rows
+
+_EULER = 0.5772156649015329
+_MOST_LOOKS = 1e300
+_CHUNK_CELLS = 1_000_000
+
+
+def luck_line(sigma: float, looks: float) -> float:
+    """What the best of `looks` equally good configs is expected to show above their mean.
+
+    sigma * [(1 - g) * z(1 - 1/T) + g * z(1 - 1/(e*T))], g = 0.5772 (Euler), z = normal quantile;
+    0 for a single look.
+
+    Args:
+        sigma: standard deviation of one config's value due to noise: that of a paired
+            difference between two equal configs, divided by sqrt(2).
+        looks: T, number of independent looks (see `effective_looks`), >= 1.
+
+    Raises:
+        SpecError: sigma is negative or looks < 1.
+
+    Source: Bailey and Lopez de Prado 2014, Journal of Portfolio Management 40(5), 94-107.
+
+    >>> round(luck_line(1.0, 60), 2)
+    2.35
+    """
+    from scipy.special import ndtri
+
+    sigma = not_negative(sigma, "sigma")
+    if not looks >= 1:
+        raise SpecError(f"looks must be >= 1, got {looks!r}.")
+    # -z(p) = z(1 - p), which keeps its digits for p near 0.
+    z, z_e = -float(ndtri(1 / looks)), -float(ndtri(1 / (looks * e)))
+    # Below two looks the formula, made for many, may fall under zero (minus infinity at one).
+    return sigma * max(0.0, (1 - _EULER) * z + _EULER * z_e) if looks > 1 else 0.0
+
+
+def looks_for(ratio: float) -> float:
+    """The fewest looks after which luck alone is expected to reach `ratio` = gain / sigma.
+
+    The budget of an experiment in looks. Infinite where the number has more than 300 digits.
+
+    >>> [looks_for(ratio) for ratio in (0.0, 1.0, 1.5, 2.0)]
+    [1.0, 4.0, 9.0, 26.0]
+    """
+    if not_negative(ratio, "ratio") == 0:
+        return 1.0
+    if luck_line(1.0, _MOST_LOOKS) < ratio:
+        return inf
+    low, high = 1, 2
+    while luck_line(1.0, high) < ratio:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if luck_line(1.0, middle) >= ratio else (middle, high)
+    return float(high)
+
+
+def effective_looks(losses: npt.ArrayLike) -> float:
+    """How many independent looks the trials amount to, from 1 to their number.
+
+    (sum of eigenvalues)^2 / (sum of squared eigenvalues) of the correlation matrix between trials.
+    Trials that predict alike count once between them.
+
+    Args:
+        losses: out-of-fold losses on common rows, or their differences to the control, shape
+            (rows, trials), at least 4 rows.
+
+    What all trials share on a row (its difficulty, or the noise of the control) cannot make one of
+    them the winner, so the mean over trials is taken off each row first. Squared correlations are
+    freed of the part, (1 - r^2) / (rows - 2), that n rows show by chance.
+
+    Raises:
+        DataError: fewer than 4 rows, or values that are not finite.
+
+    Source: participation ratio; Nyholt 2004 (Am. J. Human Genetics 74, 765-769) uses the
+    eigenvalues for the same purpose.
+
+    >>> rng = np.random.default_rng(0)
+    >>> apart = rng.normal(size=(2000, 6))
+    >>> round(effective_looks(apart)), round(effective_looks(np.repeat(apart, 3, axis=1)))
+    (5, 5)
+    """
+    values = finite(losses, "losses", ndim=2, least=4)
+    rows, trials = values.shape
+    values = values - values.mean(axis=1, keepdims=True)
+    values -= values.mean(axis=0)
+    norms = np.linalg.norm(values, axis=0)
+    differing = norms > 1e-9 * max(1e-300, float(norms.max()))
+    z = values[:, differing] / norms[differing]
+    kept = z.shape[1]
+    if kept < 2:
+        return 1.0
+    # Squared entries of z'z add up to those of zz'; take the smaller of the two matrices.
+    gram = z.T @ z if kept <= rows else z @ z.T
+    squares = float((gram**2).sum())
+    by_chance = (kept**2 - squares) / (rows - 2)
+    return float(np.clip(kept**2 / max(float(kept), squares - by_chance), 1.0, trials))
+
+
+def bbc(
+    losses: npt.ArrayLike,
+    rng: np.random.Generator,
+    *,
+    rows: Rows | None = None,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """The expected loss of the trial with the lowest mean loss, freed of its selection luck.
+
+    Each draw picks the best trial on resampled rows and takes its loss on the rows left out. The
+    estimate is the mean of these, the interval their percentiles. It corrects selection among the
+    trials given, not what an adaptive search learned from the same rows.
+
+    Args:
+        losses: out-of-fold losses, lower is better, shape (rows, trials).
+        rng: the only source of chance.
+        rows: how rows are drawn; independently if None, else such as `grouped(ids)`.
+        level: coverage of the interval.
+        draws: number of resamples.
+
+    Raises:
+        DataError: fewer than two rows, shapes that do not fit, or values that are not finite.
+        SpecError: level or draws out of range.
+
+    Source: Tsamardinos, Greasidou and Borboudakis 2018, Machine Learning 107, 1895-1922.
+    Differs: losses of rows are averaged, so it is for metrics that are means.
+
+    >>> rng = np.random.default_rng(0)
+    >>> pure_noise = rng.normal(size=(200, 50))
+    >>> bool(pure_noise.mean(axis=0).min() < -0.1), bool(abs(bbc(pure_noise, rng).estimate) < 0.05)
+    (True, True)
+    """
+    values = finite(losses, "losses", ndim=2, least=2)
+    rows = Independent(len(values)) if rows is None else rows
+    if rows.n != len(values):
+        raise DataError(f"losses has {len(values)} rows, but {rows.n} rows are to be drawn.")
+    left, size = at_least(draws, 100, "draws"), max(1, _CHUNK_CELLS // rows.n)
+    chunks = []
+    while left:
+        counts = rows.weights(rows.draw(rng, min(size, left)))
+        chunks.append(_loss_of_winner(values, counts))
+        left -= len(counts)
+    drawn = np.concatenate(chunks)
+    tail = (1 - probability(level, "level")) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    mean, se = float(drawn.mean()), float(drawn.std())
+    method = f"bootstrap bias correction over {rows.kind}"
+    return Interval(mean, float(low), float(high), se, None, method, rows.n, level)
+
+
+def tibshirani_bias(fold_errors: npt.ArrayLike) -> float:
+    """How much too low the mean error of the best trial is, from its errors fold by fold.
+
+    mean over folds of [error of the overall winner - lowest error on that fold]; add it to the
+    winner's mean error. A cross-check only: it over-corrects when folds are small.
+
+    Args:
+        fold_errors: lower is better, shape (folds, trials).
+
+    Raises:
+        DataError: not two dimensions, or values that are not finite.
+
+    Source: Tibshirani and Tibshirani 2009, Annals of Applied Statistics 3, 822-829.
+
+    >>> tibshirani_bias([[1.0, 2.0], [2.0, 1.5], [1.0, 2.0]]).__round__(4)
+    0.1667
+    """
+    errors = finite(fold_errors, "fold_errors", ndim=2)
+    winner = int(errors.mean(axis=0).argmin())
+    return float((errors[:, winner] - errors.min(axis=1)).mean())
+
+
+def expected_best(values: npt.ArrayLike, n: int) -> float:
+    """The expected best (highest) of n trials drawn without replacement from these.
+
+    sum_i v_(i) * C(i-1, n-1) / C(N, n) over the sorted values: unbiased for independent trials,
+    that is for random search, not for one that learns.
+
+    Args:
+        values: one per trial, higher is better, shape (N,).
+        n: number of trials, 1 <= n <= N.
+
+    Raises:
+        DataError: no values, or one that is not finite.
+        SpecError: n is not a whole number from 1 to N.
+
+    Source: Tang et al. 2020 (ACL, arXiv:2004.13705), the unbiased form of Dodge et al. 2019.
+
+    >>> expected_best([1.0, 2.0, 3.0], 2).__round__(4)
+    2.6667
+    """
+    ranked = np.sort(finite(values, "values", ndim=1))
+    n = at_least(n, 1, "n")
+    if n > ranked.size:
+        raise SpecError(f"n must not exceed the {ranked.size} values given, got {n}.")
+    # C(N-1, n-1) / C(N, n) = n / N, and each step down multiplies by (i - n + 1) / i.
+    i = np.arange(ranked.size - 1, 0, -1)
+    steps = np.clip((i - n + 1) / i, 0.0, None)
+    weights = n / ranked.size * np.concatenate([[1.0], np.cumprod(steps)])
+    return float(weights @ ranked[::-1])
+
+
+def _loss_of_winner(losses: Array, counts: Array) -> Array:
+    """The loss, on the rows with count zero, of the trial that wins on the others."""
+    out = counts == 0
+    counts, out = counts[out.any(axis=1)], out[out.any(axis=1)]
+    winners = (counts @ losses).argmin(axis=1)
+    return np.asarray(np.where(out, losses.T[winners], 0.0).sum(axis=1) / out.sum(axis=1))

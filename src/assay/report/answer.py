@@ -1,0 +1,350 @@
+"""The answer of a study: the verdict, the four numbers behind it, and what was changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from assay.analysis.effects import has_control
+from assay.analysis.selection import ranked
+from assay.core import units
+from assay.core.events import CONTROL, Concluded, Failed, Opened, Sealed, Selected
+from assay.core.history import History
+from assay.core.parameters import value_key
+from assay.core.spec import StudySpec
+from assay.report import words
+from assay.report.phase import Standing, standing
+
+Tone: TypeAlias = Literal["gain", "keep", "loss", "open"]
+Kind: TypeAlias = Literal["control", "selected", "validation", "corrected"]
+
+_TONES: dict[str, Tone] = {"BETTER": "gain", "EQUIVALENT": "keep", "WORSE": "loss"}
+_DOING = {
+    "control": "measuring the defaults",
+    "search": "searching",
+    "recheck": "measuring the best trials again",
+    "confirm": "comparing on fresh seeds",
+    "test": "opening the sealed test set",
+    "finished": "finished",
+}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A gain (positive is better) with its interval."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    level: float = 0.95
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        estimate, _, ends = words.span(self.estimate, self.low, self.high).partition(" (")
+        return estimate, f"{100 * self.level:g} % CI {ends.removesuffix(')')}" if ends else ""
+
+    @property
+    def short(self) -> str:
+        """The estimate, to as many digits as its interval allows."""
+        return self._parts[0]
+
+    @property
+    def interval(self) -> str:
+        """The interval in words; empty where there is none."""
+        return self._parts[1]
+
+    def __str__(self) -> str:
+        return f"{self.short} ({self.interval})" if self.interval else self.short
+
+
+@dataclass(frozen=True)
+class Card:
+    """The verdict card. `claim` is the verdict in capitals, or where the study stands."""
+
+    tone: Tone
+    claim: str
+    sentence: str
+    action: str | None
+    gain: Gain | None
+    gain_of: str
+    badge: str | None
+    spent: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One of the four numbers, with its interval where it has one."""
+
+    kind: Kind
+    label: str
+    note: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Up to four numbers on one scale.
+
+    `optimism` is how much better the validation score looked than the score on unseen data.
+    """
+
+    metric: str
+    higher_is_better: bool
+    where: str
+    bars: tuple[Bar, ...]
+    optimism: float
+
+    def shown(self, x: float) -> str:
+        """A score, to as many decimals as the intervals (else the differences) allow."""
+        halves = [
+            (b.high - b.low) / 2 for b in self.bars if b.low is not None and b.high is not None
+        ]
+        values = [bar.value for bar in self.bars]
+        width = min((h for h in halves if h > 0), default=(max(values) - min(values)) / 2)
+        return words.fixed(x, words.decimals(width))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A parameter in two configs; None where it is not active, else the value as exact JSON."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The config that matters most, against the control's."""
+
+    trial: int
+    kept: bool
+    against_control: bool
+    title: str
+    rows: tuple[Change, ...]
+    value: float
+    metric: str
+
+
+def card(spec: StudySpec, history: History, spent: str) -> Card:
+    """The verdict, or in its absence where the study stands."""
+    concluded = history.last(Concluded)
+    if not concluded:
+        return _without_verdict(spec, history, spent)
+    verdict = concluded.verdict
+    claim = words.name(str(verdict.get("claim") or "NO VERDICT"))
+    tone: Tone = next((tone for word, tone in _TONES.items() if claim.startswith(word)), "open")
+    action, sentence = verdict.get("action"), verdict.get("sentence")
+    return Card(
+        tone=tone,
+        claim=claim,
+        sentence=words.name(str(sentence), 2000) if sentence else "",
+        action=words.name(str(action)) if action else None,
+        gain=gain_of(verdict.get("gain"), spec.alpha),
+        gain_of=metric_name(spec),
+        badge=_badge(spec, history, verdict),
+        spent=spent,
+    )
+
+
+def gain_of(form: Any, alpha: float) -> Gain | None:
+    """The gain that a stored verdict or test result holds."""
+    if not isinstance(form, Mapping) or not isinstance(form.get("estimate"), int | float):
+        return None
+    return Gain(form["estimate"], form.get("low"), form.get("high"), form.get("level", 1 - alpha))
+
+
+def metric_name(spec: StudySpec) -> str:
+    """What the first objective is called."""
+    metric = (spec.data or {}).get("metric")
+    if isinstance(metric, Mapping) and metric.get("name"):
+        return words.name(str(metric["name"]), 60)
+    return words.name(spec.objectives[0], 60)
+
+
+def higher_is_better(spec: StudySpec) -> bool:
+    """Whether the first objective is maximised."""
+    return spec.signs[0] < 0
+
+
+def _badge(spec: StudySpec, history: History, verdict: Mapping[str, Any]) -> str | None:
+    if verdict.get("badge"):
+        return words.name(str(verdict["badge"]), 60)
+    if history.looks > 1:
+        return f"POST-HOC (look {history.looks})"
+    if history.looks:
+        return "CONFIRMATORY"
+    return "NO TEST SET" if spec.data and not history.last(Sealed) else None
+
+
+def _without_verdict(spec: StudySpec, history: History, spent: str) -> Card:
+    claim, sentence = _no_verdict_words(spec, history, standing(spec, history))
+    return Card("open", claim, sentence, None, None, metric_name(spec), None, spent)
+
+
+def _no_verdict_words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
+    if history.n_trials == 0:
+        return "NOT STARTED", "No trial has been run yet."
+    best = ranked(spec, history) if spec.single else []
+    ended, failed = history.n_ended, _failed(history)
+    if ended and failed == ended:
+        last = history.outcome(history.ended[-1])
+        reason = words.name(last.reason, 200) if isinstance(last, Failed) else ""
+        all_of = f"All {ended} trials" if ended > 1 else "The only trial"
+        return "NO RESULT", f"{all_of} failed. The last reason: {reason}"
+    if not spec.single:
+        names = " and ".join(words.name(n, 40) for n in spec.objectives)
+        return (
+            "NO VERDICT",
+            f"With several objectives ({names}) there is a front of trials, no one best.",
+        )
+    so_far = ""
+    if best:
+        value = history.outcome(best[0]).values[0]  # type: ignore[union-attr]
+        so_far = f" Best value so far: {words.number(value)} (trial {best[0]})."
+    if spec.evidence is None:
+        why = "nothing was repeated or measured again, so no verdict is given."
+        return "NO VERDICT", f"{words.count(ended, 'trial')} ended; {why}{so_far}"
+    if now.phase == "finished":
+        why = (
+            ""
+            if has_control(history)
+            else " No defaults were given, so no gain over them can be stated."
+        )
+        return "NO VERDICT", f"The study is complete.{why}{so_far}"
+    of = f"{now.done} of {now.total}" if now.total else f"{now.done}"
+    what = "trials ended" if now.phase == "search" else "evaluations done"
+    return "NO VERDICT YET", f"It stands here: {_DOING[now.phase]}, {of} {what}.{so_far}"
+
+
+def _failed(history: History) -> int:
+    return history.n_ended - sum(1 for _ in history.told())
+
+
+# --- the four numbers
+
+
+def numbers(spec: StudySpec, history: History, corrected: Bar | None = None) -> Numbers | None:
+    """Control and challenger on unseen data, and what the search had shown; None before that."""
+    selected = history.last(Selected)
+    if (
+        not spec.single
+        or not selected
+        or selected.challenger == CONTROL
+        or not has_control(history)
+    ):
+        return None
+    found = _on_test(history, selected) if spec.data else _on_seeds(history, selected, spec)
+    if not found:
+        return None
+    where, control, challenger = found
+    shown = history.outcome(selected.challenger).values[0]  # type: ignore[union-attr]
+    kind = (
+        "the selected trial"
+        if selected.trial == selected.challenger
+        else "the best trial, not kept"
+    )
+    bars = [
+        Bar("control", "Defaults", where, *control),
+        Bar("selected", f"Trial {selected.challenger}", f"{kind}, {where}", *challenger),
+        Bar("validation", f"Trial {selected.challenger}, as the search saw it",
+            "what most tools would have told you", shown),
+    ]  # fmt: skip
+    if corrected:
+        bars.append(corrected)
+    optimism = spec.signs[0] * (challenger[0] - shown)
+    return Numbers(metric_name(spec), higher_is_better(spec), where, tuple(bars), optimism)
+
+
+_Measured: TypeAlias = tuple[float, float | None, float | None]
+
+
+def _on_test(history: History, selected: Selected) -> tuple[str, _Measured, _Measured] | None:
+    opened = history.last(Opened)
+    results = opened.results if opened else {}
+    arms = results.get("contenders") or {}
+    control, challenger = (arms.get(str(n)) for n in (CONTROL, selected.challenger))
+    if not control or not challenger:
+        return None
+    rows = results.get("rows")
+    where = f"on {words.count(rows, 'sealed test row')}" if rows else "on the sealed test set"
+    return where, _score(control), _score(challenger)
+
+
+def _score(form: Mapping[str, Any]) -> _Measured:
+    return form["score"], form.get("low"), form.get("high")
+
+
+def _on_seeds(
+    history: History, selected: Selected, spec: StudySpec
+) -> tuple[str, _Measured, _Measured] | None:
+    fresh = [history.units(n, "confirm") for n in (CONTROL, selected.challenger)]
+    if not all(fresh):
+        return None
+    means = [sum(m.value for m in found.values()) / len(found) for found in fresh]
+    where = f"on {words.count(min(map(len, fresh)), 'fresh seed')}"
+    return where, (means[0], None, None), (means[1], None, None)
+
+
+# --- what changed
+
+
+def changes(spec: StudySpec, history: History) -> Changes | None:
+    """The selected config (while nothing is selected, the best) against the control's."""
+    if not spec.single:
+        return None
+    best = ranked(spec, history)
+    if not best:
+        return None
+    selected: Selected | None = history.last(Selected)
+    number = selected.challenger if selected else best[0]
+    kept = bool(selected) and selected.trial == number  # type: ignore[union-attr]
+    control = has_control(history)
+    before = history.config(CONTROL) if control and number != CONTROL else {}
+    rows = compared(before, history.config(number))
+    value = history.outcome(number).values[0]  # type: ignore[union-attr]
+    title = _title(number, kept=kept, chosen=selected is not None)
+    return Changes(
+        number, kept, control and number != CONTROL, title, rows, value, metric_name(spec)
+    )
+
+
+def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Every parameter of two configs, in the order of the second."""
+    return tuple(
+        Change(
+            words.name(name),
+            *(words.exact(c[name]) if name in c else None for c in (before, after)),
+        )
+        for name in dict.fromkeys([*after, *before])
+    )
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The parameters that differ, with both values; None where one is not active."""
+    return [
+        (name, before.get(name), after.get(name))
+        for name in dict.fromkeys([*after, *before])
+        if (name in before) != (name in after)
+        or value_key(before.get(name)) != value_key(after.get(name))
+    ]
+
+
+def _title(number: int, *, kept: bool, chosen: bool) -> str:
+    if number == CONTROL:
+        return "The defaults are the best so far" if not chosen else "The defaults are kept"
+    if not chosen:
+        return f"Trial {number}, the best so far"
+    return f"Trial {number}, selected" if kept else f"Trial {number}, the best found, was not kept"
+
+
+def fresh_units(spec: StudySpec) -> int:
+    """How many fresh units decide between the control and a challenger."""
+    return len(units.rechecks(spec) if spec.data else units.confirms(spec))

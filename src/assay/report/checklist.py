@@ -1,0 +1,198 @@
+"""The checklist that the log can fill by itself; what it cannot know it asks. Pure.
+
+Items follow REFORMS (Kapoor et al. 2024, Science Advances 10, eadk3452), the leakage types of
+Kapoor and Narayanan 2023 (Patterns 4, 100804), and what Dodge et al. 2019 (arXiv:1909.03004) and
+the NeurIPS paper checklist ask of reported results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from assay.analysis.effects import has_control
+from assay.analysis.noise import Noise
+from assay.core import units
+from assay.core.events import (
+    FLOOR,
+    Concluded,
+    Environment,
+    Opened,
+    Opening,
+    Sealed,
+    Selected,
+)
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.report import words
+
+Answer: TypeAlias = Literal["Y", "N", "not recorded"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question, its answer, what the answer rests on, and who asks it."""
+
+    question: str
+    answer: Answer
+    detail: str
+    asked_by: str
+
+
+def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[Item, ...]:
+    """All items, the ones that only a person can answer last."""
+    return (
+        *_plan(spec, history),
+        *_control(spec, history, noise),
+        *_separation(spec, history),
+        *_result(history),
+        *_means(spec, history),
+        *_open_questions(),
+    )
+
+
+def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
+    yield Item(
+        "Was the plan fixed before the first trial?", "Y", f"plan {spec.plan[:12]}", "REFORMS"
+    )
+    least = words.number(spec.smallest_gain)
+    yield _yes("Was the smallest gain worth having stated in advance?", spec.smallest_gain > 0,
+               least, "any gain counts", "REFORMS")  # fmt: skip
+    yield Item(
+        "Are the bounds of every parameter given?",
+        "Y",
+        f"{len(spec.space)} parameters, see Plan",
+        "Dodge",
+    )
+    failed = history.n_ended - sum(1 for _ in history.told())
+    yield Item(
+        "Is the number of trials given?",
+        "Y",
+        f"{history.n_trials}, {failed} of them failed",
+        "Dodge",
+    )
+    yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS")
+
+
+def _control(spec: StudySpec, history: History, noise: Noise | None) -> Iterator[Item]:
+    control = has_control(history)
+    yield _yes(
+        "Were the defaults measured as a control group?",
+        control,
+        "trial 0",
+        "no control with a value",
+        "REFORMS",
+    )
+    known = noise is not None and noise.floor is not None
+    floor = f"noise floor {words.number(noise.floor)}" if noise and noise.floor is not None else ""
+    yield _yes("Is the noise of the control known?", known, floor, "it was not repeated", "NeurIPS")
+    if spec.data:
+        floor_units = history.units(FLOOR, "floor")
+        yield _yes(
+            "Was a dummy model measured?",
+            bool(floor_units),
+            f"{len(floor_units)} evaluations",
+            "",
+            "REFORMS",
+        )
+    probed = control and units.deterministic(spec, history)
+    words_for = {
+        True: "same value for the same and for other seeds",
+        False: "values differ between runs",
+    }
+    found = probed if control else None
+    yield Item("Was determinism checked?", "N" if found is None else "Y",
+               words_for[found] if found is not None else "no probe", "REFORMS")  # fmt: skip
+
+
+def _separation(spec: StudySpec, history: History) -> Iterator[Item]:
+    if not spec.data:
+        yield Item("Was test data set apart before the first fit?", "not recorded",
+                   "the objective holds its own data", "leakage L1.1")  # fmt: skip
+        return
+    sealed: Sealed | None = history.last(Sealed)
+    yield _yes("Was test data set apart before the first fit?", sealed is not None,
+               f"{sealed.rows:,} rows, {words.name(sealed.level, 60)}" if sealed else "",
+               "no test set", "leakage L1.1")  # fmt: skip
+    if sealed:
+        looks = history.looks
+        yield _yes("Was the test set opened once only?", looks <= 1,
+                   "once" if looks else "not opened yet", f"{looks} times", "REFORMS")  # fmt: skip
+        later = [e for e in history.milestones() if isinstance(e, Opening) and e.look > 1]
+        if later:
+            yield Item("Is a reason given for every further look?", "Y", "see Plan", "REFORMS")
+    kind = str((spec.data.get("splits") or {}).get("kind", ""))
+    question = "Do rows that belong together, or follow in time, stay on one side of every split?"
+    if kind in ("grouped", "forward"):
+        yield Item(question, "Y", f"{kind} splits", "leakage L3")
+    else:
+        yield Item(question, "not recorded", "no groups or time were declared", "leakage L3")
+
+
+def _result(history: History) -> Iterator[Item]:
+    selected: Selected | None = history.last(Selected)
+    yield _yes("Is the rule of selection stated?", selected is not None,
+               words.name(selected.rule, 60) if selected else "", "nothing is selected", "Dodge")  # fmt: skip
+    fresh = selected is not None and selected.rule != "best"
+    yield _yes("Was the winner chosen on evaluations that the search never saw?", fresh,
+               "recheck", "by the values of the search", "REFORMS")  # fmt: skip
+    concluded = history.last(Concluded)
+    opened: Opened | None = history.last(Opened)
+    form = (opened.results.get("gain") if opened else None) or (
+        concluded.verdict.get("gain") if concluded else None
+    )
+    method = words.name(str((form or {}).get("method") or "interval"), 100)
+    yield _yes("Does the result have an interval?", bool(form), method, "no result yet", "NeurIPS")
+    se_seeds = (form or {}).get("se_seeds")
+    seeds = f"standard error of seeds {words.number(se_seeds, 2)}" if se_seeds is not None else ""
+    yield Item("Does the interval account for the seeds of refits?",
+               "Y" if se_seeds is not None else "not recorded", seeds, "NeurIPS")  # fmt: skip
+
+
+def _means(spec: StudySpec, history: History) -> Iterator[Item]:
+    found: Environment | None = history.last(Environment)
+    facts = found.facts if found else {}
+    hardware = str(facts.get("cpu") or "")
+    recorded: Answer = "Y" if facts else "not recorded"
+    yield Item("Is the run time given?", "Y", "see Cost", "NeurIPS")
+    yield Item(
+        "Is the hardware given?",
+        "Y" if hardware else "not recorded",
+        words.name(hardware, 100) if hardware else "",
+        "NeurIPS",
+    )
+    yield Item(
+        "Are the versions of the software given?",
+        recorded,
+        "see Environment" if facts else "",
+        "REFORMS",
+    )
+    commit = (facts.get("git") or {}).get("commit")
+    yield Item("Is the version of the code given?", "Y" if commit else "not recorded",
+               words.name(str(commit), 60) if commit else "", "REFORMS")  # fmt: skip
+    if spec.data:
+        mark = spec.data.get("fingerprint")
+        yield Item(
+            "Is the data identified?",
+            "Y" if mark else "not recorded",
+            "fingerprint, see Plan" if mark else "",
+            "REFORMS",
+        )
+    yield Item("Is the energy used given?", "not recorded", "CPU time is, see Cost", "Dodge")
+
+
+def _open_questions() -> Iterator[Item]:
+    for question, who in (
+        ("Does preprocessing learn from training rows only?", "leakage L1.2"),
+        ("Were features chosen on training rows only?", "leakage L1.3"),
+        ("Are there duplicates between training and test rows?", "leakage L1.4"),
+        ("Would every feature be known when the model is used?", "leakage L2"),
+        ("Were the rows drawn from the population that the claim is about?", "leakage L3.3"),
+        ("Are missing values, outliers and labels checked and described?", "REFORMS"),
+    ):
+        yield Item(question, "not recorded", "only you can answer this", who)
+
+
+def _yes(question: str, answer: bool, yes: str, no: str, who: str) -> Item:
+    return Item(question, "Y" if answer else "N", yes if answer else no, who)

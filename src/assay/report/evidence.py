@@ -1,0 +1,298 @@
+"""What the answer rests on: the flow of trials, their history, recheck, noise and test. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from assay.analysis.effects import Effect, control_noise, has_control, ratio
+from assay.analysis.noise import Noise
+from assay.analysis.pareto import front as dominating
+from assay.core.events import CONTROL, Failed, Frozen, Opened, Opening, Sealed, Selected
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.math.intervals import normal_quantile
+from assay.math.power import smallest_detectable_gain
+from assay.math.selection_luck import luck_line
+from assay.report import words
+from assay.report.answer import Gain, fresh_units, gain_of, higher_is_better, metric_name
+
+
+@dataclass(frozen=True)
+class Step:
+    """A station of the flow; `lost` are those that did not reach it, with the reason."""
+
+    label: str
+    count: int
+    lost: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial in the history: its gain over the control, or its value where there is no control."""
+
+    trial: int
+    y: float
+    standing: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """The history of a study.
+
+    Attributes:
+        of_gains: whether `y` is a gain (positive is better) or a plain value.
+        higher_is_better: the direction of `y`.
+        records: the points that were the best so far.
+        band: half the width of the band inside which an effect is noise.
+        luck: (trials, gain): what the best of so many trials, all as good as the control, would show.
+        failed: numbers of the failed trials.
+        marked: the selected trial.
+    """
+
+    metric: str
+    of_gains: bool
+    higher_is_better: bool
+    points: tuple[Point, ...]
+    records: tuple[Point, ...]
+    band: float | None
+    luck: tuple[tuple[int, float], ...]
+    failed: tuple[int, ...]
+    marked: int | None
+
+    @property
+    def below_luck(self) -> bool:
+        """Whether the record is no better than luck alone would give."""
+        return bool(self.luck and self.records and self.records[-1].y <= self.luck[-1][1])
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """A trial of the recheck: what the search showed, and what fresh evaluations show."""
+
+    trial: int
+    search_gain: float | None
+    fresh: Gain | None
+    n: int | None
+    fate: str
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """How the selected trial was chosen."""
+
+    rule: str
+    reason: str
+    rows: tuple[Rechecked, ...]
+
+
+@dataclass(frozen=True)
+class NoiseTable:
+    """Where the noise of the control comes from; `detectable` is the smallest gain it lets us see."""
+
+    seed: float | None
+    split: float | None
+    rest: float | None
+    floor: float | None
+    detectable: float | None
+    smallest_gain: float
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A contender on the test set."""
+
+    label: str
+    score: float
+    low: float | None
+    high: float | None
+    refits: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Unsealing:
+    """The sealed test set and what it said."""
+
+    metric: str
+    rows: int | None
+    sealed: tuple[tuple[str, str], ...]
+    looks: tuple[tuple[int, str], ...]
+    contenders: tuple[Contender, ...]
+    gain: Gain | None
+    method: str | None
+    se_rows: float | None
+    se_seeds: float | None
+
+
+@dataclass(frozen=True)
+class Front:
+    """The trials that no other trial beats in every objective."""
+
+    objectives: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[float, ...]], ...]
+
+
+def flow(history: History) -> tuple[Step, ...] | None:
+    """How many trials came how far; None before the first."""
+    if not history.n_trials:
+        return None
+    complete = sum(1 for _ in history.told())
+    lost = (("failed", history.n_ended - complete), ("running", len(history.running())))
+    steps = [
+        Step("proposed", history.n_trials),
+        Step("complete", complete, tuple((why, n) for why, n in lost if n)),
+    ]
+    rechecked = sum(
+        1 for n in range(history.n_trials) if n != CONTROL and history.units(n, "recheck")
+    )
+    if rechecked:
+        steps.append(Step("rechecked", rechecked))
+    frozen: Frozen | None = history.last(Frozen)
+    if frozen:
+        steps.append(Step("contenders", len(frozen.contenders)))
+    if history.last(Sealed):
+        steps.append(Step("test opened", history.looks))
+    return tuple(steps)
+
+
+def course(
+    spec: StudySpec, history: History, effects: Mapping[int, Effect], noise: Noise | None
+) -> Course | None:
+    """The history of gains (of values, without a control); None before the first value."""
+    if not spec.single:
+        return None
+    of_gains = has_control(history)
+    points = [
+        Point(number, effects[number].gain, effects[number].standing)
+        if of_gains
+        else Point(number, told.values[0], "")
+        for number, told in history.told()
+        if not of_gains or number in effects
+    ]
+    if not points:
+        return None
+    upwards = of_gains or higher_is_better(spec)
+    floor = noise.floor if noise and of_gains else None
+    selected: Selected | None = history.last(Selected)
+    failed = [n for n in history.ended if isinstance(history.outcome(n), Failed)]
+    return Course(
+        metric=metric_name(spec),
+        of_gains=of_gains,
+        higher_is_better=upwards,
+        points=tuple(points),
+        records=_records(points, 1 if upwards else -1),
+        band=floor * normal_quantile(1 - spec.alpha / 2) if floor else None,
+        luck=_luck(floor, len(points)),
+        failed=tuple(sorted(failed)),
+        marked=selected.challenger if selected else None,
+    )
+
+
+def recheck(history: History) -> Recheck | None:
+    """How the selection was made; None before it."""
+    selected: Selected | None = history.last(Selected)
+    if not selected:
+        return None
+    rows = []
+    for row in selected.table:
+        trial = row.get("trial")
+        fate = (
+            "selected"
+            if trial == selected.trial
+            else "best, not kept"
+            if trial == selected.challenger
+            else ""
+        )
+        fresh = gain_of({"estimate": row.get("fresh_gain"), **row}, 0.05)
+        rows.append(Rechecked(int(trial or 0), row.get("search_gain"), fresh, row.get("n"), fate))
+    return Recheck(words.name(selected.rule), words.name(selected.reason, 500), tuple(rows))
+
+
+def noise_table(spec: StudySpec, history: History, noise: Noise | None) -> NoiseTable | None:
+    """The noise of the control; None when nothing was repeated."""
+    if noise is None or all(x is None for x in (noise.seed, noise.split, noise.rest, noise.floor)):
+        return None
+    n = fresh_units(spec)
+    detectable = None
+    if noise.spread and n > 1:
+        detectable = smallest_detectable_gain(noise.spread, n, ratio(spec), 1 - spec.alpha)
+    return NoiseTable(
+        noise.seed, noise.split, noise.rest, noise.floor, detectable, spec.smallest_gain
+    )
+
+
+def known_noise(spec: StudySpec, history: History) -> Noise | None:
+    """The noise of the control, when there is a control to speak of."""
+    return control_noise(spec, history) if spec.single and has_control(history) else None
+
+
+def unsealing(spec: StudySpec, history: History) -> Unsealing | None:
+    """The sealed test set; None for a study without one."""
+    sealed: Sealed | None = history.last(Sealed)
+    if not sealed:
+        return None
+    opened: Opened | None = history.last(Opened)
+    results: Mapping[str, Any] = opened.results if opened else {}
+    gain = results.get("gain") or {}
+    facts = [
+        ("sealed rows", f"{sealed.rows:,}"),
+        ("level", words.name(sealed.level)),
+        ("fingerprint", words.name(sealed.sha256)),
+        ("note", words.name(sealed.note, 500) if sealed.note else ""),
+    ]
+    looks = [e for e in history.milestones() if isinstance(e, Opening)]
+    return Unsealing(
+        metric=words.name(str(results.get("metric") or metric_name(spec))),
+        rows=results.get("rows"),
+        sealed=tuple((what, fact) for what, fact in facts if fact),
+        looks=tuple(
+            (look.look, words.name(look.reason, 500) if look.reason else "as planned")
+            for look in looks
+        ),
+        contenders=_contenders(results.get("contenders") or {}),
+        gain=gain_of(gain, spec.alpha),
+        method=words.name(str(gain["method"])) if gain.get("method") else None,
+        se_rows=gain.get("se_rows"),
+        se_seeds=gain.get("se_seeds"),
+    )
+
+
+def front(spec: StudySpec, history: History, most: int = 100) -> Front | None:
+    """The front of a study with several objectives, at most so many trials of it."""
+    if spec.single:
+        return None
+    numbers = dominating(spec, history)[:most]
+    rows = tuple((n, history.outcome(n).values) for n in numbers)  # type: ignore[union-attr]
+    return Front(tuple(words.name(o, 60) for o in spec.objectives), rows) if rows else None
+
+
+def _records(points: Sequence[Point], sign: int) -> tuple[Point, ...]:
+    best: list[Point] = []
+    for point in points:
+        if not best or sign * point.y > sign * best[-1].y:
+            best.append(point)
+    return tuple(best)
+
+
+def _luck(floor: float | None, trials: int) -> tuple[tuple[int, float], ...]:
+    """The luck line, at so many points that a smooth curve can be drawn."""
+    if not floor or trials < 2:
+        return ()
+    one_arm = floor / sqrt(2)  # the floor is of a difference of two arms
+    steps = sorted({2, trials, *(round(2 * (trials / 2) ** (i / 24)) for i in range(25))})
+    return tuple((n, float(luck_line(one_arm, n))) for n in steps)
+
+
+def _contenders(arms: Mapping[str, Any]) -> tuple[Contender, ...]:
+    return tuple(
+        Contender(
+            "Defaults" if number == str(CONTROL) else f"Trial {words.name(number, 20)}",
+            arm["score"],
+            arm.get("low"),
+            arm.get("high"),
+            tuple(arm.get("scores") or ()),
+        )
+        for number, arm in arms.items()
+    )

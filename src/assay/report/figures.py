@@ -1,0 +1,291 @@
+"""The figures of the report: static SVG, once for wide and once for narrow pages.
+
+Each comes with a legend and with the table of the numbers that it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from assay.report import chart, words
+from assay.report.answer import Bar, Numbers
+from assay.report.course import course_chart, shown_range
+from assay.report.evidence import Course, NoiseTable, Step
+from assay.report.record import Cost
+
+WIDE, NARROW = 680.0, 340.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers behind a figure; the first column names the row."""
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure in two widths. `legend` pairs the class of a mark with what it means."""
+
+    title: str
+    wide: str
+    narrow: str
+    legend: tuple[tuple[str, str], ...]
+    table: Table
+
+
+def _both(
+    title: str, about: str, draw: Callable[[float], tuple[float, Sequence[str]]]
+) -> tuple[str, str]:
+    drawn = []
+    for width, look in ((WIDE, "wide"), (NARROW, "narrow")):
+        height, parts = draw(width)
+        drawn.append(chart.svg(width, height, title, about, parts, f"chart {look}"))
+    return drawn[0], drawn[1]
+
+
+# --- the four numbers
+
+
+def four_numbers(numbers: Numbers) -> Figure:
+    """Each score as a bar that starts at the control's: its length is the gain that it claims."""
+    title = f"{numbers.metric} {numbers.where}"
+    shown = "; ".join(f"{bar.label}: {numbers.shown(bar.value)}" for bar in numbers.bars)
+    better = "higher" if numbers.higher_is_better else "lower"
+    about = f"{shown}. {better.capitalize()} is better."
+    wide, narrow = _both(title, about, lambda width: _four_numbers(numbers, width))
+    legend = [
+        ("key-control", "the score of the defaults; bars start there"),
+        ("key-selected", "measured on data that no choice has seen"),
+        ("key-validation", "the score by which it was chosen"),
+    ]
+    rows = tuple((f"{bar.label}, {bar.note}", _scored(numbers, bar)) for bar in numbers.bars)
+    table = Table(f"{title} ({better} is better)", ("score of", numbers.metric), rows)
+    return Figure(title, wide, narrow, tuple(legend), table)
+
+
+def _scored(numbers: Numbers, bar: Bar) -> str:
+    if bar.low is None or bar.high is None:
+        return numbers.shown(bar.value)
+    return words.span(bar.value, bar.low, bar.high, sign=False)
+
+
+def _four_numbers(numbers: Numbers, width: float) -> tuple[float, list[str]]:
+    ends = [x for b in numbers.bars for x in (b.value, b.low, b.high) if x is not None]
+    scale = chart.Scale(*chart.around(ends), 4, width - 4)
+    row = 50
+    bottom = row * len(numbers.bars) + (24 if _gap_shows(numbers, scale) else 6)
+    base = scale(numbers.bars[0].value)
+    parts = chart.bottom_axis(scale, bottom - 4, bottom, words.number, 6 if width > NARROW else 4)
+    parts.append(chart.line(scale.start, bottom, scale.end, bottom, "zero"))
+    for i, bar in enumerate(numbers.bars):
+        parts += _number_bar(bar, numbers.shown(bar.value), scale, base, i * row, width)
+    if _gap_shows(numbers, scale):
+        parts += _bracket(numbers, scale, bottom - 20, width)
+    return bottom + 24, parts
+
+
+def _number_bar(
+    bar: Bar, value: str, scale: chart.Scale, base: float, top: float, width: float
+) -> list[str]:
+    room = width - chart.width_of(value) - 16
+    label = chart.clipped(bar.label, room)
+    parts = [
+        chart.text(4, top + 15, label, look="label strong"),
+        chart.text(width - 4, top + 15, value, look="label strong", anchor="end"),
+        chart.line(base, top + 20, base, top + 42, "zero"),
+    ]
+    free = room - chart.width_of(label) - 8
+    if chart.width_of(bar.note, 12) <= free:
+        x = 4 + chart.width_of(label) + 8
+        parts.append(chart.text(x, top + 15, bar.note, look="note"))
+    end = scale(bar.value)
+    left, length = min(base, end), abs(end - base)
+    if bar.kind == "validation":
+        parts += chart.hatched(left, top + 23, length, 16, "bar-validation")
+    elif bar.kind == "control":
+        parts.append(chart.box(end - 2, top + 23, 4, 16, "bar-control"))
+    else:
+        parts.append(chart.box(left, top + 23, length, 16, f"bar-{bar.kind}"))
+    if bar.low is not None and bar.high is not None and bar.low < bar.high:
+        parts += chart.whisker(scale(bar.low), scale(bar.high), top + 31, "whisker")
+    return parts
+
+
+def _gap_shows(numbers: Numbers, scale: chart.Scale) -> bool:
+    """A bracket of a few pixels says nothing."""
+    seen, told = _pair(numbers)
+    return numbers.optimism > 0 and abs(scale(told) - scale(seen)) >= 6
+
+
+def _pair(numbers: Numbers) -> tuple[float, float]:
+    by_kind = {bar.kind: bar.value for bar in numbers.bars}
+    return by_kind["selected"], by_kind["validation"]
+
+
+def _bracket(numbers: Numbers, scale: chart.Scale, y: float, width: float) -> list[str]:
+    left, right = sorted(map(scale, _pair(numbers)))
+    label = f"optimism {words.number(numbers.optimism, 2)}"
+    half = chart.width_of(label, 12) / 2
+    middle = min(max((left + right) / 2, half + 4), width - half - 4)
+    return [
+        chart.path([(left, y - 6), (left, y), (right, y), (right, y - 6)], "bracket"),
+        chart.text(middle, y + 14, label, look="note", anchor="middle"),
+    ]
+
+
+# --- the flow of trials
+
+
+def flow(steps: Sequence[Step]) -> Figure:
+    """How many trials came how far."""
+    title = "From proposal to test"
+    about = ", ".join(f"{step.label}: {_station(step)}" for step in steps)
+    wide, narrow = _both(title, about, lambda width: _flow(steps, width))
+    rows = []
+    for step in steps:
+        rows += [(f"of these {why}", f"{n:,}") for why, n in step.lost]
+        rows.append((step.label, _station(step)))
+    return Figure(title, wide, narrow, (), Table(title, ("stage", "trials"), tuple(rows)))
+
+
+def _station(step: Step) -> str:
+    return f"{step.count:,}×" if step.label == "test opened" else f"{step.count:,}"
+
+
+def _flow(steps: Sequence[Step], width: float) -> tuple[float, list[str]]:
+    across = width > NARROW
+    gap, tall = 30.0, 56.0
+    wide = min((width - gap * (len(steps) - 1)) / len(steps), 120.0) if across else 140.0
+    parts: list[str] = []
+    lost_below = False
+    for i, step in enumerate(steps):
+        x, y = (i * (wide + gap) + 1, 1.0) if across else (1.0, i * (tall + gap) + 1)
+        parts.append(chart.box(x, y, wide - 2, tall, "station"))
+        parts.append(chart.text(x + wide / 2, y + 25, _station(step), look="big", anchor="middle"))
+        parts.append(chart.text(x + wide / 2, y + 43, step.label, look="note", anchor="middle"))
+        if i:
+            parts += (
+                _arrow(x - gap, y + tall / 2, gap)
+                if across
+                else _arrow_down(wide / 2, y - gap, gap)
+            )
+        if step.lost:
+            said = ", ".join(f"{n:,} {why}" for why, n in step.lost)
+            at = (x - gap / 2, tall + 22) if across else (wide / 2 + 12, y - gap / 2 + 4)
+            anchor = "middle" if across else "start"
+            parts.append(chart.text(*at, f"− {said}", look="note", anchor=anchor))
+            lost_below = across
+    height = tall + 2 + (28 if lost_below else 0) if across else len(steps) * (tall + gap) - gap + 2
+    return height, parts
+
+
+def _arrow(x: float, y: float, length: float) -> list[str]:
+    tip = x + length - 4
+    return [
+        chart.line(x + 2, y, tip, y, "arrow"),
+        chart.path([(tip - 5, y - 4), (tip, y), (tip - 5, y + 4)], "arrow"),
+    ]
+
+
+def _arrow_down(x: float, y: float, length: float) -> list[str]:
+    tip = y + length - 4
+    return [
+        chart.line(x, y + 2, x, tip, "arrow"),
+        chart.path([(x - 4, tip - 5), (x, tip), (x + 4, tip - 5)], "arrow"),
+    ]
+
+
+# --- the history
+
+
+def history(course: Course) -> Figure:
+    """Every trial's gain, the record, the noise band and the luck line."""
+    what = f"gain over the defaults, {course.metric}" if course.of_gains else course.metric
+    title = f"History: {what}"
+    last = course.records[-1]
+    about = f"{words.count(len(course.points), 'trial')}; the record is {words.number(last.y)}, trial {last.trial}."
+    wide, narrow = _both(title, about, lambda width: course_chart(course, what, width))
+    rows = tuple((f"trial {p.trial}", words.number(p.y)) for p in course.records)
+    table = Table("Records, in order", ("trial", what), rows)
+    return Figure(title, wide, narrow, tuple(_course_legend(course)), table)
+
+
+def _course_legend(course: Course) -> Iterable[tuple[str, str]]:
+    standings = {point.standing for point in course.points}
+    if course.of_gains:
+        for standing in ("better", "inside noise", "worse", "unclear"):
+            if standing in standings:
+                yield f"key-{standing.replace(' ', '-')}", standing
+    else:
+        yield "key-inside-noise", "a trial"
+    yield "key-record", "best so far"
+    if course.band:
+        yield "key-band", f"inside noise, ±{words.number(course.band, 2)}"
+    if course.luck:
+        yield (
+            "key-luck",
+            "luck line: the best of so many trials that are all as good as the defaults",
+        )
+    if course.marked is not None:
+        yield "key-marked", f"trial {course.marked}, measured again at the end"
+    if course.failed:
+        yield "key-failed", f"{len(course.failed):,} failed"
+    _, _, beyond = shown_range(course)
+    if beyond:
+        yield "key-beyond", f"{words.count(beyond, 'trial')} beyond the edge of the chart"
+
+
+# --- bars
+
+
+def noise(found: NoiseTable) -> Figure:
+    """Where the noise of the control comes from, beside the gain that is wanted."""
+    rows = [
+        ("between seeds", found.seed, "bar-plain"),
+        ("between splits", found.split, "bar-plain"),
+        ("rest", found.rest, "bar-plain"),
+        ("noise floor of a comparison", found.floor, "bar-selected"),
+        ("smallest gain that can be shown", found.detectable, "bar-quiet"),
+        ("smallest gain worth having", found.smallest_gain or None, "bar-quiet"),
+    ]
+    known = [(label, x, look) for label, x, look in rows if x is not None]
+    return _bars(
+        "Noise of the control", known, lambda x: words.number(x, 3), "standard deviation or gain"
+    )
+
+
+def cost(account: Cost) -> Figure:
+    """CPU time by stage."""
+    rows = [(stage.stage, stage.cpu_s, "bar-plain") for stage in account.stages]
+    return _bars("CPU time by stage", rows, words.seconds, "CPU time")
+
+
+def _bars(
+    title: str, rows: Sequence[tuple[str, float, str]], shown: Callable[[float], str], unit: str
+) -> Figure:
+    about = "; ".join(f"{label}: {shown(x)}" for label, x, _ in rows)
+    wide, narrow = _both(title, about, lambda width: _bar_rows(rows, shown, width))
+    table = Table(title, ("source", unit), tuple((label, shown(x)) for label, x, _ in rows))
+    return Figure(title, wide, narrow, (), table)
+
+
+def _bar_rows(
+    rows: Sequence[tuple[str, float, str]], shown: Callable[[float], str], width: float
+) -> tuple[float, list[str]]:
+    most = max(x for _, x, _ in rows) or 1.0
+    names = max(chart.width_of(label) for label, _, _ in rows) + 12
+    figures = max(chart.width_of(shown(x)) for _, x, _ in rows) + 8
+    beside = width - names - figures > 0.4 * width
+    left, row = (names, 26.0) if beside else (0.0, 42.0)
+    scale = chart.Scale(0, most, left, width - figures)
+    parts = []
+    for i, (label, x, look) in enumerate(rows):
+        top = i * row + (0 if beside else 18)
+        parts.append(chart.text(0, top + (14 if beside else -4), label))
+        parts.append(chart.box(left, top + 2, scale(x) - left, 16, look))
+        parts.append(chart.text(scale(x) + 6, top + 14, shown(x), look="label strong"))
+    return len(rows) * row + 2, parts

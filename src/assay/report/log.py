@@ -1,0 +1,122 @@
+"""The log in words, an event a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from assay.core.events import (
+    Asked,
+    Broke,
+    Concluded,
+    Created,
+    Deviated,
+    Enqueued,
+    Environment,
+    Event,
+    Exhausted,
+    Failed,
+    Frozen,
+    Measured,
+    Noted,
+    Opened,
+    Opening,
+    Reported,
+    Retried,
+    Sealed,
+    Selected,
+    Told,
+    Voided,
+    decode,
+)
+from assay.core.protocols import Row
+from assay.report import words
+
+
+def log_lines(rows: Iterable[Row]) -> list[str]:
+    """Number, time (to the second) and words of each stored event."""
+    return [f"{row.seq:>6}  {row.time[:19]}  {in_words(decode(row.body))}" for row in rows]
+
+
+def in_words(event: Event) -> str:
+    """What an event says, on one line.
+
+    >>> in_words(Told(3, (0.5,)))
+    'trial 3 ended: 0.5'
+    """
+    return _SAYS[type(event)](event)
+
+
+def _asked(event: Asked) -> str:
+    config = ", ".join(f"{words.name(n, 40)}={words.value(v)}" for n, v in event.config.items())
+    who = {"control": "the defaults", "given": "given"}.get(event.origin, event.origin)
+    return f"trial {event.trial} asked ({words.name(who, 20)}): {config[:300]}"
+
+
+def _told(event: Told) -> str:
+    cost = f" ({words.seconds(event.cpu_s)} CPU)" if event.cpu_s else ""
+    return f"trial {event.trial} ended: {', '.join(words.number(v, 6) for v in event.values)}{cost}"
+
+
+def _measured(event: Measured) -> str:
+    who = f"trial {event.trial}" if event.trial >= 0 else "dummy model"
+    repeat, fold, seed = event.unit
+    where = f"repeat {repeat}, fold {fold}, seed {seed}"
+    return (
+        f"{who} measured ({words.name(event.stage, 20)}; {where}): {words.number(event.value, 6)}"
+    )
+
+
+def _broke(event: Broke) -> str:
+    where = f"{words.name(event.stage, 20)} of trial {event.trial}"
+    lost = words.count(len(event.units), "evaluation")
+    return f"{where} broke, {lost} lost ({event.kind}): {words.name(event.reason)}"
+
+
+def _deviated(event: Deviated) -> str:
+    change = f"{words.exact(event.before)} → {words.exact(event.after)}"
+    return f"off plan, {words.name(event.what, 60)}: {change} ({words.name(event.reason)})"
+
+
+def _noted(event: Noted) -> str:
+    of = f" on trial {event.trial}" if event.trial is not None else ""
+    return f"note{of}: {words.name(event.text, 500)}"
+
+
+def _opening(event: Opening) -> str:
+    arms = ", ".join(map(str, event.contenders))
+    why = f": {words.name(event.reason)}" if event.reason else ""
+    return f"the test set is opened, look {event.look}, for trials {arms}{why}"
+
+
+def _concluded(event: Concluded) -> str:
+    claim = event.verdict.get("claim") or "no verdict"
+    return f"verdict: {words.name(str(claim), 60)}. {words.name(str(event.verdict.get('sentence', '')), 500)}"
+
+
+_SAYS: dict[type[Any], Callable[[Any], str]] = {
+    Created: lambda e: f"study created, plan {words.name(e.plan, 12)}",
+    Environment: lambda e: "environment recorded",
+    Sealed: lambda e: f"{words.count(e.rows, 'test row')} sealed ({words.name(e.level, 60)})",
+    Enqueued: lambda e: f"config queued: {words.exact(e.config)}",
+    Asked: _asked,
+    Reported: lambda e: f"trial {e.trial}, step {e.step}: {words.number(e.value, 6)}",
+    Measured: _measured,
+    Told: _told,
+    Failed: lambda e: f"trial {e.trial} failed ({e.kind}): {words.name(e.reason)}",
+    Broke: _broke,
+    Retried: lambda e: (
+        f"trial {e.trial} starts again, attempt {e.attempt + 1} ({e.kind}): {words.name(e.reason)}"
+    ),
+    Exhausted: lambda e: f"nothing is left to try: {words.name(e.reason)}",
+    Selected: lambda e: (
+        f"trial {e.trial} selected ({words.name(e.rule, 40)}): {words.name(e.reason, 300)}"
+    ),
+    Frozen: lambda e: f"contenders named: trials {', '.join(map(str, e.contenders))}",
+    Opening: _opening,
+    Opened: lambda e: f"test result of look {e.look} recorded",
+    Voided: lambda e: f"the seal was given up: {words.name(e.reason)}",
+    Deviated: _deviated,
+    Noted: _noted,
+    Concluded: _concluded,
+}

@@ -1,0 +1,93 @@
+"""Where a study stands, from its log alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from assay.analysis.selection import shortlist
+from assay.core import units
+from assay.core.events import CONTROL, Concluded, Exhausted, Opened, Sealed, Selected, Voided
+from assay.core.history import History
+from assay.core.spec import StudySpec
+
+Phase: TypeAlias = Literal["control", "search", "recheck", "confirm", "test", "finished"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is being done, and how much of it; `total` is None where only the budget's end tells."""
+
+    phase: Phase
+    done: int
+    total: int | None
+
+
+def phase(spec: StudySpec, history: History) -> Phase:
+    """What is being done now."""
+    if history.last(Concluded):
+        return "finished"
+    selected = history.last(Selected)
+    if selected:
+        return _after_selection(spec, history, selected)
+    if history.n_trials and history.units(CONTROL, "recheck"):
+        return "recheck"
+    if spec.control is not None and history.n_trials <= 1:
+        return "control"
+    return "recheck" if _search_is_over(spec, history) else "search"
+
+
+def standing(spec: StudySpec, history: History) -> Standing:
+    """What is being done now, and how much of it is done."""
+    now = phase(spec, history)
+    if now == "search":
+        return Standing(now, history.n_ended, spec.budget.trials if spec.budget else None)
+    if now == "control":
+        fixed = bool(units.deterministic(spec, history)) if history.n_trials else False
+        wanted = units.control(spec, fixed=fixed) if spec.evidence else units.search(spec)
+        done = len(history.units(CONTROL)) if history.n_trials else 0
+        return Standing(now, min(done, len(wanted)), len(wanted))
+    if now == "recheck":
+        return _measured(history, now, (CONTROL, *shortlist(spec, history)), units.rechecks(spec))
+    selected: Selected | None = history.last(Selected)
+    arms = tuple(dict.fromkeys((CONTROL, selected.challenger))) if selected else ()
+    if now == "confirm":
+        return _measured(history, now, arms, units.confirms(spec))
+    if now == "test":
+        fixed = bool(units.deterministic(spec, history))
+        return _measured(history, now, arms, units.refits(spec, max(history.looks, 1), fixed=fixed))
+    return Standing(now, history.n_ended, history.n_ended)
+
+
+def evaluations(spec: StudySpec, trials: int) -> int:
+    """How many evaluations come after a search of so many trials, at most."""
+    if spec.evidence is None or spec.control is None or not spec.single:
+        return 0
+    rechecked = min(spec.evidence.top_of(trials), max(trials - 1, 0)) + 1
+    last = spec.evidence.refits if spec.data else spec.evidence.confirms
+    return rechecked * len(units.rechecks(spec)) + 2 * last
+
+
+def _after_selection(spec: StudySpec, history: History, selected: Selected) -> Phase:
+    if not spec.data:
+        return "finished" if selected.rule == "best" else "confirm"
+    if not history.last(Sealed) or history.last(Voided):
+        return "finished"
+    opened = history.last(Opened)
+    return "finished" if opened and opened.look == history.looks else "test"
+
+
+def _search_is_over(spec: StudySpec, history: History) -> bool:
+    if history.n_ended < history.n_trials or spec.evidence is None or not spec.single:
+        return False
+    limit = spec.budget.trials if spec.budget else None
+    return bool(history.last(Exhausted)) or (limit is not None and history.n_trials >= limit)
+
+
+def _measured(
+    history: History, now: Phase, arms: tuple[int, ...], wanted: tuple[tuple[int, int, int], ...]
+) -> Standing:
+    """Evaluations count wherever they were made: the control's repeats serve its recheck too."""
+    stage = "test" if now == "test" else None
+    done = sum(len(history.units(number, stage).keys() & set(wanted)) for number in arms)
+    return Standing(now, done, len(arms) * len(wanted))

@@ -1,0 +1,294 @@
+"""What it cost, what was planned, and what the study ran on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from assay.core.events import CONTROL, FLOOR, Created, Deviated, Environment, Noted, Opening, Voided
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.report import words
+from assay.report.answer import Gain, metric_name
+
+_STAGES = ("control", "search", "recheck", "confirm", "test")
+_SAY_IT_ALL = ("name", "kind", "path")
+_STAGE_OF = {"floor": "control", "probe": "control"}
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What one stage cost: evaluations, CPU and wall-clock seconds, the failed ones included."""
+
+    stage: str
+    evaluations: int
+    cpu_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The account of a study."""
+
+    stages: tuple[Spending, ...]
+    total: Spending
+    trials: int
+    gain: Gain | None
+
+    def __str__(self) -> str:
+        spent = f"{words.count(self.trials, 'trial')}, {words.count(self.total.evaluations, 'evaluation')}"
+        if self.total.cpu_s or self.total.wall_s:
+            spent += f", {words.seconds(self.total.cpu_s)} of CPU time"
+        return spent
+
+
+@dataclass(frozen=True)
+class Note:
+    """A finding about the data."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the space."""
+
+    name: str
+    kind: str
+    values: str
+    default: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Something done off plan."""
+
+    what: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was fixed before the first trial, and what was done off plan."""
+
+    facts: tuple[tuple[str, str], ...]
+    space: tuple[Parameter, ...]
+    clauses: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it ran; `recorded` counts how often that was noted, a change each time."""
+
+    facts: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    recorded: int
+
+
+def cost(history: History, gain: Gain | None) -> Cost:
+    """The account, stage by stage; stages that did not happen are left out."""
+    spent = {stage: [0, 0.0, 0.0] for stage in _STAGES}
+    for stage, evaluations, cpu_s, wall_s in _entries(history):
+        row = spent[stage]
+        row[0] += evaluations
+        row[1] += cpu_s
+        row[2] += wall_s
+    stages = tuple(
+        Spending(stage, int(row[0]), row[1], row[2]) for stage, row in spent.items() if row[0]
+    )
+    total = Spending(
+        "total",
+        sum(s.evaluations for s in stages),
+        sum(s.cpu_s for s in stages),
+        sum(s.wall_s for s in stages),
+    )
+    return Cost(stages, total, history.n_trials, gain)
+
+
+def data_notes(spec: StudySpec) -> tuple[Note, ...] | None:
+    """What was found out about the data before the first trial; None without data or findings."""
+    found = (spec.data or {}).get("notes") or ()
+    notes = tuple(_note(note) for note in found)
+    return notes or None
+
+
+def plan(spec: StudySpec, history: History) -> Plan:
+    """The plan, as it was born, and every deviation from it."""
+    form = spec.to_json()
+    return Plan(
+        facts=tuple(_facts(spec, history)),
+        space=tuple(_parameter(n, f) for n, f in form["space"]["parameters"].items()),
+        clauses=tuple(_clauses(form["space"])),
+        deviations=tuple(_deviations(history)),
+        remarks=tuple(
+            words.name(e.text if e.trial is None else f"trial {e.trial}: {e.text}", 1000)
+            for e in history.milestones()
+            if isinstance(e, Noted)
+        ),
+    )
+
+
+def machine(history: History) -> Machine | None:
+    """Where it ran last; None when nothing was recorded."""
+    found: Environment | None = history.last(Environment)
+    if not found or not found.facts:
+        return None
+    packages = found.facts.get("packages")
+    listed = packages if isinstance(packages, Mapping) else {}
+    rest = {key: fact for key, fact in found.facts.items() if key != "packages" or not listed}
+    times = sum(isinstance(event, Environment) for event in history.milestones())
+    return Machine(tuple(_flat(rest)), tuple(_flat(listed)), times)
+
+
+def _entries(history: History) -> Iterator[tuple[str, int, float, float]]:
+    """(stage, evaluations, CPU s, wall s) of all that was measured, broken or ended."""
+    for number in range(FLOOR, history.n_trials):
+        measured = [
+            *history.units(number).values(),
+            *history.units(number, "probe").values(),
+            *history.units(number, "test").values(),
+        ]
+        for event in measured:
+            stage = _STAGE_OF.get(event.stage, event.stage)
+            if stage == "search" and _is_control(history, number):
+                stage = "control"
+            yield stage, 1, event.cpu_s, event.wall_s
+        outcome = history.outcome(number) if number >= 0 else None
+        if outcome:
+            looks = [event for event in measured if event.stage == "search"]
+            stage = "control" if _is_control(history, number) else "search"
+            cpu_s, wall_s = sum(e.cpu_s for e in looks), sum(e.wall_s for e in looks)
+            rest = max(outcome.cpu_s - cpu_s, 0.0), max(outcome.wall_s - wall_s, 0.0)
+            yield stage, 0 if looks else 1, *rest
+    for broken in history.breakages():
+        yield (
+            _STAGE_OF.get(broken.stage, broken.stage),
+            len(broken.units),
+            broken.cpu_s,
+            broken.wall_s,
+        )
+
+
+def _is_control(history: History, number: int) -> bool:
+    return number == CONTROL and history.origin(number) == "control"
+
+
+def _note(form: Any) -> Note:
+    if isinstance(form, Mapping):
+        text = form.get("text") or form.get("message") or words.exact(dict(form), 500)
+        return Note(words.name(str(form.get("level", "note")), 30), words.name(str(text), 1000))
+    return Note("note", words.name(str(form), 1000))
+
+
+def _facts(spec: StudySpec, history: History) -> Iterator[tuple[str, str]]:
+    goals = (f"{way} {words.name(n, 60)}" for n, way in spec.directions.items())
+    yield "goal", ", ".join(goals)
+    if spec.single:
+        unset = "not stated: any gain counts"
+        least = (
+            f"{words.number(spec.smallest_gain)} {metric_name(spec)}"
+            if spec.smallest_gain
+            else unset
+        )
+        yield "smallest gain worth having", least
+        control = (
+            "the defaults, trial 0"
+            if spec.control is not None
+            else "none: a parameter has no default"
+        )
+        yield "control", control
+    yield from _data_facts(spec)
+    sampler = dict(spec.sampler)
+    yield (
+        "sampler",
+        words.name(str(sampler.pop("name", "auto")))
+        + (f" {words.exact(sampler)}" if sampler else ""),
+    )
+    yield "budget", _set(asdict(spec.budget)) if spec.budget else "none: driven by ask and tell"
+    yield (
+        "evidence",
+        _set(asdict(spec.evidence)) if spec.evidence else "none: no repeats, no recheck",
+    )
+    if limits := _set(asdict(spec.limits)):
+        yield "limits of one evaluation", limits
+    yield "level of the intervals", f"{100 * (1 - spec.alpha):g} %"
+    yield "seed", str(spec.seed)
+    created: Created | None = history.last(Created)
+    yield "hash of the plan", created.plan if created else spec.plan
+
+
+def _data_facts(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    data = spec.data or {}
+    for key in ("task", "rows", "model", "splits", "seal", "source", "fingerprint"):
+        if data.get(key) is not None:
+            yield key if key != "rows" else "rows for the search", _plainly(data[key])
+
+
+def _plainly(form: Any) -> str:
+    if isinstance(form, Mapping):
+        return _set(form)
+    return words.value(form) if not isinstance(form, int) else f"{form:,}"
+
+
+def _set(form: Mapping[str, Any]) -> str:
+    """The entries that have a value, on one line."""
+    shown = (
+        (key, f"{len(v)}" if isinstance(v, list) and len(v) > 8 else words.value(v))
+        for key, v in form.items()
+        if v is not None
+    )
+    return ", ".join(
+        v if key in _SAY_IT_ALL else f"{words.name(str(key), 60).replace('_', ' ')} {v}"
+        for key, v in shown
+    )
+
+
+def _parameter(name: str, form: Mapping[str, Any]) -> Parameter:
+    if "values" in form:
+        listed = [words.exact(v, 40) for v in form["values"]]
+        values = ", ".join(listed[:12]) + (f", … {len(listed)} in all" if len(listed) > 12 else "")
+    else:
+        scale = "" if form.get("scale") in (None, "linear") else f", {form['scale']} scale"
+        step = f", step {words.value(form['step'])}" if form.get("step") is not None else ""
+        values = f"{words.value(form['low'])} to {words.value(form['high'])}{scale}{step}"
+    conditions = (
+        f"{words.name(parent, 60)} is {' or '.join(words.exact(v, 40) for v in wanted)}"
+        for parent, wanted in form.get("when", ())
+    )
+    default = words.exact(form["default"], 60) if "default" in form else "none"
+    return Parameter(words.name(name), str(form["type"]), values, default, " and ".join(conditions))
+
+
+def _clauses(form: Mapping[str, Any]) -> Iterator[str]:
+    for word in ("forbid", "require"):
+        for clause in form.get(word, ()):
+            text = clause if isinstance(clause, str) else f"the predicate {clause.get('predicate')}"
+            yield f"{word}: {words.name(text)}"
+
+
+def _deviations(history: History) -> Iterator[Deviation]:
+    for event in history.milestones():
+        if isinstance(event, Deviated):
+            texts = (event.what, words.exact(event.before), words.exact(event.after), event.reason)
+            yield Deviation(*(words.name(text, 500) for text in texts))
+        elif isinstance(event, Opening) and event.look > 1:
+            reason = words.name(event.reason, 500)
+            yield Deviation("looks at the test set", str(event.look - 1), str(event.look), reason)
+        elif isinstance(event, Voided):
+            yield Deviation("seal", "sealed", "given up", words.name(event.reason, 500))
+
+
+def _flat(facts: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for key, fact in facts.items():
+        label = f"{path} {words.name(str(key), 60)}".strip()
+        if isinstance(fact, Mapping):
+            yield from _flat(fact, label)
+        elif fact is not None:
+            yield label, words.name(fact, 300) if isinstance(fact, str) else words.exact(fact, 300)

@@ -1,0 +1,205 @@
+"""A study in plain text: for a terminal of 80 columns, and for a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+from textwrap import wrap
+
+from assay.core.history import Trial
+from assay.report import words
+from assay.report.answer import Change, Changes, compared
+from assay.report.trials import TrialRow, TrialTable
+from assay.report.view import View
+
+WIDTH = 80
+
+
+def summary(view: View, *, width: int = WIDTH) -> str:
+    """The verdict, the gain next to its cost, the settings, and how to look further."""
+    card = view.card
+    head = card.claim + (f"  [{card.badge}]" if card.badge else "")
+    blocks = [[head, *wrap(card.sentence, width)]]
+    if card.action:
+        blocks[0].append(f"What to do: {card.action}.")
+    facts = []
+    if card.gain:
+        facts.append(f"gain  {card.gain}")
+    blocks.append([*facts, f"cost  {card.spent}"])
+    if view.changes:
+        blocks.append(_settings(view.changes))
+    if view.front:
+        blocks.append(_front(view))
+    blocks.append(_further(view))
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def trials_table(
+    view: View, *, most: int | None = 20, by_number: bool = False, width: int = WIDTH
+) -> str:
+    """The best trials, best first, or the newest by number; `most=None` shows all.
+
+    Failed and running trials come after those with a value.
+    """
+    table = view.trials
+    if table is None:
+        return "No trial has been run yet.\n"
+    rows = _chosen(table, most, by_number=by_number)
+    cells = [_heads(table), *(_cells(row, table) for row in rows)]
+    lines = _aligned(cells, width)
+    left = len(table.rows) - len(rows)
+    if left > 0:
+        lines.append(f"{words.count(left, 'more trial')} not shown.")
+    return "\n".join(lines) + "\n"
+
+
+def show(view: View, trial: Trial, *, width: int = WIDTH) -> str:
+    """All that is known of one trial."""
+    row = view.trials.rows[trial.number] if view.trials else None
+    facts = [("state", row.state if row else trial.state), ("origin", trial.origin)]
+    if trial.values:
+        names = view.trials.objectives if view.trials else ("value",)
+        facts += [(n, words.number(v, 6)) for n, v in zip(names, trial.values, strict=True)]
+    facts += [(words.name(n, 40), words.number(v, 6)) for n, v in trial.extra.items()]
+    if row and row.gain:
+        noise = f", {words.number(row.multiple, 2)} × the noise" if row.multiple is not None else ""
+        facts.append(("gain", f"{row.gain}{noise}"))
+    facts.append(
+        ("cost", f"{words.seconds(trial.cpu_s)} CPU, {words.seconds(trial.wall_s)} wall clock")
+    )
+    parts = [[f"Trial {trial.number}", *_listed(facts)], _config(trial)]
+    if trial.units:
+        parts.append(["evaluations (repeat, fold, seed)", *_units(trial)])
+    if trial.curve:
+        shown = ", ".join(f"{step}: {words.number(value)}" for step, value in trial.curve[-20:])
+        parts.append(
+            ["steps", *wrap(shown, width - 2, initial_indent="  ", subsequent_indent="  ")]
+        )
+    if trial.failure:
+        why = wrap(words.name(f"{trial.failure.kind}: {trial.failure.reason}", 2000), width - 2)
+        output = [f"  | {line}" for line in words.lines(trial.failure.output)]
+        parts.append(["failed", *(f"  {line}" for line in why), *output])
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def diff(view: View, a: Trial, b: Trial) -> str:
+    """What differs between two trials, and what that did."""
+    rows = [row for row in compared(a.config, b.config) if row.differs]
+    lines = [f"Trial {a.number} → trial {b.number}"]
+    lines += _listed(
+        [(row.name, f"{row.before or 'not active'} → {row.after or 'not active'}") for row in rows]
+    ) or ["  the same settings"]
+    for name, was, now in zip(_objectives(view), a.values or (), b.values or (), strict=False):
+        lines.append(
+            f"{name}: {words.number(was, 6)} → {words.number(now, 6)} ({words.signed(now - was)})"
+        )
+    for trial in (a, b):
+        if trial.values is None:
+            lines.append(f"Trial {trial.number} has no value: it is {trial.state}.")
+    if a.values and b.values and (floor := view.noise and view.noise.floor):
+        lines.append(
+            f"The noise of such a comparison (one standard error): {words.number(floor, 3)}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _objectives(view: View) -> Sequence[str]:
+    return view.trials.objectives if view.trials else ()
+
+
+def _settings(found: Changes) -> list[str]:
+    lines = [
+        found.title + ("; * marks what differs from the defaults" if found.against_control else "")
+    ]
+    assigned = [f"{row.name} = {row.after}" for row in found.rows if row.after is not None]
+    wide = max(map(len, assigned), default=0)
+    shown = (row for row in found.rows if row.after is not None)
+    for row, text in zip(shown, assigned, strict=True):
+        lines.append(f"  {_marked(row, text, wide) if found.against_control else text}")
+    return lines
+
+
+def _marked(row: Change, text: str, wide: int) -> str:
+    if not row.differs:
+        return f"  {text}"
+    return f"* {text.ljust(min(wide, 44))}  (default {row.before if row.before is not None else 'not active'})"
+
+
+def _front(view: View) -> list[str]:
+    assert view.front is not None
+    lines = ["Trials that no other beats in every objective"]
+    for number, values in view.front.rows[:20]:
+        shown = zip(view.front.objectives, values, strict=True)
+        lines.append(f"  trial {number}: " + ", ".join(f"{n} {words.number(v)}" for n, v in shown))
+    return lines
+
+
+def _further(view: View) -> list[str]:
+    study = quote(view.name)
+    commands = []
+    if view.standing.phase != "finished":
+        commands.append((f"assay resume {study}", "go on where it stopped"))
+    commands += [
+        (f"assay report {study}", "the whole report as a page"),
+        (f"assay trials {study}", "what each trial did"),
+    ]
+    wide = max(len(command) for command, _ in commands)
+    return [f"  {command.ljust(wide)}   {what}" for command, what in commands]
+
+
+def _chosen(table: TrialTable, most: int | None, *, by_number: bool) -> Sequence[TrialRow]:
+    count = len(table.rows) if most is None else most
+    if by_number:
+        return table.rows[max(len(table.rows) - count, 0) :]
+    rest = [row for row in table.rows if row.values is None]
+    return [*table.best(count), *rest][:count]
+
+
+def _heads(table: TrialTable) -> list[str]:
+    gain = ["gain", "× noise"] if table.against_control else []
+    return ["trial", *table.objectives, *gain, "state", "changed"]
+
+
+def _cells(row: TrialRow, table: TrialTable) -> list[str]:
+    values = [words.number(v) for v in row.values] if row.values else ["–"] * len(table.objectives)
+    gain = []
+    if table.against_control:
+        times = words.fixed(row.multiple, 1) if row.multiple is not None else "–"
+        gain = [
+            words.span(row.gain.estimate, row.gain.low, row.gain.high) if row.gain else "–",
+            times,
+        ]
+    return [str(row.number), *values, *gain, row.state, row.failure or row.changed]
+
+
+def _aligned(cells: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Columns side by side; the last gets the rest of the line, at least 20 columns, and is cut there."""
+    sizes = [min(max(map(len, column)), 30) for column in zip(*cells, strict=True)][:-1]
+    room = max(width - sum(sizes) - 2 * len(sizes), 20)
+    lines = []
+    for *row, last in cells:
+        texts = [_cut(text, size) for text, size in zip(row, sizes, strict=True)]
+        numbers = [t.rjust(s) for t, s in zip(texts[:-1], sizes[:-1], strict=True)]
+        lines.append("  ".join([*numbers, texts[-1].ljust(sizes[-1]), _cut(last, room)]).rstrip())
+    return lines
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
+    wide = max((len(name) for name, _ in facts), default=0)
+    return [f"  {name.ljust(wide)}  {fact}" for name, fact in facts]
+
+
+def _config(trial: Trial) -> list[str]:
+    return ["settings", *(f"  {words.name(n)} = {words.exact(v)}" for n, v in trial.config.items())]
+
+
+def _units(trial: Trial) -> list[str]:
+    ordered = sorted(trial.units.items())
+    lines = [f"  {unit}  {words.number(m.value, 6)}  {m.stage}" for unit, m in ordered[:30]]
+    if len(ordered) > 30:
+        lines.append(f"  … {len(ordered) - 30} more")
+    return lines

@@ -1,0 +1,122 @@
+"""The table of all trials: what each changed, and what that did. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assay.analysis.effects import Effect, has_control
+from assay.core.events import CONTROL, Failed, Told
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.report import words
+from assay.report.answer import Gain, differing
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A trial. `state` is its standing against the control, or "done", "failed", "running"."""
+
+    number: int
+    origin: str
+    state: str
+    values: tuple[float, ...] | None
+    gain: Gain | None
+    multiple: float | None
+    cpu_s: float
+    wall_s: float
+    changed: str
+    failure: str | None
+
+    @property
+    def failed(self) -> bool:
+        return self.state == "failed"
+
+
+@dataclass(frozen=True)
+class TrialTable:
+    """All trials, by number. `ranking` holds the numbers of those with a value, best first."""
+
+    objectives: tuple[str, ...]
+    against_control: bool
+    rows: tuple[TrialRow, ...]
+    ranking: tuple[int, ...]
+
+    def best(self, most: int) -> list[TrialRow]:
+        """The best rows, best first."""
+        return [self.rows[number] for number in self.ranking[:most]]
+
+    def worth_showing(self, best: int = 500, others: int = 100) -> list[TrialRow]:
+        """All rows, or, where they are many, the best, the first, the newest and the failed, by number."""
+        if len(self.rows) <= 2 * best:
+            return list(self.rows)
+        failed = [row.number for row in self.rows if row.failed][:others]
+        ends = [*range(min(10, len(self.rows))), *range(len(self.rows) - 10, len(self.rows))]
+        kept = {*self.ranking[:best], *failed, *ends}
+        return [self.rows[number] for number in sorted(kept)]
+
+
+def trial_table(
+    spec: StudySpec, history: History, effects: Mapping[int, Effect]
+) -> TrialTable | None:
+    """The table; None before the first trial."""
+    if not history.n_trials:
+        return None
+    control = has_control(history)
+    base = history.config(CONTROL) if control else {}
+    rows = tuple(
+        _row(history, number, effects.get(number), base, 1 - spec.alpha)
+        for number in range(history.n_trials)
+    )
+    sign = spec.signs[0]
+    ranking = sorted((n for n, _ in history.told()), key=lambda n: (sign * rows[n].values[0], n))  # type: ignore[index]
+    names = tuple(words.name(n, 60) for n in spec.objectives)
+    return TrialTable(names, control and spec.single, rows, tuple(ranking))
+
+
+def settings(before: Mapping[str, Any], after: Mapping[str, Any], longest: int = _LONGEST) -> str:
+    """What differs, on one line; without a control the whole config."""
+    found = differing(before, after)
+    texts: list[str] = []
+    for done, (name, was, now) in enumerate(found):
+        arrow = f"{_shown(name, was, before)} → " if before else ""
+        texts.append(f"{words.name(name, 60)} {arrow}{_shown(name, now, after)}")
+        if sum(map(len, texts)) > longest and done + 1 < len(found):
+            return f"{', '.join(texts)} and {len(found) - done - 1} more"
+    return ", ".join(texts)
+
+
+def _shown(name: str, value: Any, config: Mapping[str, Any]) -> str:
+    return words.value(value) if name in config else "inactive"
+
+
+def _row(
+    history: History, number: int, effect: Effect | None, base: Mapping[str, Any], level: float
+) -> TrialRow:
+    outcome = history.outcome(number)
+    told = outcome if isinstance(outcome, Told) else None
+    failed = outcome if isinstance(outcome, Failed) else None
+    interval = effect.interval if effect else None
+    is_control = bool(base) and number == CONTROL
+    return TrialRow(
+        number=number,
+        origin=history.origin(number),
+        state=effect.standing if effect else "done" if told else "failed" if failed else "running",
+        values=told.values if told else None,
+        gain=Gain(
+            effect.gain,
+            interval.low if interval else None,
+            interval.high if interval else None,
+            level,
+        )
+        if effect and not is_control
+        else None,
+        multiple=effect.multiple if effect else None,
+        cpu_s=outcome.cpu_s if outcome else 0.0,
+        wall_s=outcome.wall_s if outcome else 0.0,
+        changed="the defaults" if is_control else settings(base, history.config(number)),
+        failure=words.name(f"{failed.kind}: {failed.reason}", 200) if failed else None,
+    )

@@ -1,0 +1,90 @@
+"""Everything that a page or a terminal says of a study. No HTML here.
+
+A section without facts is None and is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.analysis.effects import effects as all_effects
+from assay.analysis.effects import has_control
+from assay.core.events import Concluded
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.report import answer, evidence, record, words
+from assay.report.answer import Card, Changes, Numbers
+from assay.report.checklist import Item, checklist
+from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
+from assay.report.phase import Standing, standing
+from assay.report.record import Cost, Machine, Note, Plan
+from assay.report.trials import TrialTable, trial_table
+
+
+@dataclass(frozen=True)
+class View:
+    """A study as people see it, answer first, evidence after, plumbing last."""
+
+    name: str
+    standing: Standing
+    card: Card
+    numbers: Numbers | None
+    changes: Changes | None
+    front: Front | None
+    flow: tuple[Step, ...] | None
+    course: Course | None
+    recheck: Recheck | None
+    cost: Cost | None
+    data_notes: tuple[Note, ...] | None
+    plan: Plan
+    noise: NoiseTable | None
+    test: Unsealing | None
+    checklist: tuple[Item, ...]
+    machine: Machine | None
+    trials: TrialTable | None
+    events: int
+    head: str
+
+
+def view_of(name: str, spec: StudySpec, history: History, head: str = "") -> View:
+    """The view of a study, from its log alone.
+
+    Args:
+        name: the study's name; it may hold anything.
+        head: the hash of the last row of the log, printed so that a cut tail can be found later.
+
+    >>> from assay.core.history import fold
+    >>> from assay.core.space import Space
+    >>> from assay.core.parameters import Float
+    >>> spec = StudySpec(Space(x=Float(0, 1, default=0.5)), {"value": "minimize"})
+    >>> view_of("lab", spec, fold([])).card.claim
+    'NOT STARTED'
+    """
+    noise = evidence.known_noise(spec, history)
+    effects = {}
+    if spec.single and has_control(history):
+        effects = {effect.trial: effect for effect in all_effects(spec, history)}
+    concluded = history.last(Concluded)
+    gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None
+    cost = record.cost(history, gain)
+    return View(
+        name=words.name(name),
+        standing=standing(spec, history),
+        card=answer.card(spec, history, str(cost)),
+        numbers=answer.numbers(spec, history),
+        changes=answer.changes(spec, history),
+        front=evidence.front(spec, history),
+        flow=evidence.flow(history),
+        course=evidence.course(spec, history, effects, noise),
+        recheck=evidence.recheck(history),
+        cost=cost if cost.total.evaluations else None,
+        data_notes=record.data_notes(spec),
+        plan=record.plan(spec, history),
+        noise=evidence.noise_table(spec, history, noise),
+        test=evidence.unsealing(spec, history),
+        checklist=checklist(spec, history, noise),
+        machine=record.machine(history),
+        trials=trial_table(spec, history, effects),
+        events=history.length,
+        head=words.name(head) if head else "",
+    )

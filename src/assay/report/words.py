@@ -1,0 +1,151 @@
+"""Numbers, values and names as text for people. Whatever comes in, what comes out is inert."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from typing import Any
+
+_LONGEST = 160
+_TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+_UNSEEN = {"Cc", "Cs", "Co", "Zl", "Zp"}
+
+
+def name(text: str, longest: int = _LONGEST) -> str:
+    r"""A text that anybody may have written, on one line, safe to show and not too long.
+
+    Control characters, half surrogates and characters that turn the direction of the text around
+    them are written as escapes, so that nothing they do can reach the page or the terminal.
+
+    >>> name("a\x00b\u202ec")
+    'a\\x00b\\u202ec'
+    """
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(map(_visible, short)) or "(empty)"
+
+
+def lines(text: str, most: int = 60) -> list[str]:
+    """The last lines of a text of several lines, each as by `name`."""
+    found = text.splitlines()
+    return [name(line) if line else "" for line in found[-most:]]
+
+
+def _visible(char: str) -> str:
+    if char in "\n\r\t":
+        return " "
+    point = ord(char)
+    if char in _TURNS_TEXT or unicodedata.category(char) in _UNSEEN or point & 0xFFFE == 0xFFFE:
+        return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}"
+    return char
+
+
+def number(x: float, digits: int = 4) -> str:
+    """A number with a few significant digits and a real minus sign.
+
+    >>> number(0.72741), number(-1234567.0), number(120), number(0.00000123)
+    ('0.7274', '−1,234,567', '120', '1.23e−06')
+    """
+    if not math.isfinite(x):
+        return "not finite"
+    if x == 0:
+        return "0"
+    size = abs(x)
+    if size >= 10**digits:
+        text = f"{x:,.0f}" if size < 1e9 else f"{x:.{digits - 1}e}"
+    elif float(x).is_integer():
+        text = f"{x:.0f}"
+    else:
+        text = f"{x:.{digits}g}"
+    return text.replace("-", "−")
+
+
+def signed(x: float, digits: int = 3) -> str:
+    """A number with its sign.
+
+    >>> signed(0.0125), signed(-3.0)
+    ('+0.0125', '−3')
+    """
+    return f"+{number(x, digits)}" if x > 0 else number(x, digits)
+
+
+def decimals(half_width: float) -> int:
+    """How many decimals a value with this uncertainty deserves: two digits of the uncertainty."""
+    if not math.isfinite(half_width) or half_width <= 0:
+        return 4
+    return min(max(1 - math.floor(math.log10(half_width)), 0), 8)
+
+
+def fixed(x: float, places: int, *, sign: bool = False) -> str:
+    """A number with a fixed number of decimals.
+
+    >>> fixed(-0.01, 3), fixed(0.5, 2, sign=True), fixed(-0.0001, 2, sign=True)
+    ('−0.010', '+0.50', '0.00')
+    """
+    rounded = round(x, places)
+    if rounded == 0:
+        return f"{0:.{places}f}"
+    return f"{rounded:{'+' if sign else ''},.{places}f}".replace("-", "−")
+
+
+def span(estimate: float, low: float | None, high: float | None, *, sign: bool = True) -> str:
+    """An estimate with its interval, all to the same decimals.
+
+    >>> span(0.1257, 0.0903, 0.1588)
+    '+0.126 (+0.090 to +0.159)'
+    >>> span(0.5, None, None)
+    '+0.5'
+    """
+    if low is None or high is None or low == high:
+        return signed(estimate) if sign else number(estimate)
+    places = decimals((high - low) / 2)
+    shown = [fixed(x, places, sign=sign) for x in (estimate, low, high)]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def seconds(s: float) -> str:
+    """A duration.
+
+    >>> seconds(0.034), seconds(9.06), seconds(75), seconds(7265), seconds(200000)
+    ('0.034 s', '9.1 s', '1 min 15 s', '2 h 01 min', '2 d 7 h')
+    """
+    if s < 60:
+        return f"{s:.2g} s" if s < 9.95 else f"{s:.0f} s"
+    if s < 3600:
+        return f"{int(s) // 60} min {int(s) % 60:02d} s"
+    if s < 86400:
+        return f"{int(s) // 3600} h {int(s) % 3600 // 60:02d} min"
+    return f"{int(s) // 86400} d {int(s) % 86400 // 3600} h"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """A number of things.
+
+    >>> count(1, "trial"), count(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def value(x: Any) -> str:
+    """A value of a parameter, short; numbers to six digits.
+
+    >>> value(0.1 + 0.2), value("tree"), value(None), value([1, 2])
+    ('0.3', 'tree', 'null', '[1, 2]')
+    """
+    if isinstance(x, str):
+        return name(x, 80)
+    if isinstance(x, float):
+        return f"{x:.6g}".replace("-", "−") if math.isfinite(x) else "not finite"
+    if isinstance(x, int) and not isinstance(x, bool):
+        return str(x).replace("-", "−")
+    return exact(x, 80)
+
+
+def exact(x: Any, longest: int = _LONGEST) -> str:
+    """A value of a parameter as JSON, to the last digit.
+
+    >>> exact(0.1 + 0.2), exact("tree"), exact(True)
+    ('0.30000000000000004', '"tree"', 'true')
+    """
+    return name(json.dumps(x, ensure_ascii=False, default=str), longest)

@@ -1,0 +1,34 @@
+"""Who and when: what a store notes beside every event."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from datetime import UTC, datetime
+from functools import cache
+
+
+def now() -> str:
+    """The time as it is stored."""
+    return utc(time.time())
+
+
+def utc(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 text, in UTC, to the microsecond.
+
+    >>> utc(0)
+    '1970-01-01T00:00:00.000000Z'
+    """
+    stamp = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return stamp.isoformat(timespec="microseconds") + "Z"
+
+
+@cache
+def actor() -> str:
+    """The user of this process and the machine, as "user@host"."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,115 @@
+"""Events: each kind survives its stored form, and the stored form never changes."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.core import events
+from assay.core.errors import StoreError
+from assay.core.events import Asked, Event, Told, decode, encode
+from assay.core.jobs import BrokenKind
+from assay.testing.spaces import JSON_VALUES
+
+KINDS = get_args(Event)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+FLOAT = st.floats(allow_nan=False, allow_infinity=False)
+NUMBER = st.integers(-1, 10**6)
+UNIT = st.tuples(*[st.integers(0, 2000)] * 3)
+OBJECT = st.dictionaries(TEXT, JSON_VALUES, max_size=3)
+BY_TYPE = {
+    "int": NUMBER, "int | None": st.none() | NUMBER, "str": TEXT, "str | None": st.none() | TEXT,
+    "float": FLOAT, "float | None": st.none() | FLOAT, "Any": JSON_VALUES, "Unit": UNIT,
+    "tuple[Unit, ...]": st.lists(UNIT, max_size=3).map(tuple),
+    "tuple[int, ...]": st.lists(NUMBER, max_size=3).map(tuple),
+    "tuple[float, ...]": st.lists(FLOAT, max_size=3).map(tuple),
+    "dict[str, Any]": OBJECT, "dict[str, Any] | None": st.none() | OBJECT,
+    "dict[str, float] | None": st.none() | st.dictionaries(TEXT, FLOAT, max_size=3),
+    "list[dict[str, Any]]": st.lists(OBJECT, max_size=2),
+    "BrokenKind": st.sampled_from(get_args(BrokenKind)),
+}  # fmt: skip
+
+
+def made(kind):
+    return st.builds(kind, **{name: BY_TYPE[type_] for name, type_ in kind.__annotations__.items()})
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_events_survive_their_stored_form(kind, data):
+    event = data.draw(made(kind))
+    again = decode(encode(event))
+    assert type(again) is kind
+    assert again == event
+    assert encode(again) == encode(event)
+    assert json.loads(encode(event))["type"] == kind.__struct_config__.tag
+
+
+def test_the_stored_names_stay_what_they_are():
+    assert {kind.__struct_config__.tag: list(kind.__struct_fields__) for kind in KINDS} == {
+        "created": ["spec", "plan", "source"],
+        "environment": ["facts"],
+        "sealed": ["seal", "rows", "level", "sha256", "sketch", "note"],
+        "enqueued": ["config", "source", "note"],
+        "asked": ["trial", "config", "seen", "origin", "why"],
+        "reported": ["trial", "step", "value"],
+        "measured": ["trial", "stage", "unit", "value", "train", "rows", "cpu_s", "wall_s"],
+        "told": ["trial", "values", "extra", "cpu_s", "wall_s"],
+        "failed": ["trial", "kind", "reason", "output", "cpu_s", "wall_s"],
+        "broke": ["trial", "stage", "units", "kind", "reason", "output", "cpu_s", "wall_s"],
+        "retried": ["trial", "attempt", "kind", "reason"],
+        "exhausted": ["reason"],
+        "selected": ["trial", "challenger", "rule", "reason", "table"],
+        "frozen": ["contenders", "refits", "plan"],
+        "opening": ["look", "frozen", "contenders", "reason"],
+        "opened": ["look", "results"],
+        "voided": ["reason"],
+        "deviated": ["what", "before", "after", "reason"],
+        "noted": ["text", "trial"],
+        "concluded": ["verdict"],
+    }
+
+
+def test_events_are_frozen_and_every_one_has_a_docstring():
+    with pytest.raises(AttributeError):
+        Told(0, (1.0,)).trial = 1
+    assert all(kind.__doc__ for kind in KINDS)
+
+
+def test_what_is_usual_is_not_written():
+    assert encode(Asked(0, {"a": 1}, 3)) == b'{"type":"asked","trial":0,"config":{"a":1},"seen":3}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"null",
+        b'{"type":"asked"}',
+        b'{"type":"unheard"}',
+        b'{"type":"told","trial":0,"values":[null]}',
+        b'{"type":"told","trial":"0","values":[1]}',
+        b'{"type":"failed","trial":0,"kind":"odd","reason":""}',
+        b'\xff\xfe{"type":"noted","text":""}',
+    ],
+)
+def test_what_is_no_event_is_refused(text):
+    with pytest.raises(StoreError, match="Cannot read an event"):
+        decode(text)
+
+
+def test_the_union_lists_every_event():
+    structs = [
+        value
+        for value in vars(events).values()
+        if isinstance(value, type)
+        and issubclass(value, msgspec.Struct)
+        and value is not msgspec.Struct
+    ]
+    assert set(structs) == set(KINDS)
