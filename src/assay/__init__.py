@@ -20,6 +20,7 @@ _HOME = {
     "Float": "assay.core.parameters",
     "Int": "assay.core.parameters",
     "Limits": "assay.core.spec",
+    "OpenTrial": "assay.engine.trial",
     "Ordinal": "assay.core.parameters",
     "SealError": "assay.core.errors",
     "Space": "assay.core.space",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from assay.core.spec import Budget as Budget
     from assay.core.spec import Evidence as Evidence
     from assay.core.spec import Limits as Limits
+    from assay.engine.trial import OpenTrial as OpenTrial
     from assay.evaluation.splits import Splits as Splits
 
 

@@ -38,7 +38,9 @@ def accuracy(rng, *, within, seeds, n=300):
     total = np.sqrt(1.5**2 + within**2 + seeds**2)
 
     def wrong(skill):
-        margin = skill + seeds * rng.normal(size=(REFITS, 1)) + within * rng.normal(size=(REFITS, n))
+        margin = (
+            skill + seeds * rng.normal(size=(REFITS, 1)) + within * rng.normal(size=(REFITS, n))
+        )
         return (margin + difficulty < 0).astype(float)
 
     truth = ndtr(-1.0 / total) - ndtr(-1.25 / total)
@@ -84,7 +86,7 @@ def groups(rng, *, count, shape, n=400):
 def time(rng, *, memory=0.0, horizon=1, n=300):
     shocks = rng.normal(size=n + 100)
     if horizon > 1:
-        series = np.convolve(shocks, np.ones(horizon))[100:-horizon + 1] / np.sqrt(horizon)
+        series = np.convolve(shocks, np.ones(horizon))[100 : -horizon + 1] / np.sqrt(horizon)
     else:
         series = shocks.copy()
         for i in range(1, n + 100):

@@ -43,7 +43,10 @@ def equal_configs(repetition):
     rng = np.random.default_rng(repetition)
     splits = [np.split(rng.permutation(150), [120]) for _ in range(10)]
     recheck = corrected_paired(
-        [losses(300 + i, v, t).mean() - losses(400 + i, v, t).mean() for i, (t, v) in enumerate(splits)],
+        [
+            losses(300 + i, v, t).mean() - losses(400 + i, v, t).mean()
+            for i, (t, v) in enumerate(splits)
+        ],
         test_train_ratio=30 / 120,
     )
     final = gain_from_losses(control, selected, Independent(2000), rng).gain
@@ -106,9 +109,7 @@ def false_alarms(datasets=150):
     found = [folds_of_two_equal_learners(rng) for _ in range(datasets)]
     naive = [paired_t(d) for d in found]
     corrected = [corrected_paired(d, test_train_ratio=1 / 9) for d in found]
-    return [
-        float(np.mean([not i.low <= 0 <= i.high for i in kind])) for kind in (naive, corrected)
-    ]
+    return [float(np.mean([not i.low <= 0 <= i.high for i in kind])) for kind in (naive, corrected)]
 
 
 def test_the_paired_t_test_on_folds_needs_its_correction():

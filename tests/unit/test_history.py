@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.core.errors import SealError, StateError
@@ -124,7 +124,7 @@ class Model:
         if not n and not self.of(Measured) and not self.of(Sealed):
             yield from [lambda r: Sealed("s", 10, "rows", "hash", "sketch")] * 3
         if frozen:
-            yield lambda r: Voided("given up")
+            yield from [lambda r: Voided("given up")] * 2
         if self.of(Sealed) and frozen and not self.opening() and not self.of(Voided):
             look = len(self.of(Opening)) + 1
             yield from [lambda r: Opening(look, "hash", (0,), "again")] * 8
@@ -296,6 +296,7 @@ def illegal(model):
 def test_the_random_logs_reach_every_kind_of_event():
     seen = set()
 
+    @settings(max_examples=200)
     @given(log=LOGS)
     def collect(log):
         seen.update(type(event) for event in log)

@@ -11,7 +11,7 @@ from assay.api.opening import open_test
 from assay.api.parts import executor_of, store_at
 from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.sealing import seal
-from assay.api.session import driving, run_plan, say_how_to_resume
+from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
 from assay.core.errors import SealError
 from assay.core.events import Concluded, Created, Enqueued, Event, Frozen, Sealed
@@ -100,7 +100,7 @@ def tune(
     prepared = prepare(table, estimator, wishes)
     store = store_at(storage)
     study = begin(prepared, store, name or "study", given=given, reason=reason)
-    run_data(
+    complete = run_data(
         study,
         prepared,
         workers=workers,
@@ -109,6 +109,8 @@ def tune(
         open_at_end=open_test,
         reason=reason,
     )
+    if not complete:
+        say_how_to_resume(same_call(study))
     return study
 
 
@@ -147,8 +149,12 @@ def run_data(
     progress: bool | None = None,
     open_at_end: bool = True,
     reason: str = "",
-) -> None:
-    """Run a study on data until its plan is complete, open its test set, and conclude it."""
+) -> bool:
+    """Run a study on data until its plan is complete, open its test set, and conclude it.
+
+    Returns:
+        Whether it came to the end: False when the user interrupted it.
+    """
     from assay.progress import showing
 
     spec = study.spec
@@ -167,9 +173,8 @@ def run_data(
                 options={"open_test": False},
             )
             if finish.reason == "interrupted":
-                say_how_to_resume(f"assay resume {study.name}, or make the same call again.")
-                return
-        _finish(study, prepared, executor, open_at_end, reason, watch)
+                return False
+        return _finish(study, prepared, executor, open_at_end, reason, watch)
 
 
 def _finish(
@@ -179,18 +184,19 @@ def _finish(
     open_at_end: bool,
     reason: str,
     watch: Any,
-) -> None:
+) -> bool:
     history = study.ledger.history
     if history.last(Concluded):
-        return
+        return True
     if not history.last(Sealed):
         study.ledger.decide(lambda now: [conclude(study.spec, now)])
     elif open_at_end:
         try:
-            open_test(study, prepared, executor, reason=reason, watch=watch)
+            return open_test(study, prepared, executor, reason=reason, watch=watch)
         except SealError as refused:
             said = str(refused)
             study.ledger.decide(lambda now: [conclude(study.spec, now, refused=said)])
+    return True
 
 
 def _exists(store: Store, name: str) -> bool:

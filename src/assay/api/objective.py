@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.analysis.conclusion import conclude
 from assay.api.parts import executor_of, sampler_settings, store_at
-from assay.api.session import driving, run_plan, say_how_to_resume
+from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study, allowed_defaults
 from assay.core.errors import SpecError
 from assay.core.events import Concluded, Enqueued
@@ -111,15 +111,7 @@ def run_objective(
             watch=watch,
         )
         if finish.reason == "interrupted":
-            say_how_to_resume(_same_call(study))
+            say_how_to_resume(same_call(study))
             return
         if spec.evidence and not study.ledger.history.last(Concluded):
             study.ledger.decide(lambda history: [conclude(spec, history)])
-
-
-def _same_call(study: Study) -> str:
-    from assay.stores.memory import MemoryStore
-
-    if isinstance(study.store, MemoryStore):
-        return "this study lives in memory; give storage='sqlite:///study.db' to be able to resume."
-    return f"make the same call again (study {study.name!r} in its storage)."

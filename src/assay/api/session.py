@@ -99,6 +99,15 @@ def say_how_to_resume(how: str) -> None:
     sys.stderr.write(f"Stopped; nothing is lost. To go on: {how}\n")
 
 
+def same_call(study: Study) -> str:
+    """How to go on with a study that a Python program made."""
+    from assay.stores.memory import MemoryStore
+
+    if isinstance(study.store, MemoryStore):
+        return "this study lives in memory; give storage='sqlite:///study.db' to be able to resume."
+    return f"make the same call again (study {study.name!r} in its storage)."
+
+
 def _timed(study: Study) -> bool:
     return bool(study.spec.budget and study.spec.budget.seconds)
 

@@ -10,7 +10,7 @@ from typing import Any
 from assay.analysis.effects import Effect, effects
 from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
-from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.api.parts import sampler_of, sampler_settings, sqlite_path, store_at
 from assay.core import units
 from assay.core.changes import changes, in_words
 from assay.core.errors import SpecError, StateError, did_you_mean
@@ -128,7 +128,9 @@ class Study:
                 return [*_raised_budget(history, spec)]
             return [Created(spec.to_json(), spec.plan, dict(source) if source else None), *events]
 
-        self._ledger.decide(birth)
+        history = self._ledger.history
+        if not history.length or _raised_budget(history, spec):  # a store may be open for reading only
+            self._ledger.decide(birth)
         return replace(spec, budget=budget_now(self._ledger.history, spec))
 
     # --- the loop
@@ -326,13 +328,7 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
         StoreError: the storage cannot be used.
         SpecError: there is no such study.
     """
-    if isinstance(storage, str):
-        from assay.api.parts import sqlite_path
-
-        path = sqlite_path(storage)
-        if path is not None and not Path(path).exists():
-            raise SpecError(f"There is no study file {path!r}. Where was it written?")
-    store = store_at(storage, readonly=readonly)
+    store = existing(storage, readonly=readonly)
     known = list(store.studies())
     if name is None and len(known) == 1:
         name = known[0]
@@ -345,6 +341,23 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
     return Study.of(StudySpec.from_json(created.spec), store, name)
+
+
+def existing(storage: str | Store, *, readonly: bool = True) -> Store:
+    """A store that is there already: looking for a study makes no file.
+
+    Raises:
+        SpecError: there is no such file.
+        StoreError: the storage cannot be used.
+    """
+    if isinstance(storage, str):
+        path = sqlite_path(storage)
+        if path is not None and not Path(path).exists():
+            raise SpecError(
+                f"There is no study file {path!r}. Name the storage that was used "
+                "(storage=…, --storage …)."
+            )
+    return store_at(storage, readonly=readonly)
 
 
 def allowed_defaults(space: Space) -> dict[str, Any] | None:

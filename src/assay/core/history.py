@@ -117,16 +117,21 @@ class _Columns:
         new.sampled = array("q", (t for t in self.sampled if t < n))
         new.given = array("q", (at for at in self.given if at < length))
         new.queue = _before(self.queue, length)
-        new.curves = {t: _before(curve, length) for t, curve in self.curves.items()}
-        new.measured = {t: _before(found, length) for t, found in self.measured.items()}
+        new.curves = _each_before(self.curves, length)
+        new.measured = _each_before(self.measured, length)
         new.broke = _before(self.broke, length)
-        new.retries = {t: _before(found, length) for t, found in self.retries.items()}
+        new.retries = _each_before(self.retries, length)
         new.milestones = _before(self.milestones, length)
         return new
 
 
 def _before(entries: list[Any], length: int) -> list[Any]:
     return [entry for entry in entries if entry[0] < length]
+
+
+def _each_before(entries: dict[int, list[Any]], length: int) -> dict[int, list[Any]]:
+    """The same by trial, without trials that had none yet."""
+    return {trial: found for trial, e in entries.items() if (found := _before(e, length))}
 
 
 class History:
@@ -154,9 +159,7 @@ class History:
 
     def _summary(self) -> Any:
         past, length = self._columns, self.length
-        # without what is empty so far: an older view of longer columns has entries of later trials
-        measured = {t: found for t, m in past.measured.items() if (found := _before(m, length))}
-        retried = {t: found for t, r in past.retries.items() if (found := _before(r, length))}
+        measured, retried = (_each_before(e, length) for e in (past.measured, past.retries))
         told = (list(self.trials), self.milestones(), self.breakages(), self.waiting)
         return length, told, measured, retried
 

@@ -153,7 +153,7 @@ class Float:
         if self.step is not None:
             return (round((value - self.low) / self.step) + 0.5) / self._steps
         low, high = self._ends  # type: ignore[attr-defined]
-        return min(max((self._scaled(value) - low) / (high - low), 0.0), 1.0)
+        return float(min(max((self._scaled(value) - low) / (high - low), 0.0), 1.0))
 
     def settle(self, value: Any) -> float:
         """`value` as this parameter stores it; SpaceError if it does not belong."""

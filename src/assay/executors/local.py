@@ -92,7 +92,7 @@ class LocalExecutor:
             raise StateError(f"Job {job.id} was submitted to an executor that {why}.")
         frame = job_frame(job)
         self._attend(0)  # an idle worker may have died since
-        idle = (handle for handle in self._handles.values() if handle.job is None)
+        idle = (h for h in self._handles.values() if h.job is None and h.sentence is None)
         (next(idle, None) or self._new_worker()).begin(job, frame)
 
     def poll(self, timeout_s: float) -> list[tuple[int, Message]]:

@@ -2,7 +2,8 @@
 
 Rows are resampled. Refits are too few for that: five seeds drawn from five show 80 % of their
 variance and none of the tails. What they add is taken from a t distribution instead, with the
-variance seen between refits less the part that is only rows in disguise:
+variance seen between refits less the part that is only rows in disguise (the price of two refits
+is then a t with one degree of freedom, that is a very wide interval; five are enough):
 
     var = var_rows + var_seeds,   var_seeds = max(0, s^2_refits - var_rows_apart) / R
 

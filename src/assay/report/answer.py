@@ -54,6 +54,15 @@ class Gain:
         """The interval in words; empty where there is none."""
         return self._parts[1]
 
+    @property
+    def give_or_take(self) -> str:
+        """The estimate ± half the width of its interval."""
+        known = self.low is not None and self.high is not None
+        return words.give_or_take(
+            self.estimate,
+            (self.high - self.low) / 2 if known else None,  # type: ignore[operator]
+        )
+
     def __str__(self) -> str:
         return f"{self.short} ({self.interval})" if self.interval else self.short
 

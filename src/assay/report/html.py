@@ -75,6 +75,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = {
         "number": words.number,
+        "score": words.score,
         "signed": words.signed,
         "seconds": words.seconds,
         "count": words.count,

@@ -96,7 +96,7 @@ def _concluded(event: Concluded) -> str:
 
 _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Created: lambda e: f"study created, plan {words.name(e.plan, 12)}",
-    Environment: lambda e: "environment recorded",
+    Environment: lambda _: "environment recorded",
     Sealed: lambda e: f"{words.count(e.rows, 'test row')} sealed ({words.name(e.level, 60)})",
     Enqueued: lambda e: f"config queued: {words.exact(e.config)}",
     Asked: _asked,

@@ -91,7 +91,7 @@ def diff(view: View, a: Trial, b: Trial) -> str:
     ) or ["  the same settings"]
     for name, was, now in zip(_objectives(view), a.values or (), b.values or (), strict=False):
         lines.append(
-            f"{name}: {words.number(was, 6)} → {words.number(now, 6)} ({words.signed(now - was)})"
+            f"{name}: {words.number(was, 6)} → {words.number(now, 6)} ({words.signed(now - was, 4)})"
         )
     for trial in (a, b):
         if trial.values is None:
@@ -161,7 +161,7 @@ def _heads(table: TrialTable) -> list[str]:
 
 
 def _cells(row: TrialRow, table: TrialTable) -> list[str]:
-    values = [words.number(v) for v in row.values] if row.values else ["–"] * len(table.objectives)
+    values = [words.score(v) for v in row.values] if row.values else ["–"] * len(table.objectives)
     gain = []
     if table.against_control:
         times = words.fixed(row.multiple, 1) if row.multiple is not None else "–"

@@ -60,6 +60,29 @@ def number(x: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def score(x: float) -> str:
+    """A number for a column of like numbers: four significant digits, zeros kept.
+
+    >>> score(0.66), score(12.5), score(3.0)
+    ('0.6600', '12.50', '3')
+    """
+    if float(x).is_integer() or abs(x) >= 1e4 or not math.isfinite(x):
+        return number(x)
+    return f"{x:#.4g}".replace("-", "−")
+
+
+def give_or_take(estimate: float, half_width: float | None) -> str:
+    """An estimate with half the width of its interval.
+
+    >>> give_or_take(0.1257, 0.034), give_or_take(0.5, None)
+    ('+0.126 ± 0.034', '+0.5')
+    """
+    if not half_width:
+        return signed(estimate)
+    places = decimals(half_width)
+    return f"{fixed(estimate, places, sign=True)} ± {fixed(half_width, places)}"
+
+
 def signed(x: float, digits: int = 3) -> str:
     """A number with its sign.
 

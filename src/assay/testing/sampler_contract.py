@@ -178,9 +178,9 @@ class SamplerContract:
     def test_the_global_generator_is_left_alone(self) -> None:
         import numpy as np
 
-        before = np.random.get_state()[1].tolist()  # type: ignore[index,union-attr]  # noqa: NPY002
+        before = np.random.get_state()[1].tolist()  # type: ignore[index]  # noqa: NPY002
         grown(self.make(FINITE), FINITE, 3)
-        assert np.random.get_state()[1].tolist() == before  # type: ignore[index,union-attr]  # noqa: NPY002
+        assert np.random.get_state()[1].tolist() == before  # type: ignore[index]  # noqa: NPY002
 
     def test_the_order_of_parameters_makes_no_difference(self) -> None:
         space = Space(b=Float(0, 1), a=Int(1, 50), c=Choice(["x", "y"]))
@@ -224,7 +224,7 @@ class SamplerContract:
     def test_settings_are_values(self) -> None:
         sampler = self.make(FINITE)
         assert is_dataclass(sampler), "a sampler is a frozen dataclass of its settings"
-        assert type(sampler).__dataclass_params__.frozen  # type: ignore[attr-defined]
+        assert type(sampler).__dataclass_params__.frozen
         assert sampler == self.make(FINITE)
         assert hash(sampler) == hash(self.make(FINITE))
         assert type(sampler).__name__ in repr(sampler)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -15,6 +15,7 @@ from assay.core.space import Space
 MOST_PARAMETERS = 6
 MOST_VALUES = 4
 UNIT = st.floats(0, 1)
+P = TypeVar("P", Float, Int, Choice)
 
 _BOUND = st.floats(-1e6, 1e6, allow_subnormal=False)
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
@@ -83,7 +84,7 @@ def choices(draw: DrawFn, *, least: int = 1) -> Choice:
     return _with_default(draw, kind(values), values=values)
 
 
-def _with_default(draw: DrawFn, parameter: Any, **fields: Any) -> Any:
+def _with_default(draw: DrawFn, parameter: P, **fields: Any) -> P:
     if draw(st.booleans()):
         return parameter
     return type(parameter)(**fields, default=parameter.from_unit(draw(UNIT)))

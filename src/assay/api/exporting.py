@@ -1,0 +1,133 @@
+"""A study as plain files that other tools read, and that `assay verify` can check."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.core.errors import SpecError
+from assay.core.events import Created, Environment
+from assay.stores.chain import head, to_lines
+
+if TYPE_CHECKING:
+    from assay.api.study import Study
+
+LOG, TRIALS, PLAN, MACHINE = "log.jsonl", "trials.csv", "plan.json", "environment.json"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+def export(study: Study, folder: str | Path) -> list[Path]:
+    """Write a study into a folder: log.jsonl, trials.csv, plan.json and environment.json.
+
+    Args:
+        folder: made if it is missing.
+
+    Returns:
+        The files.
+
+    Raises:
+        SpecError: a file of an export is there already, or the folder cannot be written.
+    """
+    into = Path(folder)
+    history = study.history
+    rows = study.store.rows(study.name)[: history.length]
+    created: Created = history.last(Created)
+    machine = history.last(Environment)
+    plan = {
+        "study": study.name,
+        "plan": created.plan,
+        "head": head(study.name, rows),
+        "rows": len(rows),
+        "spec": created.spec,
+    }
+    texts = {
+        LOG: b"".join(to_lines(study.name, rows)),
+        TRIALS: trials_csv(study).encode(),
+        PLAN: _json(plan),
+        MACHINE: _json(machine.facts if machine else {}),
+    }
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        return [_new_file(into / name, text) for name, text in texts.items()]
+    except OSError as error:
+        raise SpecError(
+            f"Cannot export to {str(into)!r}: {error.strerror or error}. Name a new folder where you "
+            "may write."
+        ) from None
+
+
+def trial_rows(study: Study) -> list[dict[str, Any]]:
+    """Each trial as plain JSON values: number, state, values, gain over the control, cost, config."""
+    effects = {}
+    if study.spec.single:
+        effects = {effect.trial: effect for effect in study.effects()}
+    found = []
+    for trial in study.trials:
+        effect = effects.get(trial.number)
+        interval = effect.interval if effect else None
+        values = trial.values or (None,) * len(study.spec.objectives)
+        found.append(
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "origin": trial.origin,
+                "values": dict(zip(study.spec.objectives, values, strict=True)),
+                "gain": effect.gain if effect else None,
+                "gain_low": interval.low if interval else None,
+                "gain_high": interval.high if interval else None,
+                "standing": effect.standing if effect else None,
+                "cpu_s": trial.cpu_s,
+                "wall_s": trial.wall_s,
+                "failure": f"{trial.failure.kind}: {trial.failure.reason}" if trial.failure else None,
+                "config": dict(trial.config),
+            }
+        )
+    return found
+
+
+def trials_csv(study: Study, rows: list[dict[str, Any]] | None = None) -> str:
+    """The trials as CSV, one column for each objective and parameter.
+
+    Texts that a spreadsheet would take for a formula begin with an apostrophe (OWASP, CSV injection).
+    """
+    rows = trial_rows(study) if rows is None else rows
+    plain = [name for name in (rows[0] if rows else {}) if name not in ("values", "config")]
+    objectives, names = list(study.spec.objectives), list(study.spec.space.names)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = [*plain, *(f"value {name}" for name in objectives), *(f"config {n}" for n in names)]
+    writer.writerow([_cell(name) for name in header])
+    for row in rows:
+        writer.writerow(
+            [
+                *(_cell(row[name]) for name in plain),
+                *(_cell(row["values"][name]) for name in objectives),
+                *(_cell(row["config"][name]) if name in row["config"] else "" for name in names),
+            ]
+        )
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _new_file(path: Path, text: bytes) -> Path:
+    with open(path, "xb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _json(form: Any) -> bytes:
+    return (json.dumps(form, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()

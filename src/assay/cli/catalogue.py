@@ -1,0 +1,68 @@
+"""What can be chosen: the built-in models and the entries of a study file."""
+
+from __future__ import annotations
+
+import json
+from textwrap import wrap
+from typing import Any
+
+import click
+
+from assay.cli.commands import Command
+from assay.cli.printing import width
+
+
+@click.command(cls=Command)
+@click.option("--task", type=click.Choice(["classification", "regression"]))
+def models(task: str | None) -> None:
+    """The built-in models, with what is searched, the defaults and the sources of the ranges."""
+    from assay.learners.models import MODELS
+    from assay.learners.spaces import SOURCES
+
+    for name, kind in MODELS.items():
+        tasks = [t for t in ("classification", "regression") if kind.make(t) and task in (None, t)]
+        if tasks:
+            click.echo(_model(name, kind, tasks))
+    click.echo("Sources")
+    for short, long in SOURCES.items():
+        click.echo(_indented(f"{short}: {long}.", 2))
+
+
+@click.command(cls=Command)
+def schema() -> None:
+    """The JSON Schema of a study file, as `assay run` reads it."""
+    from assay.api.options import schema as form
+
+    click.echo(json.dumps(form(), indent=2))
+
+
+def _model(name: str, kind: Any, tasks: list[str]) -> str:
+    from assay.learners.spaces import RANGES
+
+    lines = [f"{name}: {kind.about}; {' and '.join(tasks)}"]
+    seen = set()
+    for task in tasks:
+        make = kind.make(task)
+        defaults = make().get_params()
+        for parameter, known in RANGES[make.__name__].items():
+            values = _values(known.parameter.to_json())
+            line = (parameter, values, _plain(defaults[parameter]), known.source)
+            if line not in seen:
+                seen.add(line)
+                lines.append(_indented("{}: {}; default {}; {}".format(*line), 2))
+    return "\n".join(lines) + "\n"
+
+
+def _values(form: dict[str, Any]) -> str:
+    if "values" in form:
+        return ", ".join(map(_plain, form["values"]))
+    return f"{form['low']:g} to {form['high']:g}" + (" (log)" if form["scale"] == "log" else "")
+
+
+def _plain(value: Any) -> str:
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _indented(text: str, by: int) -> str:
+    first, later = " " * by, " " * (by + 4)
+    return "\n".join(wrap(text, width(), initial_indent=first, subsequent_indent=later))

@@ -1,0 +1,180 @@
+"""Commands that look at studies and change nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.commands import Command, storage_option, study_argument
+from assay.cli.printing import width
+
+if TYPE_CHECKING:
+    from assay.api.study import Study
+    from assay.core.events import Event
+
+_KINDS = (
+    "created", "environment", "sealed", "enqueued", "asked", "reported", "measured", "told", "failed",
+    "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "deviated",
+    "noted", "concluded",
+)  # fmt: skip
+_text_or_json = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.command(cls=Command)
+@study_argument
+@storage_option
+def status(study: str | None, storage: str) -> None:
+    """Where all studies of a storage stand, or one; also while they run."""
+    from assay.cli.status import status_text
+
+    click.echo(status_text(storage, study))
+
+
+@click.command(cls=Command)
+@study_argument
+@storage_option
+@click.option("--sort", type=click.Choice(["number", "gain"]), default="number", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show N trials only.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+def trials(study: str | None, storage: str, sort: str, limit: int | None, form: str) -> None:
+    """All trials, with their gain over the control and its interval.
+
+    With --limit the best N by gain, or the newest N by number.
+    """
+    from assay.api.exporting import trial_rows, trials_csv
+    from assay.api.reporting import view
+    from assay.report.text import trials_table
+
+    found = _open(storage, study)
+    seen = view(found)
+    by_number = sort == "number"
+    if form == "table":
+        _say(trials_table(seen, most=limit, by_number=by_number, width=width()))
+        return
+    rows = trial_rows(found)
+    if by_number:
+        rows = rows[-limit:] if limit else rows
+    else:
+        best = list(seen.trials.ranking) if seen.trials else []
+        others = [row["number"] for row in rows if row["number"] not in set(best)]
+        rows = [rows[number] for number in [*best, *others][:limit]]
+    _say(json.dumps(rows, indent=2) if form == "json" else trials_csv(found, rows))
+
+
+@click.command(cls=Command)
+@study_argument
+@storage_option
+@_text_or_json
+def best(study: str | None, storage: str, form: str) -> None:
+    """The settings to use: the selected trial, or the best so far."""
+    from assay.api.exporting import trial_rows
+    from assay.api.reporting import view
+    from assay.report.text import show as shown
+
+    found = _open(storage, study)
+    numbers = [found.best.number] if found.spec.single else [trial.number for trial in found.front]
+    if form == "json":
+        rows = trial_rows(found)
+        chosen = [rows[number] for number in numbers]
+        _say(json.dumps(chosen[0] if found.spec.single else chosen, indent=2))
+        return
+    seen = view(found)
+    _say("\n".join(shown(seen, found.trials[number], width=width()) for number in numbers))
+
+
+@click.command(cls=Command)
+@click.argument("trial", type=click.IntRange(min=0))
+@study_argument
+@storage_option
+def show(trial: int, study: str | None, storage: str) -> None:
+    """All that is known of one trial."""
+    from assay.api.reporting import view
+    from assay.report.text import show as shown
+
+    found = _open(storage, study)
+    _say(shown(view(found), found.history.trial(trial), width=width()))
+
+
+@click.command(cls=Command)
+@study_argument
+@storage_option
+@click.option("--kind", type=click.Choice(_KINDS), multiple=True, help="Events of this kind only; repeatable.")
+@click.option("--off-plan", is_flag=True, help="Only what was done off plan.")
+@_text_or_json
+def log(
+    study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, form: str
+) -> None:
+    """What happened, an event a line."""
+    from assay.core.events import decode
+    from assay.report.log import in_words
+    from assay.stores.chain import genesis, to_line
+
+    found = _open(storage, study)
+    before = genesis(found.name)
+    for row in found.store.rows(found.name):
+        event = decode(row.body)
+        tag = event.__struct_config__.tag
+        if (not kind or tag in kind) and (not off_plan or _is_off_plan(event)):
+            text = f"{row.seq:>6}  {row.time[:19]}  {in_words(event)}"
+            click.echo(to_line(before, row).decode() if form == "json" else text)
+        before = row.hash
+
+
+@click.command(cls=Command)
+@click.argument("a", type=click.IntRange(min=0))
+@click.argument("b", type=click.IntRange(min=0))
+@study_argument
+@storage_option
+def diff(a: int, b: int, study: str | None, storage: str) -> None:
+    """What differs between trials A and B, and what that did on the evaluations that both have."""
+    from assay.api.reporting import view
+    from assay.report.text import diff as shown
+
+    found = _open(storage, study)
+    first, second = found.history.trial(a), found.history.trial(b)
+    _say(shown(view(found), first, second))
+    if line := _difference(found, a, b):
+        click.echo(line)
+
+
+def _open(storage: str, study: str | None) -> Study:
+    from assay.api.study import open_study
+
+    return open_study(storage, study, readonly=True)
+
+
+def _say(text: str) -> None:
+    click.echo(text.rstrip("\n"))
+
+
+def _is_off_plan(event: Event) -> bool:
+    from assay.core.events import Deviated, Opening, Voided
+
+    again = isinstance(event, Opening) and (event.look > 1 or bool(event.reason))
+    return again or isinstance(event, Deviated | Voided)
+
+
+def _difference(study: Study, a: int, b: int) -> str:
+    """By how much B is better than A on the units that both were measured on, in words."""
+    from assay.analysis.effects import fresh_interval
+    from assay.core import units
+    from assay.report.words import count, span
+
+    spec, history = study.spec, study.history
+    if not spec.single:
+        return ""
+    one, other = (units.search_values(spec, history, number) for number in (a, b))
+    gains = [spec.signs[0] * (one[unit] - other[unit]) for unit in sorted(one.keys() & other.keys())]
+    if len(gains) < 2:
+        return ""
+    found = fresh_interval(spec, gains)
+    return (
+        f"Trial {b} is better by {span(found.estimate, found.low, found.high)} on "
+        f"{count(len(gains), 'common evaluation')} ({100 * (1 - spec.alpha):g} % interval)."
+    )

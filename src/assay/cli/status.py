@@ -1,0 +1,92 @@
+"""Where studies stand, one line each, also while another process drives them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from assay.analysis.effects import control_noise, effect, has_control
+from assay.analysis.selection import ranked
+from assay.api.session import seconds_before
+from assay.api.study import Study, budget_now, existing, open_study
+from assay.cli.printing import columns, width
+from assay.core.errors import AssayError, SpecError, did_you_mean
+from assay.engine.plan import spent
+from assay.report.phase import standing
+from assay.report.words import name, number, signed
+from assay.stores import lease
+
+if TYPE_CHECKING:
+    from assay.core.protocols import Store
+
+_HEADER = ("study", "phase", "trials", "best gain", "budget left", "driven by")
+_LIMITS = (20, 10, 12, 14, 22)
+
+
+def status_text(storage: str, study: str | None) -> str:
+    """A table of the studies of a storage, or of one; a study that cannot be read says so.
+
+    Raises:
+        SpecError: there is no such storage or study.
+        StoreError: the storage cannot be read.
+    """
+    store = existing(storage)
+    known = list(store.studies())
+    if study is not None and study not in known:
+        raise SpecError(f"There is no study {study!r}. {did_you_mean(study, known)}")
+    names = [study] if study is not None else known
+    if not names:
+        return f"There is no study in {name(storage)} yet."
+    return columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())
+
+
+def _line(store: Store, named: str) -> tuple[str, ...]:
+    try:
+        study = open_study(store, named, readonly=True)
+    except AssayError:
+        return (named, "damaged", "", "", "", "see assay verify")
+    history = study.history
+    now = standing(study.spec, history)
+    failed = history.n_ended - sum(1 for _ in history.told())
+    trials = f"{history.n_ended} ended" + (f", {failed} failed" if failed else "")
+    return (named, now.phase, trials, _best(study), _left(study), driver(store, named))
+
+
+def _best(study: Study) -> str:
+    spec, history = study.spec, study.history
+    if not spec.single:
+        return f"front of {len(study.front)}"
+    best = ranked(spec, history)
+    if not best:
+        return "–"
+    if not has_control(history):
+        return number(history.outcome(best[0]).values[0])  # type: ignore[union-attr]
+    found = effect(spec, history, best[0], control_noise(spec, history))
+    if found is None or found.standing == "control":
+        return "none yet"
+    half = f" ± {number((found.interval.high - found.interval.low) / 2, 2)}" if found.interval else ""
+    return f"{signed(found.gain)}{half}"
+
+
+def _left(study: Study) -> str:
+    """What the search may still spend."""
+    budget = budget_now(study.history, study.spec)
+    if budget is None:
+        return "no limit"
+    seconds = seconds_before(study.store, study.name) if budget.seconds else 0.0
+    used = asdict(spent(study.spec, study.history, seconds))
+    left = {
+        limit.replace("cpu_seconds", "CPU s").replace("seconds", "s"): max(most - used[limit], 0)
+        for limit, most in asdict(budget).items()
+        if most is not None
+    }
+    return ", ".join(f"{amount:,.0f} {unit}" for unit, amount in left.items())
+
+
+def driver(store: Store, study: str) -> str:
+    """The process that drives a study now; "nobody" if none does."""
+    file = getattr(store, "_file", None)
+    holder = file.read(lambda db: lease._holder(db, study)) if file else None
+    if holder is None or not lease._lives(holder):
+        return "nobody"
+    return f"process {holder.pid} on {name(holder.host, 40)}"

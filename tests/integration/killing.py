@@ -1,0 +1,96 @@
+"""Runs the program as a process of its own and kills it, or its workers, at random moments."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from assay.core.events import Event
+from tests.integration.story import events_of
+
+PROGRAM = Path(__file__).with_name("program.py")
+
+
+@dataclass
+class Counts:
+    """How often something was killed while it ran."""
+
+    drivers: int = 0
+    workers: int = 0
+    acknowledged: int = 0
+
+
+def start(storage: Path, home: Path, workers: int = 1) -> subprocess.Popen[str]:
+    """The program on this storage file."""
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(storage), str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ASSAY_HOME": str(home)},
+    )
+
+
+def kill_driver(process: subprocess.Popen[str]) -> bool:
+    """Kill -9 the driver; whether it was still running. Everything it started must die with it."""
+    family = _family(process.pid)
+    running = process.poll() is None
+    if running:
+        process.send_signal(signal.SIGKILL)
+    process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, f"these outlived their driver: {alive}"
+    return running
+
+
+def kill_worker(process: subprocess.Popen[str], rng: random.Random) -> bool:
+    """Kill -9 one process that the driver started; whether there was one."""
+    family = _family(process.pid)
+    if not family:
+        return False
+    try:
+        rng.choice(family).kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def run_to_end(
+    storage: Path, home: Path, rng: random.Random, counts: Counts, *, drivers: int, workers: int
+) -> str:
+    """Run a study while killing its driver and its workers; what its last run printed.
+
+    Whatever another process could read of the log before a kill must still be there after it.
+    """
+    seen: list[Event] = []
+    for _ in range(drivers):
+        process = start(storage, home)
+        time.sleep(rng.uniform(0.2, 1.4))
+        if storage.exists():
+            seen = events_of(storage)
+            counts.acknowledged += len(seen)
+        counts.drivers += kill_driver(process)
+        assert not seen or events_of(storage)[: len(seen)] == seen
+    process = start(storage, home)
+    for _ in range(workers):
+        time.sleep(rng.uniform(0.2, 0.5))
+        counts.workers += kill_worker(process, rng)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert events_of(storage)[: len(seen)] == seen
+    return out
