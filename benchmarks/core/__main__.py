@@ -30,7 +30,9 @@ def once(case: str, tool: str, n: int, folder: Path | None = None) -> dict[str, 
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def paired(case: str, tools: list[str], n: int, folder: Path | None = None) -> dict[str, list[dict]]:
+def paired(
+    case: str, tools: list[str], n: int, folder: Path | None = None
+) -> dict[str, list[dict]]:
     """RUNS runs of each tool, taking turns."""
     found: dict[str, list[dict]] = {tool: [] for tool in tools}
     for _ in range(RUNS):
@@ -47,7 +49,14 @@ def main() -> None:
     lines: list[dict] = []
 
     def add(what: str, ours: float, theirs: float | None, unit: str, target: str, ok: bool) -> None:
-        line = {"what": what, "assay": ours, "optuna": theirs, "unit": unit, "target": target, "met": ok}
+        line = {
+            "what": what,
+            "assay": ours,
+            "optuna": theirs,
+            "unit": unit,
+            "target": target,
+            "met": ok,
+        }
         lines.append(line)
         print(line, flush=True)
 
@@ -73,7 +82,14 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for key, unit, share in (("cpu_s", "CPU s", 0.2), ("mb", "MB", 0.5)):
         a, o = (median(runs[t], key) for t in ("assay", "journal"))
-        add("open a study of 100,000 trials, read its best", a, o, unit, f"≤ {share} ×", a <= share * o)
+        add(
+            "open a study of 100,000 trials, read its best",
+            a,
+            o,
+            unit,
+            f"≤ {share} ×",
+            a <= share * o,
+        )
 
     engine = paired("engine", ["assay"], 1000)
     a = median(engine["assay"], "ms_per_trial")
@@ -99,9 +115,9 @@ def write(lines: list[dict]) -> None:
         f"| {x['unit']} | {x['target']} | {'yes' if x['met'] else '**no**'} |"
         for x in lines
     ]
+    versions = f"Python {facts['python']}, Optuna {facts['optuna']}"
     head = [
-        f"Medians of {RUNS} alternating runs, each in a fresh process. Python {facts['python']}, "
-        f"Optuna {facts['optuna']}.",
+        f"Medians of {RUNS} alternating runs, each in a fresh process. {versions}.",
         "",
         "| what | assay | Optuna | unit | target | met |",
         "|---|---|---|---|---|---|",

@@ -19,7 +19,9 @@ PARAMETERS = 10
 
 def cpu() -> float:
     """CPU seconds of this process and its ended children."""
-    own, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, children = (
+        resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
@@ -117,8 +119,8 @@ def _journal(folder: Path):
 def open_assay(n: int, folder: Path) -> dict[str, float]:
     """Open a study of n trials and read its best value."""
     import assay
+    import assay.stores.sqlite
     from assay.api.study import Study as _  # noqa: F401
-    import assay.stores.sqlite  # noqa: F401
 
     before, start = rss_mb(), cpu()
     study = assay.open_study(f"sqlite:///{folder}/assay.db", "bench")
@@ -162,7 +164,7 @@ def fill_assay(n: int, folder: Path) -> dict[str, float]:
 
 def fill_journal(n: int, folder: Path) -> dict[str, float]:
     """Write n trials to the journal without syncing each line; not measured."""
-    os.fsync = lambda fd: None
+    os.fsync = lambda _: None
     study = _optuna_study(_journal(folder))
     _optuna_steps(study, n)
     return {}

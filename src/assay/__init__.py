@@ -41,10 +41,10 @@ __all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
     from assay.analysis.verdict import Verdict as Verdict
+    from assay.api.data import tune as tune
+    from assay.api.objective import optimize as optimize
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
-    from assay.api.objective import optimize as optimize
-    from assay.api.data import tune as tune
     from assay.core.errors import AssayError as AssayError
     from assay.core.errors import DataError as DataError
     from assay.core.errors import SealError as SealError

@@ -71,8 +71,8 @@ class Progress:
         now = monotonic()
         if now >= self._next and not self._quiet:
             self._show(history, now)
-            took_s = monotonic() - now
-            self._next = now + max(_LIVE_S, took_s / _SHARE)
+            done = monotonic()
+            self._next = done + max(_LIVE_S, (done - now) / _SHARE)
 
     def close(self) -> None:
         """Show the last state, and leave the terminal as it was."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tests.integration.story import events_of
 
 from assay.core.events import Event
-from tests.integration.story import events_of
 
 PROGRAM = Path(__file__).with_name("program.py")
 

@@ -33,7 +33,7 @@ def main() -> None:
         workers=int(sys.argv[2]) if len(sys.argv) > 2 else 1,
         progress=False,
     )
-    print(study.best.number, study.verdict)
+    sys.stdout.write(f"{study.best.number} {study.verdict}\n")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import random
 from pathlib import Path
 
 import pytest
-
-import assay
 from tests.integration.killing import Counts, run_to_end, start
 from tests.integration.story import events_of, outcomes, story
+
+import assay
 
 KILLS = 300
 RESULTS = Path(__file__).with_name("kills.json")

@@ -194,6 +194,11 @@ def test_sign_flip_of_no_difference_is_one():
     assert sign_flip(np.zeros(100), np.random.default_rng(0)) == 1
 
 
+def test_sign_flip_sees_equal_sums_through_their_rounding():
+    rounded = [0.1, 0.2, -0.3] * 2  # adds up to 5.6e-17
+    assert sign_flip(rounded, np.random.default_rng(0)) == 1
+
+
 def test_smallest_detectable_gain_stops_at_what_the_data_hold():
     formula = (stats.t.ppf(0.975, 8) + stats.t.ppf(0.8, 8)) * 0.01 * sqrt(1 / 9 + 0.25)
     assert smallest_detectable_gain(0.01, 9, 0.25) == pytest.approx(formula)

@@ -71,6 +71,14 @@ def test_a_finite_parameter_reaches_each_value_from_the_middle_of_its_cell(param
         assert value_key(parameter.from_unit(parameter.to_unit(value))) == value_key(value)
 
 
+@given(parameter=spaces.parameters(finite=True))
+def test_a_value_of_an_even_scale_is_in_the_middle_of_its_cell(parameter):
+    if not getattr(parameter, "log", False):
+        count = int(parameter.size)
+        for i, value in enumerate(parameter.points(count)):
+            assert parameter.to_unit(value) == pytest.approx((i + 0.5) / count)
+
+
 @given(parameter=spaces.parameters(), most=st.integers(2, 7))
 def test_points_are_few_distinct_and_have_the_ends(parameter, most):
     points = parameter.points(most)

@@ -189,6 +189,22 @@ def test_correlated_rows_in_time_widen_the_interval():
     assert "blocks of 10 rows" in aware.method
 
 
+def test_short_blocks_do_not_lose_the_noise_that_they_cut():
+    """The mean of an overlapping sum of 10 unit shocks has standard error 10 / sqrt(n)."""
+    shocks = np.random.default_rng(6).normal(size=(30, 609))
+    found = [
+        gain_from_losses(
+            np.convolve(one, np.ones(10), "valid")[None],
+            np.zeros((1, 600)),
+            ordered(600, horizon=10),
+            rng(),
+            draws=200,
+        ).gain.se
+        for one in shocks
+    ]
+    assert np.mean(found) == pytest.approx(10 / sqrt(600), rel=0.07)
+
+
 def test_the_same_seed_gives_the_same_interval():
     first, second = (
         gain_from_losses(losses(1), losses(2), Independent(300), rng()) for _ in range(2)

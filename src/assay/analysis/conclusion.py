@@ -23,9 +23,7 @@ from assay.math.intervals import Interval
 from assay.math.power import smallest_detectable_gain
 
 _SHARES = ("accuracy", "balanced_accuracy")
-_GUARD_HELD = (
-    " On fresh splits the gain did not exceed the noise, so by its plan the study keeps the defaults."
-)
+_GUARD_HELD = " On fresh splits the gain did not exceed the noise, so by its plan the study keeps the defaults."
 
 
 def conclude(
@@ -39,7 +37,9 @@ def conclude(
     """
     verdict = _verdict(spec, history, opened or history.last(Opened))
     if refused:
-        verdict = replace(verdict, sentence=f"{verdict.sentence} The test set stays closed: {refused}")
+        verdict = replace(
+            verdict, sentence=f"{verdict.sentence} The test set stays closed: {refused}"
+        )
     return Concluded(verdict.to_json())
 
 
@@ -53,13 +53,18 @@ def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdic
     if selected.rule == "best":
         (gain,) = differences(spec, history, challenger, units.search(spec)).values()
         point = Interval(gain, gain, gain, 0.0, None, "deterministic", 1)
-        return judge(point, spec.smallest_gain, _basis(spec, history, challenger, source="exact", n=1))
+        return judge(
+            point, spec.smallest_gain, _basis(spec, history, challenger, source="exact", n=1)
+        )
     fresh = units.rechecks(spec) if spec.data else units.confirms(spec)
     gains = list(differences(spec, history, challenger, fresh).values())
     source: Any = "recheck" if spec.data else "seeds"
-    basis = _basis(spec, history, challenger, source=source, n=len(gains))
+    n = int(spec.data["rows"]) if spec.data else len(gains)
+    basis = _basis(spec, history, challenger, source=source, n=n)
     if challenger == CONTROL or len(gains) < 2 or (spec.data and selected.trial == CONTROL):
-        return no_gain_shown("guard", spec.smallest_gain, basis, detectable=detectable(spec, history))
+        return no_gain_shown(
+            "guard", spec.smallest_gain, basis, detectable=detectable(spec, history)
+        )
     return _with_guard(judge(fresh_interval(spec, gains), spec.smallest_gain, basis), selected)
 
 
@@ -68,7 +73,9 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
     challenger = int(found["gain"]["challenger"])
     if challenger == CONTROL:
         basis = _basis(spec, history, CONTROL, n=found["rows"])
-        return no_gain_shown("guard", spec.smallest_gain, basis, detectable=detectable(spec, history))
+        return no_gain_shown(
+            "guard", spec.smallest_gain, basis, detectable=detectable(spec, history)
+        )
     fields = ("estimate", "low", "high", "se", "df", "method", "n", "level")
     gain = Interval(**{name: found["gain"][name] for name in fields})
     scores = found["contenders"]
@@ -114,7 +121,11 @@ def _basis(spec: StudySpec, history: History, challenger: int, **known: Any) -> 
     (metric,) = spec.objectives
     searched = list(differences(spec, history, challenger, units.search(spec)).values())
     told = history.outcome(challenger)
-    values = {"n": 1, "source": "test", "selected": told.values[0] if isinstance(told, Told) else None}
+    values = {
+        "n": 1,
+        "source": "test",
+        "selected": told.values[0] if isinstance(told, Told) else None,
+    }
     if has_control(history) and "control" not in known:
         values["selected"] = None  # values of the search must not be printed as performance
     return Basis(

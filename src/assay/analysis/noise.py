@@ -96,8 +96,8 @@ def _spread_to(
 def _sources(control: Mapping[Unit, float]) -> tuple[float | None, float | None, float | None]:
     """Two-way analysis of variance of the repeat means, without interaction."""
     sums: dict[tuple[int, int], list[float]] = {}
-    for (repeat, _, seed), value in control.items():
-        sums.setdefault((repeat, seed), []).append(value)
+    for (repeat, _, index), value in control.items():
+        sums.setdefault((repeat, index), []).append(value)
     table = {cell: sum(values) / len(values) for cell, values in sums.items()}
     repeats, seeds = sorted({r for r, _ in table}), sorted({s for _, s in table})
     full = all((r, s) in table for r in repeats for s in seeds)
@@ -108,11 +108,12 @@ def _sources(control: Mapping[Unit, float]) -> tuple[float | None, float | None,
     mean = sum(table.values()) / len(table)
     rows = [sum(table[(r, s)] for s in seeds) / len(seeds) for r in repeats]
     columns = [sum(table[(r, s)] for r in repeats) / len(repeats) for s in seeds]
-    residual = sum(
+    squares = (
         (table[(r, s)] - rows[i] - columns[j] + mean) ** 2
         for i, r in enumerate(repeats)
         for j, s in enumerate(seeds)
-    ) / ((len(repeats) - 1) * (len(seeds) - 1))
+    )
+    residual = sum(squares) / ((len(repeats) - 1) * (len(seeds) - 1))
     split = max(_variance(rows) - residual / len(seeds), 0.0)
     seed = max(_variance(columns) - residual / len(repeats), 0.0)
     return math.sqrt(seed), math.sqrt(split), math.sqrt(residual)

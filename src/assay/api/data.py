@@ -205,5 +205,7 @@ def _exists(store: Store, name: str) -> bool:
 
 def _enqueued(space: Space, given: Mapping[str, Any]) -> Enqueued:
     config = given.get("config", given) if "config" not in space.names else given
-    source, note = (str(given.get(word, "")) if config is not given else "" for word in ("source", "note"))
+    source, note = (
+        str(given.get(word, "")) if config is not given else "" for word in ("source", "note")
+    )
     return Enqueued(space.settle(config), source, note)

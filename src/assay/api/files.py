@@ -63,6 +63,9 @@ def tune_file(
 
     Args:
         say: is given the choices and the study before anything runs.
+
+    Raises:
+        KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     prepared = prepared_from(options)
     store = store_at(options.storage)
@@ -73,14 +76,7 @@ def tune_file(
     )
     if say:
         say(prepared.chosen, study)
-    run_data(
-        study,
-        prepared,
-        workers=options.workers,
-        progress=progress,
-        open_at_end=options.open_test,
-        reason=options.reason,
-    )
+    _drive(study, prepared, options, workers=options.workers, progress=progress)
     return study
 
 
@@ -91,26 +87,31 @@ def resume_file(
 
     Raises:
         SpecError: the study was made in Python, or its file has changed.
+        KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     study, prepared, options = reopened(storage, name)
-    run_data(
-        study, prepared, workers=workers, progress=progress, open_at_end=options.open_test,
-        reason=options.reason,
-    )  # fmt: skip
+    _drive(study, prepared, options, workers=workers, progress=progress)
     return study
 
 
 def unseal_file(
     storage: str, name: str | None, *, reason: str, trial: int | None = None, workers: int = 1
 ) -> Study:
-    """Open the test set of a stored study, for the first time or with a reason again."""
+    """Open the test set of a stored study, for the first time or with a reason again.
+
+    Raises:
+        SealError: it was opened before, and no reason is given.
+        KeyboardInterrupt: it was stopped by Ctrl-C; the same call goes on.
+    """
     check_may_open(open_study(storage, name, readonly=True).history, reason)
     study, prepared, _ = reopened(storage, name)
     executor = partial(
         executor_of, workers=workers, isolation="process", limits=study.spec.limits
     )
     with driving(study):
-        open_test(study, prepared, executor, reason=reason, trial=trial)
+        opened = open_test(study, prepared, executor, reason=reason, trial=trial)
+    if not opened:
+        raise KeyboardInterrupt
     return study
 
 
@@ -138,6 +139,26 @@ def reopened(storage: str, name: str | None) -> tuple[Study, Prepared, TuneOptio
             "libraries. Use the environment in which it began (assay log shows it)."
         )
     return study, prepared, options
+
+
+def _drive(
+    study: Study,
+    prepared: Prepared,
+    options: TuneOptions,
+    *,
+    workers: int,
+    progress: bool | None,
+) -> None:
+    complete = run_data(
+        study,
+        prepared,
+        workers=workers,
+        progress=progress,
+        open_at_end=options.open_test,
+        reason=options.reason,
+    )
+    if not complete:
+        raise KeyboardInterrupt
 
 
 def free_name(stem: str, known: set[str], store: Any, plan: str) -> str:

@@ -102,12 +102,11 @@ def run_objective(
     from assay.progress import showing
 
     spec = study.spec
+    evaluate = Objective(objective, seeding=isolation == "process")
     with driving(study), showing(spec, workers=workers, wanted=progress) as watch:
         finish = run_plan(
             study,
-            lambda: executor_of(
-                Objective(objective), workers=workers, isolation=isolation, limits=spec.limits
-            ),
+            lambda: executor_of(evaluate, workers=workers, isolation=isolation, limits=spec.limits),
             watch=watch,
         )
         if finish.reason == "interrupted":

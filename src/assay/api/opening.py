@@ -79,7 +79,9 @@ def check_may_open(history: History, reason: str) -> Sealed:
     if sealed is None:
         raise StateError("This study has no sealed test set, so there is nothing to open.")
     if history.last(Frozen) is None:
-        raise StateError("The search has not ended: run `assay resume` first, then open the test set.")
+        raise StateError(
+            "The search has not ended: run `assay resume` first, then open the test set."
+        )
     if _half_open(history) or reason.strip():
         return sealed
     if history.looks:
@@ -112,7 +114,8 @@ def _until_measured(spec: Any, history: History, *, busy: Any, stopping: bool, *
 def _result(study: Study, prepared: Prepared, history: History, test: Table) -> list[Event]:
     spec = study.spec
     intent: Opening = history.last(Opening)
-    arms = {number: _stored(study, history, number, intent.look) for number in intent.contenders}
+    n = len(test)
+    arms = {number: _stored(study, history, number, intent.look, n) for number in intent.contenders}
     lost = [number for number, values in arms.items() if not len(values)]
     if lost:
         reasons = [b.reason for b in history.breakages() if b.stage == "test"]
@@ -135,12 +138,13 @@ def _result(study: Study, prepared: Prepared, history: History, test: Table) -> 
     return [opened, conclude(spec, history, opened)]
 
 
-def _stored(study: Study, history: History, number: int, look: int) -> NDArray[np.float64]:
-    """Per-row values of each refit of this look, shape (refits, rows)."""
+def _stored(study: Study, history: History, number: int, look: int, n: int) -> NDArray[np.float64]:
+    """Per-row values of each refit of this look, shape (refits, n) or (refits, n, classes)."""
     found: list[Measured] = [
         event
         for unit, event in sorted(history.units(number, "test").items())
         if unit[0] == look - 1 and event.rows
     ]
     fits = [np.frombuffer(study.store.blob(event.rows or ""), "<f4") for event in found]
-    return np.array(fits, dtype=np.float64)
+    shaped = [fit if len(fit) == n else fit.reshape(n, -1) for fit in fits]
+    return np.array(shaped, dtype=np.float64)

@@ -169,7 +169,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _schema(hint: Any) -> dict[str, Any]:
-    forms = []
+    forms: list[dict[str, Any]] = []
     for kind in _options(hint):
         if kind is type(None):
             forms.append({"type": "null"})

@@ -110,8 +110,16 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
     """
     kind, kind_why = task(table.y, wishes.task)
     metric = scoring.metric(
-        wishes.metric, kind, table.y, direction=wishes.direction  # type: ignore[arg-type]
+        wishes.metric,
+        kind,
+        table.y,
+        direction=wishes.direction,  # type: ignore[arg-type]
     )
+    if metric.needs == "model" and wishes.test != 0:
+        raise SpecError(
+            "A scorer f(model, X, y) says nothing about single rows, so the sealed test could have no "
+            "interval. Give a function f(y, prediction) with direction=…, or test=0."
+        )
     built = model(estimator, kind, table.X) if isinstance(estimator, str) else None
     whole, prefix = (built.estimator, built.prefix) if built else (estimator, "")
     recipe = Recipe(whole, metric, kind, prefix)
@@ -165,7 +173,12 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
         Chosen("splits", _splits_in_words(splits, len(folds)), splits_why, "--splits"),
         test_line,
         Chosen("smallest gain", f"{gain:.4g} {metric.name}", gain_why, "--smallest-gain"),
-        Chosen("budget", _budget_in_words(budget), "" if wishes.budget else "the usual start", "--trials"),
+        Chosen(
+            "budget",
+            _budget_in_words(budget),
+            "" if wishes.budget else "the usual start",
+            "--trials",
+        ),
     )
     return Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
 
@@ -221,7 +234,9 @@ def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | Non
         time=table.time,
         seed=wishes.seed,
     )
-    line = Chosen("test set", f"{len(test):,} rows sealed, {len(dev):,} to develop on", why, "--test")
+    line = Chosen(
+        "test set", f"{len(test):,} rows sealed, {len(dev):,} to develop on", why, "--test"
+    )
     return table.take(dev), table.take(test), line
 
 
@@ -253,4 +268,3 @@ def _budget_in_words(budget: Budget) -> str:
         "CPU seconds": budget.cpu_seconds,
     }
     return ", ".join(f"{limit:g} {name}" for name, limit in limits.items() if limit is not None)
-

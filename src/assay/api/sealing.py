@@ -64,8 +64,8 @@ def seal(study: str, dev: Table, test: Table, store: Store, *, reason: str = "")
     if registry:
         try:
             spent = _used_before(registry, hashes, reason)
-            for kind in hashes:
-                registry.remember(seal_id, study, now(), len(hashes[kind]), small[kind], kind)
+            for kind, found in hashes.items():
+                registry.remember(seal_id, study, now(), len(found), small[kind], kind)
         except StoreError as error:
             warning = str(error)
     vault = vault_beside(store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from assay.analysis.effects import Effect, effects
 from assay.analysis.selection import best_trial
@@ -129,7 +129,9 @@ class Study:
             return [Created(spec.to_json(), spec.plan, dict(source) if source else None), *events]
 
         history = self._ledger.history
-        if not history.length or _raised_budget(history, spec):  # a store may be open for reading only
+        if not history.length or _raised_budget(
+            history, spec
+        ):  # a store may be open for reading only
             self._ledger.decide(birth)
         return replace(spec, budget=budget_now(self._ledger.history, spec))
 
@@ -306,7 +308,7 @@ class Study:
         """Let go of the storage."""
         self._store.close()
 
-    def __enter__(self) -> Study:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -329,14 +331,7 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
         SpecError: there is no such study.
     """
     store = existing(storage, readonly=readonly)
-    known = list(store.studies())
-    if name is None and len(known) == 1:
-        name = known[0]
-    if name is None:
-        listed = ", ".join(map(repr, known)) or "none"
-        raise SpecError(f"Which study? The storage holds {len(known)}: {listed}. Give its name.")
-    if name not in known:
-        raise SpecError(f"There is no study {name!r}. {did_you_mean(name, known)}")
+    name = chosen_study(store, name)
     created = store.read(name)[0]
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
@@ -358,6 +353,27 @@ def existing(storage: str | Store, *, readonly: bool = True) -> Store:
                 "(storage=…, --storage …)."
             )
     return store_at(storage, readonly=readonly)
+
+
+def chosen_study(store: Store, name: str | None) -> str:
+    """The name of a study in a store; None stands for the only one.
+
+    Raises:
+        SpecError: there is no such study, or several to choose from.
+    """
+    known = list(store.studies())
+    if name is None and len(known) == 1:
+        return known[0]
+    if not known:
+        raise SpecError(
+            "The storage holds no study yet. `assay tune FILE --target COL` starts one."
+        )
+    if name is None:
+        listed = ", ".join(map(repr, known))
+        raise SpecError(f"Which study? The storage holds {len(known)}: {listed}. Give its name.")
+    if name not in known:
+        raise SpecError(f"There is no study {name!r}. {did_you_mean(name, known)}")
+    return name
 
 
 def allowed_defaults(space: Space) -> dict[str, Any] | None:

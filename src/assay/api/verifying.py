@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from assay.api.study import Study
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from assay.analysis.selection import select
+from assay.api.parts import sampler_of
 from assay.core.changes import changes, in_words
-from assay.core.errors import AssayError, TamperError
-from assay.core.events import Asked, Created, Event, Measured, Selected
+from assay.core.errors import AssayError, SpecError, StoreError, TamperError
+from assay.core.events import Asked, Created, Event, Measured, Selected, decode
 from assay.core.history import History, fold
+from assay.core.protocols import Row, Sampler
 from assay.core.rng import stream
 from assay.core.spec import StudySpec, plan_hash
 from assay.engine.propose import propose
+from assay.stores.chain import from_line, verify_lines
+from assay.stores.chain import head as head_of
 from assay.stores.chain import verify as verify_chain
+
+if TYPE_CHECKING:
+    from assay.api.study import Study
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `verify` found. `what` says what was checked; `head` is the hash of the last row."""
+
+    study: str
+    rows: int
+    head: str
+    findings: tuple[str, ...]
+    what: str
 
 
 def verify(study: Study, *, head: str | None = None) -> list[str]:
@@ -25,36 +48,106 @@ def verify(study: Study, *, head: str | None = None) -> list[str]:
     """
     rows = study.store.rows(study.name)
     findings = [str(finding) for finding in verify_chain(study.name, rows, anchored_head=head)]
-    events = list(study.store.read(study.name))
-    findings += _blobs(study, events)
-    findings += _replay(study, events)
-    return findings
+    return findings + _recomputed(rows, study.store.blob)
 
 
-def _blobs(study: Study, events: list[Event]) -> list[str]:
+def verify_stored(storage: str, name: str | None, *, head: str | None = None) -> Checked:
+    """The same for a study in a storage, also when its log cannot be read as a study any more.
+
+    Raises:
+        SpecError: there is no such study.
+        StoreError: the file itself cannot be read.
+    """
+    from assay.api.study import chosen_study, existing
+
+    store = existing(storage)
+    study = chosen_study(store, name)
+    rows = store.rows(study)
+    findings = [str(finding) for finding in verify_chain(study, rows, anchored_head=head)]
+    findings += _recomputed(rows, store.blob)
+    what = "chain, steps, proposals and stored rows"
+    return Checked(study, len(rows), head_of(study, rows), tuple(findings), what)
+
+
+def verify_export(path: str | Path, *, name: str | None = None, head: str | None = None) -> Checked:
+    """The same for an exported log.jsonl, whose blobs stayed behind.
+
+    Args:
+        name: of the study, which the chain begins with; None: from the plan.json beside the log.
+
+    Raises:
+        SpecError: the file cannot be read, or the name of the study is not known.
+    """
+    log = Path(path)
+    study = name if name is not None else _name_beside(log)
+    what = "chain, steps and proposals"
+    try:
+        lines = log.read_bytes().splitlines()
+    except OSError as error:
+        raise SpecError(f"Cannot read {str(log)!r}: {error.strerror or error}.") from None
+    try:
+        rows = [from_line(line)[1] for line in lines]
+        findings = [str(f) for f in verify_lines(study, lines, anchored_head=head)]
+    except TamperError as error:
+        return Checked(study, len(lines), "", (str(error),), what)
+    findings += _recomputed(rows, None)
+    return Checked(study, len(rows), head_of(study, rows), tuple(findings), what)
+
+
+def _name_beside(log: Path) -> str:
+    try:
+        return str(json.loads(log.with_name("plan.json").read_text("utf-8"))["study"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SpecError(
+            f"The name of the study in {str(log)!r} is not known: there is no plan.json from the same "
+            "export beside it. Give it: --name STUDY."
+        ) from None
+
+
+def _recomputed(rows: Sequence[Row], blob: Callable[[str], bytes] | None) -> list[str]:
+    """What is wrong with the events themselves, as far as they can be read."""
+    found: list[str] = []
+    events: list[Event] = []
+    for row in rows:
+        try:
+            events.append(decode(row.body))
+        except StoreError as error:
+            found.append(f"row {row.seq}: {error}")
+            break
+    if blob is not None:
+        found += _blobs(events, blob)
+    if not events or not isinstance(events[0], Created):
+        return [*found, "row 0: the log does not begin with a plan"]
+    try:
+        spec = StudySpec.from_json(events[0].spec)
+        sampler = sampler_of(spec.sampler, spec.seed)
+    except (AssayError, LookupError, TypeError, ValueError) as error:
+        return [*found, f"row 0: the plan cannot be read: {error}"]
+    return found + _plan_hash(events[0]) + _replay(spec, sampler, events)
+
+
+def _blobs(events: Sequence[Event], blob: Callable[[str], bytes]) -> list[str]:
     found = []
     for number, event in enumerate(events):
         if isinstance(event, Measured) and event.rows:
             try:
-                study.store.blob(event.rows)
+                blob(event.rows)
             except TamperError as error:
                 found.append(f"row {number}: {error}")
     return found
 
 
-def _replay(study: Study, events: list[Event]) -> list[str]:
+def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> list[str]:
     """Fold the log, and decide anew whatever was decided from it."""
     found: list[str] = []
-    if events and isinstance(events[0], Created):
-        found += _plan_hash(events[0])
     present, seen = History(), History()
     for number, event in enumerate(events):
         if isinstance(event, Asked) and seen.length <= event.seen <= number:
             seen = fold(events[seen.length : event.seen], seen)
-            found += _proposal(study, seen, event, number)
+            found += _proposal(spec, sampler, seen, event, number)
         try:
             if isinstance(event, Selected):
-                found += _selection(study.spec, present, event, number)
+                found += _selection(spec, present, event, number)
             present = fold([event], present)
         except AssayError as error:
             return [*found, f"row {number}: {error}"]
@@ -67,14 +160,15 @@ def _plan_hash(created: Created) -> list[str]:
     return ["row 0: the plan does not have the hash that is stored with it"]
 
 
-def _proposal(study: Study, seen: History, event: Asked, number: int) -> list[str]:
-    spec = study.spec
+def _proposal(
+    spec: StudySpec, sampler: Sampler, seen: History, event: Asked, number: int
+) -> list[str]:
     try:
         if seen.n_trials == event.trial:
-            again = propose(spec, seen, study.sampler)
+            again = propose(spec, seen, sampler)
             config = again.config if isinstance(again, Asked) else None
         else:  # it was asked without seeing the latest trials
-            config = study.sampler.ask(spec.space, seen, stream(spec.seed, "trial", event.trial)).config
+            config = sampler.ask(spec.space, seen, stream(spec.seed, "trial", event.trial)).config
     except AssayError as error:
         return [f"row {number}: trial {event.trial} cannot be proposed again: {error}"]
     if config == event.config:

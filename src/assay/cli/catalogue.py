@@ -15,7 +15,10 @@ from assay.cli.printing import width
 @click.command(cls=Command)
 @click.option("--task", type=click.Choice(["classification", "regression"]))
 def models(task: str | None) -> None:
-    """The built-in models, with what is searched, the defaults and the sources of the ranges."""
+    """The built-in models, and what is searched in each.
+
+    Each range comes with the default and the source.
+    """
     from assay.learners.models import MODELS
     from assay.learners.spaces import SOURCES
 
@@ -30,7 +33,7 @@ def models(task: str | None) -> None:
 
 @click.command(cls=Command)
 def schema() -> None:
-    """The JSON Schema of a study file, as `assay run` reads it."""
+    """The JSON Schema of a study file."""
     from assay.api.options import schema as form
 
     click.echo(json.dumps(form(), indent=2))

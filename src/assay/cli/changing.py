@@ -41,7 +41,9 @@ def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
 def unseal(
     study: str | None, storage: str, reason: str, trial: int | None, workers: int, yes: bool
 ) -> None:
-    """Open the sealed test set of a study that was run with --keep-sealed, or open it again.
+    """Open the sealed test set: once, or again for a reason.
+
+    The first time it is for a study that was run with --keep-sealed.
 
     A test set can be used once. Every later look needs a reason, and its result is marked post-hoc
     for ever.
@@ -63,10 +65,8 @@ def unseal(
     try:
         done = unseal_file(storage, found.name, reason=reason, trial=trial, workers=workers)
     except KeyboardInterrupt:
-        done = None
-    if done is None or done.history.looks > _results(done.history):
         again = command_line("unseal", found.name, storage)
-        click.echo(f"Stopped; the opening is begun and goes on with:\n  {again}", err=True)
+        click.echo(f"Stopped; nothing is lost. To go on:\n  {again}", err=True)
         sys.exit(STOPPED)
     click.echo(summary(view(done)))
 

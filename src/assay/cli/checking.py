@@ -14,7 +14,9 @@ from assay.cli.printing import inert, write_whole
 @click.option("--head", metavar="HASH", help="Hash of the last row as a report printed it: finds a cut tail.")
 @click.option("--name", metavar="STUDY", help="Name of the study of an exported log without its plan.json.")
 def verify(study: str | None, storage: str, head: str | None, name: str | None) -> None:
-    """Recompute all that a log claims: its chain, every step and every proposal.
+    """Recompute all that a log claims, and say what is wrong.
+
+    Its hash chain, its stored rows, the legality of every step, and every proposal.
 
     Exit code 1 if anything is wrong, with one line for each finding.
     """
@@ -39,7 +41,7 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
 @storage_option
 @click.option("--to", "folder", metavar="FOLDER", required=True, help="A new folder.")
 def export(study: str | None, storage: str, folder: str) -> None:
-    """Write log.jsonl, trials.csv, plan.json and environment.json into a folder."""
+    """Write the log, trials, plan and environment as plain files."""
     from assay.api.exporting import export as write
     from assay.api.study import open_study
 
@@ -52,7 +54,7 @@ def export(study: str | None, storage: str, folder: str) -> None:
 @storage_option
 @click.option("-o", "--output", metavar="FILE", default="report.html", show_default=True)
 def report(study: str | None, storage: str, output: str) -> None:
-    """Write the report: one HTML page that needs nothing else."""
+    """Write the report: one HTML page."""
     from assay.api.reporting import page
     from assay.api.study import open_study
 

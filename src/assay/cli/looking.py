@@ -132,7 +132,10 @@ def log(
 @study_argument
 @storage_option
 def diff(a: int, b: int, study: str | None, storage: str) -> None:
-    """What differs between trials A and B, and what that did on the evaluations that both have."""
+    """What differs between two trials, and what that did.
+
+    The interval is that of the difference on the evaluations that both trials have.
+    """
     from assay.api.reporting import view
     from assay.report.text import diff as shown
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import ranked
 from assay.api.session import seconds_before
-from assay.api.study import Study, budget_now, existing, open_study
+from assay.api.study import Study, budget_now, chosen_study, existing, open_study
 from assay.cli.printing import columns, width
-from assay.core.errors import AssayError, SpecError, did_you_mean
+from assay.core.errors import AssayError
 from assay.engine.plan import spent
 from assay.report.phase import standing
 from assay.report.words import name, number, signed
@@ -31,10 +31,7 @@ def status_text(storage: str, study: str | None) -> str:
         StoreError: the storage cannot be read.
     """
     store = existing(storage)
-    known = list(store.studies())
-    if study is not None and study not in known:
-        raise SpecError(f"There is no study {study!r}. {did_you_mean(study, known)}")
-    names = [study] if study is not None else known
+    names = [chosen_study(store, study)] if study else list(store.studies())
     if not names:
         return f"There is no study in {name(storage)} yet."
     return columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -83,9 +84,9 @@ _limits = options(
 @_report
 @_quiet
 def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
-    """Tune a model on FILE (CSV, Parquet, NPY or NPZ) and print an honest verdict.
+    """Tune a model on a data file and print an honest verdict.
 
-    Part of the rows is sealed before anything is fitted, and opened once, at the end. What you do
+    FILE is CSV, Parquet, NPY or NPZ. Part of the rows is sealed before anything is fitted, and opened once, at the end. What you do
     not say is chosen, and the choice is printed with the option that changes it.
 
     \b
@@ -118,7 +119,10 @@ def run(
     report: str | None,
     quiet: bool,
 ) -> None:
-    """Run the study that FILE describes (TOML, or JSON by `assay schema`), or go on with it."""
+    """Run the study that a TOML or JSON file describes.
+
+    `assay schema` prints what may be in it. A study that was begun goes on.
+    """
     from assay.api.options import TuneOptions, read_options
 
     options = read_options(file)
@@ -174,7 +178,7 @@ def sit(
     *,
     say: Say | None = None,
 ) -> Study:
-    """Run a study until it has a verdict; after Ctrl-C print how to go on, and exit."""
+    """Run a study to the end of its plan; after Ctrl-C print how to go on, and exit."""
     known = [name] if name else []
 
     def begun(chosen: tuple[Chosen, ...], study: Study) -> None:
@@ -183,15 +187,12 @@ def sit(
             say(chosen, study)
 
     try:
-        study = run(begun)
+        return run(begun)
     except KeyboardInterrupt:
         _stopped(known, storage)
-    if study.verdict is None:
-        _stopped([study.name], storage)
-    return study
 
 
-def _stopped(known: list[str], storage: str) -> None:
+def _stopped(known: list[str], storage: str) -> NoReturn:
     if known:
         again = command_line("resume", known[-1], storage)
         click.echo(f"Stopped; nothing is lost. To go on:\n  {again}", err=True)
@@ -202,11 +203,19 @@ def _stopped(known: list[str], storage: str) -> None:
 
 def _finish(study: Study, storage: str, report: str | None) -> None:
     from assay.api.reporting import page, view
-    from assay.cli.printing import write_whole
+    from assay.cli.printing import inert, width, write_whole
     from assay.report.text import summary
 
-    click.echo(summary(view(study)))
+    click.echo(summary(view(study), width=min(width(), 100)))
+    if storage != default_storage():
+        click.echo(inert(f"These commands need:  --storage {shlex.quote(storage)}"))
+    if _waits(study):
+        click.echo(f"The test set is still sealed. To open it:  {command_line('unseal', study.name, storage)}")
     if report:
-        click.echo(f"\nThe report is in {write_whole(report, page(study))}.")
-    else:
-        click.echo(f"\nFor the whole story:  {command_line('report', study.name, storage)}")
+        click.echo(f"The report is in {inert(str(write_whole(report, page(study))))}.")
+
+
+def _waits(study: Study) -> bool:
+    from assay.core.events import Frozen
+
+    return study.verdict is None and study.history.last(Frozen) is not None

@@ -22,7 +22,11 @@ def changes(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any
         return found
     if type(before) is type(after) and before == after:
         return []
-    return [(path, *(None if value is _ABSENT else value for value in (before, after)))]
+    return [(path, _known(before), _known(after))]
+
+
+def _known(value: Any) -> Any:
+    return None if value is _ABSENT else value
 
 
 def in_words(found: list[tuple[str, Any, Any]]) -> str:

@@ -71,7 +71,9 @@ class Expression:
         tree = _parse(text)
         self.names = _names(tree)
         for name in sorted(self.names - set(known)):
-            raise SpaceError(f"Expression {text!r}: no parameter {name!r}. {did_you_mean(name, known)}")
+            raise SpaceError(
+                f"Expression {text!r}: no parameter {name!r}. {did_you_mean(name, known)}"
+            )
         if not self.names:
             raise SpaceError(f"Expression {text!r} names no parameter.")
         try:
@@ -94,7 +96,9 @@ class Expression:
 
 def _parse(text: str) -> ast.expr:
     if len(text) > _MOST_CHARACTERS:
-        raise SpaceError(f"The expression {text!r:.80} is longer than {_MOST_CHARACTERS} characters.")
+        raise SpaceError(
+            f"The expression {text!r:.80} is longer than {_MOST_CHARACTERS} characters."
+        )
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -115,7 +119,9 @@ def _compile(node: ast.AST, text: str) -> Look:
     match node:
         case ast.Name(id=name):
             return lambda config: config[name]
-        case ast.Constant(value=value) if isinstance(value, str | bool | int | float) or value is None:
+        case ast.Constant(value=value) if (
+            isinstance(value, str | bool | int | float) or value is None
+        ):
             return lambda _: value
         case ast.List(elts=items) | ast.Tuple(elts=items):
             looks = [sub(item) for item in items]
@@ -129,10 +135,13 @@ def _compile(node: ast.AST, text: str) -> Look:
         case ast.BoolOp(op=op, values=values):
             looks, join = [sub(value) for value in values], all if isinstance(op, ast.And) else any
             return lambda config: join(look(config) for look in looks)
-        case ast.Compare(left=left, ops=ops, comparators=rest) if all(type(o) in _COMPARE for o in ops):
+        case ast.Compare(left=left, ops=ops, comparators=rest) if all(
+            type(o) in _COMPARE for o in ops
+        ):
             looks, tests = [sub(left), *map(sub, rest)], [_COMPARE[type(o)] for o in ops]
             return lambda config: all(
-                test(x(config), y(config)) for test, x, y in zip(tests, looks, looks[1:], strict=False)
+                test(x(config), y(config))
+                for test, x, y in zip(tests, looks, looks[1:], strict=False)
             )
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CALLS:
             looks, call = [sub(arg) for arg in args], _CALLS[name]

@@ -201,7 +201,8 @@ class History:
 
     def outcome(self, number: int) -> Told | Failed | None:
         """How trial `number` ended; None while it runs."""
-        return self._columns.outcomes[number] if self._columns.ended_at[number] < self.length else None
+        past = self._columns
+        return past.outcomes[number] if past.ended_at[number] < self.length else None
 
     def config(self, number: int) -> dict[str, Any]:
         """The config of trial `number`; not to be changed."""
@@ -256,7 +257,7 @@ class History:
     # --- what was measured
 
     def units(self, number: int, stage: str | None = None) -> dict[Unit, Measured]:
-        """What was measured of a trial (or of FLOOR), by unit; in one stage, or in all but probe and test."""
+        """What was measured of a trial (or of FLOOR) in one stage, or in all but probe and test."""
         found = self._columns.measured.get(number, ())
         return {
             event.unit: event
@@ -268,7 +269,8 @@ class History:
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
         """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
         found = self._columns.curves.get(number, ())
-        return tuple(sorted({step: value for seq, step, value in found if seq < self.length}.items()))
+        latest = {step: value for seq, step, value in found if seq < self.length}
+        return tuple(sorted(latest.items()))
 
     def breakages(self) -> list[Broke]:
         """Evaluations outside the search that gave no value."""
@@ -281,7 +283,7 @@ class History:
     # --- the study's own story
 
     def milestones(self) -> list[Event]:
-        """Events that belong to no single trial: the plan, the seal, the selection, the verdict, …"""
+        """Events that belong to no single trial: the plan, the seal, the verdict."""
         return [event for seq, event in self._columns.milestones if seq < self.length]
 
     def last(self, kind: type[Any]) -> Any:
@@ -340,7 +342,7 @@ def fold(events: Iterable[Event], start: History | None = None) -> History:
 
 def _asked(past: _Columns, seq: int, event: Asked) -> None:
     if event.trial != len(past.asked):
-        raise StateError(f"Trial {event.trial} was asked out of order; the next is {len(past.asked)}.")
+        raise StateError(f"Trial {event.trial} was asked out of order; next is {len(past.asked)}.")
     if not 0 <= event.seen <= seq:
         raise StateError(f"Trial {event.trial} claims to have seen {event.seen} of {seq} events.")
     if event.origin == "given" and len(past.given) == len(past.queue):
@@ -482,9 +484,8 @@ def _has(past: _Columns, kind: type[Any]) -> bool:
 
 
 def _refuse_when_frozen(past: _Columns, what: str) -> None:
-    for _, event in past.milestones:
-        if isinstance(event, Frozen):
-            raise StateError(f"This study is frozen: you cannot {what}. Start a new study instead.")
+    if _has(past, Frozen):
+        raise StateError(f"This study is frozen: you cannot {what}. Start a new study instead.")
 
 
 _APPLY: dict[type[Any], Any] = {

@@ -50,7 +50,9 @@ def value_key(value: Any) -> str:
     try:
         return canonical(value)
     except (TypeError, ValueError) as error:
-        raise SpaceError(f"{value!r:.80} has no JSON form ({error}). Use finite JSON values.") from None
+        raise SpaceError(
+            f"{value!r:.80} has no JSON form ({error}). Use finite JSON values."
+        ) from None
 
 
 def _number(value: Any, kind: str, what: str) -> float:
@@ -97,7 +99,9 @@ class Float:
     default: Any = UNSET
 
     def __post_init__(self) -> None:
-        low, high = (float(_number(v, "Float", n)) for v, n in ((self.low, "low"), (self.high, "high")))
+        low, high = (
+            float(_number(v, "Float", n)) for v, n in ((self.low, "low"), (self.high, "high"))
+        )
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         _bounds("Float", low, high)
@@ -115,7 +119,9 @@ class Float:
                 raise SpaceError(f"Float needs 0 < step <= high - low, got step={step}.")
             most = max(abs(low), abs(high))
             if step < 1e-11 * most:
-                raise SpaceError(f"Float cannot tell steps of {step} apart near {most}. Use a wider one.")
+                raise SpaceError(
+                    f"Float cannot tell steps of {step} apart near {most}. Use a wider one."
+                )
             object.__setattr__(self, "step", step)
             object.__setattr__(self, "_digits", 12 - math.ceil(math.log10(most)))
         object.__setattr__(self, "_ends", (self._scaled(low), self._scaled(high)))
@@ -163,7 +169,9 @@ class Float:
         if self.step is not None:
             near = self._stepped(min(round((x - self.low) / self.step), self._steps - 1))
             if not math.isclose(near, x, rel_tol=1e-9, abs_tol=1e-12):
-                raise SpaceError(f"{x} is not on the steps of {self.step} from {self.low}; {near} is.")
+                raise SpaceError(
+                    f"{x} is not on the steps of {self.step} from {self.low}; {near} is."
+                )
             return near
         return x
 
@@ -404,7 +412,9 @@ class When:
         if not isinstance(self.parent, str):
             raise SpaceError(f"When needs the name of a parameter first, got {self.parent!r}.")
         if not isinstance(self.parameter, Float | Int | Choice | When):
-            raise SpaceError(f"When needs a parameter as third argument, got {self.parameter!r:.80}.")
+            raise SpaceError(
+                f"When needs a parameter as third argument, got {self.parameter!r:.80}."
+            )
         listed = isinstance(self.values, list | tuple | set | frozenset)
         values = tuple(plain(v) for v in (self.values if listed else (self.values,)))
         if not values:
@@ -432,7 +442,9 @@ def from_json(form: dict[str, Any]) -> Parameter:
     try:
         return KINDS[kind](**fields)
     except TypeError as error:
-        raise SpaceError(f"A parameter of type {kind!r} cannot be read from {form}: {error}.") from None
+        raise SpaceError(
+            f"A parameter of type {kind!r} cannot be read from {form}: {error}."
+        ) from None
 
 
 def _settle_default(parameter: Any) -> None:
@@ -455,5 +467,9 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _with_optional(form: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    unset = {name for name, value in optional.items() if value is UNSET or name != "default" and value is None}
+    unset = {
+        name
+        for name, value in optional.items()
+        if value is UNSET or name != "default" and value is None
+    }
     return form | {name: value for name, value in optional.items() if name not in unset}

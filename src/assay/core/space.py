@@ -33,7 +33,8 @@ class Node:
 
     def active(self, config: Config) -> bool:
         return all(
-            parent in config and value_key(config[parent]) in keys for parent, keys in self.conditions
+            parent in config and value_key(config[parent]) in keys
+            for parent, keys in self.conditions
         )
 
 
@@ -295,9 +296,13 @@ def _ordered(nodes: dict[str, Node]) -> dict[str, Node]:
     placed: dict[str, Node] = {}
     waiting = dict(nodes)
     while waiting:
-        ready = next((n for n in waiting.values() if all(p in placed for p, _ in n.conditions)), None)
+        ready = next(
+            (n for n in waiting.values() if all(p in placed for p, _ in n.conditions)), None
+        )
         if ready is None:
-            raise SpaceError(f"The conditions of {sorted(waiting)} depend on each other in a circle.")
+            raise SpaceError(
+                f"The conditions of {sorted(waiting)} depend on each other in a circle."
+            )
         placed[ready.name] = waiting.pop(ready.name)
     return placed
 
@@ -309,7 +314,9 @@ def _check_condition(name: str, parent: str, keys: frozenset[str], nodes: dict[s
         )
     target = nodes[parent].parameter
     if target.size > _TOO_MANY:
-        raise SpaceError(f"Parameter {name!r} depends on {parent!r}, which has no countable values.")
+        raise SpaceError(
+            f"Parameter {name!r} depends on {parent!r}, which has no countable values."
+        )
     known = {value_key(value) for value in target.points(_TOO_MANY)}
     if missing := sorted(keys - known):
         raise SpaceError(
@@ -344,7 +351,9 @@ def _clauses(word: str, given: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
         elif callable(clause):
             clauses.append(clause)
         else:
-            raise SpaceError(f"{word} takes expressions or functions of a config, got {clause!r:.80}.")
+            raise SpaceError(
+                f"{word} takes expressions or functions of a config, got {clause!r:.80}."
+            )
     return tuple(clauses)
 
 

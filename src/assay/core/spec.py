@@ -214,7 +214,9 @@ def plan_hash(form: Mapping[str, Any]) -> str:
     return digest({**form, "order": order})
 
 
-def directions_of(given: str | Sequence[str] | Mapping[str, str], name: str = "value") -> dict[str, Direction]:
+def directions_of(
+    given: str | Sequence[str] | Mapping[str, str], name: str = "value"
+) -> dict[str, Direction]:
     """Objective names and directions from what a user gives.
 
     >>> directions_of("minimize")
@@ -246,7 +248,9 @@ def _part(kind: type[T], form: Any, name: str) -> T | None:
         return form
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     if not isinstance(form, Mapping):
-        raise SpecError(f"{name} needs an object with {', '.join(sorted(known))}, got {form!r:.80}.")
+        raise SpecError(
+            f"{name} needs an object with {', '.join(sorted(known))}, got {form!r:.80}."
+        )
     for entry in form:
         if entry not in known:
             raise SpecError(f"{name} has no entry {entry!r}. {did_you_mean(entry, known)}")

@@ -270,7 +270,10 @@ def _missing(
     if not own and number >= 0 and isinstance(history.outcome(number), Told):
         done.add((0, 0, 0))
     lost = {
-        unit for b in history.breakages() if (b.trial, b.stage) == (number, stage) for unit in b.units
+        unit
+        for b in history.breakages()
+        if (b.trial, b.stage) == (number, stage)
+        for unit in b.units
     }
     left = [unit for unit in wanted if unit not in done and unit not in lost]
     free = [unit for unit in left if (number, stage, unit) not in busy]

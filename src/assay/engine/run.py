@@ -142,7 +142,9 @@ class Loop:
             timeout_s=self._spec.limits.seconds,
         )
         self._next_job += 1
-        self._running[job.id] = _Running(job, self._ledger.history.retries(trial) if trial >= 0 else 0)
+        self._running[job.id] = _Running(
+            job, self._ledger.history.retries(trial) if trial >= 0 else 0
+        )
         self._busy.update((trial, stage, unit) for unit in wanted)
         self._executor.submit(job)
 
@@ -173,9 +175,7 @@ class Loop:
             left = tuple(u for u in job.units if u not in measured)
             again.append(Job(**{**_fields(job), "units": left}))
 
-    def _events(
-        self, running: _Running, message: Message
-    ) -> tuple[list[Event], dict[str, bytes]]:
+    def _events(self, running: _Running, message: Message) -> tuple[list[Event], dict[str, bytes]]:
         job = running.job
         match message:
             case Step():
@@ -202,11 +202,15 @@ class Loop:
             return [Told(job.trial, (value,), None, cpu, wall)]
         wrong = _wrong_names(message.values, spec)
         if wrong:
-            broken = Broken(kind="invalid", reason=wrong, cpu_s=message.cpu_s, wall_s=message.wall_s)
+            broken = Broken(
+                kind="invalid", reason=wrong, cpu_s=message.cpu_s, wall_s=message.wall_s
+            )
             return self._broken(running, broken)
         values = _values(message.values, spec)
         if job.stage == "search":
-            extra = {k: v for k, v in message.values.items() if k not in spec.directions and k != "value"}
+            extra = {
+                k: v for k, v in message.values.items() if k not in spec.directions and k != "value"
+            }
             return [Told(job.trial, values, extra or None, message.cpu_s, message.wall_s)]
         unit = job.units[0]
         cost = (message.cpu_s, message.wall_s)
@@ -226,8 +230,9 @@ class Loop:
         return [Failed(job.trial, *told)]
 
     def _flush(self) -> bool:
-        """Write what is staged. False if another writer was first: results are staged again, but a
-        proposal is dropped, because it did not see what the other wrote.
+        """Write what is staged; False if another writer was first.
+
+        Results are staged again then, but a proposal is dropped: it did not see what the other wrote.
         """
         try:
             self._ledger.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,13 +40,29 @@ class OpenTrial:
 
 
 class Objective:
-    """A user's `objective(trial)` as `evaluate(job, emit)`."""
+    """A user's `objective(trial)` as `evaluate(job, emit)`.
 
-    def __init__(self, function: Callable[[OpenTrial], Any]) -> None:
+    Args:
+        function: the objective.
+        seeding: seed the global generators of `random` and NumPy with the trial's seed first; for
+            processes of our own, whose global state belongs to nobody else.
+    """
+
+    def __init__(self, function: Callable[[OpenTrial], Any], *, seeding: bool) -> None:
         self.function = function
+        self.seeding = seeding
 
     def __call__(self, job: Job, emit: Emit) -> Any:
+        if self.seeding:
+            _seed_globals(job.seeds[0])
+
         def report(step: int, value: float) -> None:
             emit(Step(step=step, value=value))
 
         return self.function(OpenTrial(job.trial, job.config, job.seeds[0], report))
+
+
+def _seed_globals(seed: int) -> None:
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)

@@ -37,15 +37,24 @@ def unpack(arrays: Arrays, meta: dict[str, Any]) -> Table:
     if meta["frame"]:
         import pandas as pd
 
-        columns = {name: _get(arrays, f"x{i}", *how) for i, (name, *how) in enumerate(meta["columns"])}
+        columns = {
+            name: _get(arrays, f"x{i}", *how) for i, (name, *how) in enumerate(meta["columns"])
+        }
         X = pd.DataFrame(columns)
-    roles = {role: _get(arrays, role, *meta[role]) if role in meta else None for role in ("y", "groups", "time")}
-    return Table(X, roles["y"], meta["target"], tuple(meta["names"]), roles["groups"], roles["time"])
+    y, groups, time = (
+        np.asarray(_get(arrays, role, *meta[role])) if role in meta else None
+        for role in ("y", "groups", "time")
+    )
+    if y is None:
+        raise DataError("The packed table has no target.")
+    return Table(X, y, meta["target"], tuple(meta["names"]), groups, time)
 
 
 def _name(name: Any) -> str:
     if not isinstance(name, str):
-        raise DataError(f"Column names must be text to be sealed, got {name!r}. Rename the columns.")
+        raise DataError(
+            f"Column names must be text to be sealed, got {name!r}. Rename the columns."
+        )
     return name
 
 

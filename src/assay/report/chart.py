@@ -150,6 +150,7 @@ def bottom_axis(
         x, label = scale(tick), shown(tick)
         parts.append(line(x, top, x, bottom, "grid"))
         half = width_of(label, 12) / 2
+        x = min(max(x, scale.start + half), scale.end - half)
         if x - half > free:
             parts.append(text(x, bottom + 16, label, look="tick", anchor="middle"))
             free = x + half + 6

@@ -26,6 +26,7 @@ from assay.core.events import (
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
+from assay.report.record import plan_hash
 
 Answer: TypeAlias = Literal["Y", "N", "not recorded"]
 
@@ -54,7 +55,10 @@ def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[I
 
 def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
     yield Item(
-        "Was the plan fixed before the first trial?", "Y", f"plan {spec.plan[:12]}", "REFORMS"
+        "Was the plan fixed before the first trial?",
+        "Y",
+        f"plan {plan_hash(spec, history)[:12]}",
+        "REFORMS",
     )
     least = words.number(spec.smallest_gain)
     yield _yes("Was the smallest gain worth having stated in advance?", spec.smallest_gain > 0,

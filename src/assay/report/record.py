@@ -121,9 +121,10 @@ def data_notes(spec: StudySpec) -> tuple[Note, ...] | None:
 
 def plan(spec: StudySpec, history: History) -> Plan:
     """The plan, as it was born, and every deviation from it."""
-    form = spec.to_json()
+    created: Created | None = history.last(Created)
+    form = dict(created.spec) if created else spec.to_json()
     return Plan(
-        facts=tuple(_facts(spec, history)),
+        facts=tuple(_facts(spec, form, plan_hash(spec, history))),
         space=tuple(_parameter(n, f) for n, f in form["space"]["parameters"].items()),
         clauses=tuple(_clauses(form["space"])),
         deviations=tuple(_deviations(history)),
@@ -133,6 +134,12 @@ def plan(spec: StudySpec, history: History) -> Plan:
             if isinstance(e, Noted)
         ),
     )
+
+
+def plan_hash(spec: StudySpec, history: History) -> str:
+    """The hash of the plan as it was born, whatever the budget became since."""
+    created: Created | None = history.last(Created)
+    return words.name(created.plan) if created else spec.plan
 
 
 def machine(history: History) -> Machine | None:
@@ -187,7 +194,7 @@ def _note(form: Any) -> Note:
     return Note("note", words.name(str(form), 1000))
 
 
-def _facts(spec: StudySpec, history: History) -> Iterator[tuple[str, str]]:
+def _facts(spec: StudySpec, form: Mapping[str, Any], plan: str) -> Iterator[tuple[str, str]]:
     goals = (f"{way} {words.name(n, 60)}" for n, way in spec.directions.items())
     yield "goal", ", ".join(goals)
     if spec.single:
@@ -211,7 +218,7 @@ def _facts(spec: StudySpec, history: History) -> Iterator[tuple[str, str]]:
         words.name(str(sampler.pop("name", "auto")))
         + (f" {words.exact(sampler)}" if sampler else ""),
     )
-    yield "budget", _set(asdict(spec.budget)) if spec.budget else "none: driven by ask and tell"
+    yield "budget", _set(form["budget"]) if form.get("budget") else "none: driven by ask and tell"
     yield (
         "evidence",
         _set(asdict(spec.evidence)) if spec.evidence else "none: no repeats, no recheck",
@@ -220,8 +227,7 @@ def _facts(spec: StudySpec, history: History) -> Iterator[tuple[str, str]]:
         yield "limits of one evaluation", limits
     yield "level of the intervals", f"{100 * (1 - spec.alpha):g} %"
     yield "seed", str(spec.seed)
-    created: Created | None = history.last(Created)
-    yield "hash of the plan", created.plan if created else spec.plan
+    yield "hash of the plan", plan
 
 
 def _data_facts(spec: StudySpec) -> Iterator[tuple[str, str]]:

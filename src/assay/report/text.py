@@ -166,7 +166,7 @@ def _cells(row: TrialRow, table: TrialTable) -> list[str]:
     if table.against_control:
         times = words.fixed(row.multiple, 1) if row.multiple is not None else "–"
         gain = [
-            words.span(row.gain.estimate, row.gain.low, row.gain.high) if row.gain else "–",
+            row.gain.give_or_take if row.gain else "–",
             times,
         ]
     return [str(row.number), *values, *gain, row.state, row.failure or row.changed]

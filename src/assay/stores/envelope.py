@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import time
 from datetime import UTC, datetime
@@ -24,9 +25,13 @@ def utc(seconds: float) -> str:
     return stamp.isoformat(timespec="microseconds") + "Z"
 
 
-@cache
 def actor() -> str:
-    """The user of this process and the machine, as "user@host"."""
+    """The user, the machine and this process, as "user@host:pid"."""
+    return f"{_user_and_host()}:{os.getpid()}"
+
+
+@cache
+def _user_and_host() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name

@@ -1,22 +1,19 @@
-"""The report of made-up studies: what the view says, and what pages and terminals show of it."""
+"""Made-up studies in every state, folded from events, for the tests of the report."""
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
 from dataclasses import replace
-from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from assay.analysis.selection import select
+from assay.analysis.selection import select, shortlist
 from assay.core import units
 from assay.core.events import (
     CONTROL,
     FLOOR,
     Asked,
-    Broke,
     Concluded,
     Created,
     Deviated,
@@ -34,11 +31,11 @@ from assay.core.history import fold
 from assay.core.parameters import Choice, Float, Int, When
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, StudySpec
-from assay.report import figures, html
+from assay.report import html
 from assay.report.view import view_of
 
 SPACE = Space(
-    max_depth=Int(1, 32, default=None or 6),
+    max_depth=Int(1, 32, default=6),
     min_samples_leaf=Int(1, 64, log=True, default=1),
     learning_rate=Float(1e-4, 1.0, log=True, default=0.1),
     criterion=Choice(["gini", "entropy"], default="gini"),
@@ -101,7 +98,9 @@ def searched(spec, n, *, failed=(), seed=0, gain=0.06, ended=None):
     sign = -spec.signs[0]
     events = [Created(spec.to_json(), spec.plan), Environment(FACTS)]
     if spec.data and spec.data.get("seal"):
-        events.append(Sealed("s1", 1274, "vault file", "cd" * 32, "", "nobody saw these rows before"))
+        events.append(
+            Sealed("s1", 1274, "vault file", "cd" * 32, "", "nobody saw these rows before")
+        )
     wanted = units.search(spec)
     folds = {unit: 0.02 * rng.standard_normal() for unit in units.control(spec, fixed=False)}
     if spec.data:
@@ -113,7 +112,9 @@ def searched(spec, n, *, failed=(), seed=0, gain=0.06, ended=None):
         noise = [0.006 * rng.standard_normal() for _ in wanted]
         values = [0.65 + sign * (true + folds[u] + e) for u, e in zip(wanted, noise, strict=True)]
         if i in failed:
-            events.append(Failed(i, "raised", "ValueError: <b>no</b> convergence", "line 1\nline 2", 0.2, 0.3))
+            events.append(
+                Failed(i, "raised", "ValueError: <b>no</b> convergence", "line 1\nline 2", 0.2, 0.3)
+            )
         elif ended is None or i < ended:
             if spec.data:
                 events += [
@@ -131,15 +132,17 @@ def control_repeats(spec, rng, sign, folds):
     def value(unit):
         return 0.65 + sign * (folds.get(unit, 0.0) + 0.006 * rng.standard_normal())
 
-    probes = [Measured(CONTROL, "probe", u, value(u), cpu_s=0.1, wall_s=0.12) for u in units.probe()]
+    probes = [
+        Measured(CONTROL, "probe", u, value(u), cpu_s=0.1, wall_s=0.12) for u in units.probe()
+    ]
     wanted = [u for u in units.control(spec, fixed=False) if u not in units.search(spec)]
-    return probes + [Measured(CONTROL, "control", u, value(u), cpu_s=0.1, wall_s=0.12) for u in wanted]
+    return probes + [
+        Measured(CONTROL, "control", u, value(u), cpu_s=0.1, wall_s=0.12) for u in wanted
+    ]
 
 
 def rechecked(spec, events, *, seed=1, lift=0.05):
     """The same with the recheck and the selection."""
-    from assay.analysis.selection import shortlist
-
     rng = np.random.default_rng(seed)
     sign = -spec.signs[0]
     history = fold(events)
@@ -161,7 +164,6 @@ def rechecked(spec, events, *, seed=1, lift=0.05):
 
 def opened(spec, events, *, look=1, gain=0.0512, verdict="BETTER"):
     """The same with the test set opened and the verdict."""
-    history = fold(events)
     selected = next(e for e in reversed(events) if type(e).__name__ == "Selected")
     arms = (CONTROL, selected.challenger)
     events = list(events)
@@ -169,7 +171,9 @@ def opened(spec, events, *, look=1, gain=0.0512, verdict="BETTER"):
         events.append(Frozen(arms, 5, spec.plan))
     events.append(Opening(look, "f" * 64, arms, "" if look == 1 else "a reviewer asked"))
     events += [
-        Measured(number, "test", (look - 1, 0, s), 0.66 + (gain if number else 0), cpu_s=0.4, wall_s=0.5)
+        Measured(
+            number, "test", (look - 1, 0, s), 0.66 + (gain if number else 0), cpu_s=0.4, wall_s=0.5
+        )
         for number in arms
         for s in range(5)
     ]
@@ -192,7 +196,6 @@ def opened(spec, events, *, look=1, gain=0.0512, verdict="BETTER"):
         Concluded({"claim": verdict, "action": action, "sentence": sentence, "gain": form,
                    "badge": badge, "look": look, "metric": "roc_auc"})
     )  # fmt: skip
-    del history
     return events
 
 
@@ -201,5 +204,117 @@ def whole(n=60, **changes):
     return spec, opened(spec, rechecked(spec, searched(spec, n, failed={4, 9})))
 
 
-def view(spec, events, name="churn"):
-    return view_of(name, spec, fold(events), "9f" * 32)
+def view_of_events(spec, events):
+    return view_of("churn", spec, fold(events), "9f" * 32)
+
+
+def two_objectives(n=12):
+    spec = plan_of_objective(directions={"loss": "minimize", "size": "minimize"}, evidence=None)
+    events = [Created(spec.to_json(), spec.plan)]
+    for i in range(n):
+        events.append(
+            Asked(
+                i, config(i, np.random.default_rng(i)), len(events), "sampler" if i else "control"
+            )
+        )
+        events.append(Told(i, (float(i), float((n - i) % 5))))
+    return spec, events
+
+
+def made_study(kind):
+    data, objective = plan_on_data(), plan_of_objective()
+    lone = plan_of_objective(control=None, evidence=None)
+    match kind:
+        case "created":
+            return data, searched(data, 0)[:1]
+        case "one trial":
+            return data, searched(data, 1)
+        case "running":
+            return data, searched(data, 23, ended=21)
+        case "rechecked":
+            return data, rechecked(data, searched(data, 20))
+        case "whole":
+            return whole()
+        case "post-hoc":
+            return data, opened(data, whole()[1], look=2, gain=0.001, verdict="CANNOT TELL")
+        case "objective":
+            return objective, confirmed(objective, rechecked(objective, searched(objective, 30)))
+        case "no control":
+            return lone, searched(lone, 40)
+        case "all failed":
+            return lone, searched(lone, 12, failed=range(12))
+        case "control failed":
+            return objective, searched(objective, 1, failed={0})
+        case "two objectives":
+            return two_objectives()
+    raise ValueError(kind)
+
+
+def confirmed(spec, events):
+    challenger = events[-1].challenger
+    fresh = units.confirms(spec)
+    values = {CONTROL: 0.66, challenger: 0.61}
+    more = [Measured(n, "confirm", u, values[n]) for n in values for u in fresh]
+    return [*events, *more, Concluded({"claim": "BETTER", "gain": {"estimate": 0.05}})]
+
+
+KINDS = ["created", "one trial", "running", "rechecked", "whole", "post-hoc", "objective",
+         "no control", "all failed", "control failed", "two objectives"]  # fmt: skip
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\x00</style><script>'\"&{{ 7*7 }}"
+
+
+def hostile_study():
+    space = Space({HOSTILE: Choice([HOSTILE, "x" * 65536], default=HOSTILE)})
+    spec = StudySpec(
+        space, {HOSTILE: "minimize"}, control=space.defaults(), budget=Budget(trials=3)
+    )
+    events = [
+        Created(spec.to_json(), "0" * 64),
+        Environment({HOSTILE: HOSTILE, "packages": {HOSTILE: HOSTILE}}),
+        Asked(0, {HOSTILE: HOSTILE}, 1, "control"),
+        Told(0, (1.0,), {HOSTILE: 2.0}),
+        Asked(1, {HOSTILE: "x" * 65536}, 2),
+        Told(1, (0.5,)),
+        Asked(2, {HOSTILE: HOSTILE}, 2),
+        Failed(2, "raised", HOSTILE, HOSTILE),
+        Noted(HOSTILE),
+        Deviated(HOSTILE, HOSTILE, {HOSTILE: HOSTILE}, HOSTILE),
+        Concluded({"claim": HOSTILE, "sentence": HOSTILE, "action": HOSTILE, "badge": HOSTILE}),
+    ]
+    return spec, events
+
+
+@pytest.fixture(scope="session")
+def made():
+    """The builders, for tests that need a study of their own."""
+    return SimpleNamespace(
+        plan_on_data=plan_on_data,
+        plan_of_objective=plan_of_objective,
+        searched=searched,
+        hostile=hostile_study,
+        HOSTILE=HOSTILE,
+    )
+
+
+@pytest.fixture(scope="session")
+def study():
+    """`study(kind)`: the plan and the events of a study of this kind."""
+    return {kind: made_study(kind) for kind in KINDS}.__getitem__
+
+
+@pytest.fixture(scope="session")
+def view():
+    """`view(spec, events)`: the view of a study called churn."""
+    return view_of_events
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def pages(study):
+    return {kind: html.page(view_of_events(*study(kind))) for kind in KINDS}
