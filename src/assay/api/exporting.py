@@ -82,7 +82,9 @@ def trial_rows(study: Study) -> list[dict[str, Any]]:
                 "standing": effect.standing if effect else None,
                 "cpu_s": trial.cpu_s,
                 "wall_s": trial.wall_s,
-                "failure": f"{trial.failure.kind}: {trial.failure.reason}" if trial.failure else None,
+                "failure": f"{trial.failure.kind}: {trial.failure.reason}"
+                if trial.failure
+                else None,
                 "config": dict(trial.config),
             }
         )

@@ -105,9 +105,7 @@ def unseal_file(
     """
     check_may_open(open_study(storage, name, readonly=True).history, reason)
     study, prepared, _ = reopened(storage, name)
-    executor = partial(
-        executor_of, workers=workers, isolation="process", limits=study.spec.limits
-    )
+    executor = partial(executor_of, workers=workers, isolation="process", limits=study.spec.limits)
     with driving(study):
         opened = open_test(study, prepared, executor, reason=reason, trial=trial)
     if not opened:

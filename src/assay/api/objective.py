@@ -10,7 +10,7 @@ from assay.api.parts import executor_of, sampler_settings, store_at
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study, allowed_defaults
 from assay.core.errors import SpecError
-from assay.core.events import Concluded, Enqueued
+from assay.core.events import Concluded, Enqueued, Selected
 from assay.core.protocols import Store
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
@@ -112,5 +112,6 @@ def run_objective(
         if finish.reason == "interrupted":
             say_how_to_resume(same_call(study))
             return
-        if spec.evidence and not study.ledger.history.last(Concluded):
-            study.ledger.decide(lambda history: [conclude(spec, history)])
+        history = study.ledger.history
+        if history.last(Selected) and not history.last(Concluded):
+            study.ledger.decide(lambda now: [conclude(spec, now)])

@@ -66,4 +66,6 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise SpecError(f"{name} needs a number, got {type(value).__name__} {value!r:.80}.") from None
+        raise SpecError(
+            f"{name} needs a number, got {type(value).__name__} {value!r:.80}."
+        ) from None

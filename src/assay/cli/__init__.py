@@ -25,7 +25,7 @@ _ORDER = (
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="assay %(version)s")
 def assay() -> None:
-    """Tune a model as a controlled experiment, and get an honest verdict.
+    r"""Tune a model as a controlled experiment, and get an honest verdict.
 
     \b
     assay demo                                  see it work in two minutes

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("text")
 @study_argument
 @storage_option
-@click.option("--trial", type=click.IntRange(min=0), metavar="N", help="The trial that it is about.")
+@click.option(
+    "--trial", type=click.IntRange(min=0), metavar="N", help="The trial that it is about."
+)
 def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
     """Keep a remark in the log of a study."""
     from assay.api.study import open_study
@@ -35,8 +37,12 @@ def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
 @study_argument
 @storage_option
 @click.option("--reason", metavar="TEXT", default="", help="Needed for every look after the first.")
-@click.option("--trial", type=click.IntRange(min=1), metavar="N", help="Compare this trial with the control.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Fits at once.  [default: 1]")
+@click.option(
+    "--trial", type=click.IntRange(min=1), metavar="N", help="Compare this trial with the control."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, help="Fits at once.  [default: 1]"
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def unseal(
     study: str | None, storage: str, reason: str, trial: int | None, workers: int, yes: bool

@@ -11,8 +11,12 @@ from assay.cli.printing import inert, write_whole
 @click.command(cls=Command)
 @click.argument("study", metavar="[STUDY|LOG.JSONL]", required=False)
 @storage_option
-@click.option("--head", metavar="HASH", help="Hash of the last row as a report printed it: finds a cut tail.")
-@click.option("--name", metavar="STUDY", help="Name of the study of an exported log without its plan.json.")
+@click.option(
+    "--head", metavar="HASH", help="Hash of the last row as a report printed it: finds a cut tail."
+)
+@click.option(
+    "--name", metavar="STUDY", help="Name of the study of an exported log without its plan.json."
+)
 def verify(study: str | None, storage: str, head: str | None, name: str | None) -> None:
     """Recompute all that a log claims, and say what is wrong.
 
@@ -30,7 +34,9 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
     if checked.findings:
         for finding in checked.findings:
             click.echo(inert(finding))
-        click.echo(f"Study {what}, {len(checked.findings)} findings. This is not the log that was written.")
+        click.echo(
+            f"Study {what}, {len(checked.findings)} findings. This is not the log that was written."
+        )
         raise click.exceptions.Exit(FOUND_WRONG)
     click.echo(f"Study {what}, nothing wrong: {checked.what}.")
     click.echo(f"Head {checked.head}")

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from assay.core.errors import AssayError, StoreError
 from assay.cli.printing import inert
+from assay.core.errors import AssayError, StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +59,8 @@ class Commands(click.Group):
             click.echo("Stopped.", err=True)
             ctx.exit(STOPPED)
         except AssayError as error:
-            raise _Refused(error, debug=ctx.meta.get("assay.debug", False)) from error
+            kind = _NoStorage if isinstance(error, StoreError) else _Refused
+            raise kind(error, debug=ctx.meta.get("assay.debug", False)) from error
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # whoever reads our output has seen enough
@@ -71,15 +72,20 @@ class Commands(click.Group):
 class _Refused(click.ClickException):
     """An error that says by itself what is wrong and what to do."""
 
+    exit_code = WRONG_USE
+
     def __init__(self, error: AssayError, *, debug: bool) -> None:
         super().__init__(str(error))
-        self.exit_code = STORAGE if isinstance(error, StoreError) else WRONG_USE
         self._trace = "".join(traceback.format_exception(error)) if debug else ""
 
     def show(self, file: Any = None) -> None:
         if self._trace:
             click.echo(inert(self._trace), err=True)
         click.echo(f"Error: {inert(self.message)}", err=True)
+
+
+class _NoStorage(_Refused):
+    exit_code = STORAGE
 
 
 def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:

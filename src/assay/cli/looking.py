@@ -40,7 +40,11 @@ def status(study: str | None, storage: str) -> None:
 @click.option("--sort", type=click.Choice(["number", "gain"]), default="number", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show N trials only.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
 )
 def trials(study: str | None, storage: str, sort: str, limit: int | None, form: str) -> None:
     """All trials, with their gain over the control and its interval.
@@ -104,12 +108,12 @@ def show(trial: int, study: str | None, storage: str) -> None:
 @click.command(cls=Command)
 @study_argument
 @storage_option
-@click.option("--kind", type=click.Choice(_KINDS), multiple=True, help="Events of this kind only; repeatable.")
+@click.option(
+    "--kind", type=click.Choice(_KINDS), multiple=True, help="Events of this kind only; repeatable."
+)
 @click.option("--off-plan", is_flag=True, help="Only what was done off plan.")
 @_text_or_json
-def log(
-    study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, form: str
-) -> None:
+def log(study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, form: str) -> None:
     """What happened, an event a line."""
     from assay.core.events import decode
     from assay.report.log import in_words
@@ -173,7 +177,9 @@ def _difference(study: Study, a: int, b: int) -> str:
     if not spec.single:
         return ""
     one, other = (units.search_values(spec, history, number) for number in (a, b))
-    gains = [spec.signs[0] * (one[unit] - other[unit]) for unit in sorted(one.keys() & other.keys())]
+    gains = [
+        spec.signs[0] * (one[unit] - other[unit]) for unit in sorted(one.keys() & other.keys())
+    ]
     if len(gains) < 2:
         return ""
     found = fresh_interval(spec, gains)

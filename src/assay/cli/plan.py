@@ -13,18 +13,16 @@ if TYPE_CHECKING:
     from assay.api.prepare import Chosen
     from assay.api.study import Study
 
-_HEADER = ("what", "chosen", "why", "change with")
+_WIDE = 100
 
 
 def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
     """The plan as a table, with what was noticed about the data."""
     wide = width()
-    rows = [_HEADER, *((line.what, line.value, line.why or "–", line.option) for line in chosen)]
-    third = (wide - 13 - 17 - 6) // 2
     where = "" if storage == default_storage() else f" in {name(storage)}"
     parts = [
         f"Study {name(study.name)}{where}{_begun(study)}",
-        columns(rows, (13, third, third), wide),
+        _choices(chosen, wide),
         _evidence(study),
         *(f"Note: {inert(str(note))}" for note in (study.spec.data or {}).get("notes", ())),
     ]
@@ -32,6 +30,20 @@ def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
     if sealed and sealed.note:
         parts.append(f"Test set: {inert(sealed.note)}")
     return "\n".join(part for part in parts if part)
+
+
+def _choices(chosen: tuple[Chosen, ...], wide: int) -> str:
+    """What, chosen, why and option side by side; on a narrow terminal the reason below the choice."""
+    if wide >= _WIDE:
+        rows = [("what", "chosen", "why", "change with")]
+        rows += [(line.what, line.value, line.why, line.option) for line in chosen]
+        third = (wide - 36) // 2
+        return columns(rows, (13, third, third), wide)
+    short = [("what", "chosen, and why", "change with")]
+    for line in chosen:
+        short.append((line.what, line.value, line.option))
+        short += [("", f"  {line.why}", "")] if line.why else []
+    return columns(short, (13, wide - 36), wide)
 
 
 def _begun(study: Study) -> str:

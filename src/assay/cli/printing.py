@@ -7,7 +7,7 @@ import shutil
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
 
 from assay.core.errors import SpecError
 from assay.report.words import name
@@ -48,15 +48,20 @@ def columns(rows: Sequence[Sequence[str]], limits: Sequence[int], total: int) ->
 
 
 def _beside(row: Sequence[str], sizes: Sequence[int]) -> list[str]:
-    wrapped = [wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
+    wrapped = [_wrapped(cell, size) for cell, size in zip(row, sizes, strict=True)]
     height = max(map(len, wrapped))
     padded = [cell + [""] * (height - len(cell)) for cell in wrapped]
     return [
-        (" " * _GAP).join(
-            text + " " * (size - _cells(text)) for text, size in zip(line, sizes, strict=True)
-        ).rstrip()
+        (" " * _GAP)
+        .join(text + " " * (size - _cells(text)) for text, size in zip(line, sizes, strict=True))
+        .rstrip()
         for line in zip(*padded, strict=True)
     ]
+
+
+def _wrapped(cell: str, size: int) -> list[str]:
+    indent = cell[: len(cell) - len(cell.lstrip())]
+    return wrap(cell, size, initial_indent="", subsequent_indent=indent) or [""]
 
 
 def _cells(text: str) -> int:
@@ -84,3 +89,8 @@ def write_whole(path: str | os.PathLike[str], text: str) -> Path:
             "exists and that you may write to."
         ) from None
     return target
+
+
+def paragraph(text: str, total: int) -> str:
+    """One line of text, inert and wrapped."""
+    return fill(name(text, len(text)), total) if text else ""

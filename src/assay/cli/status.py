@@ -19,8 +19,8 @@ from assay.stores import lease
 if TYPE_CHECKING:
     from assay.core.protocols import Store
 
-_HEADER = ("study", "phase", "trials", "best gain", "budget left", "driven by")
-_LIMITS = (20, 10, 12, 14, 22)
+_HEADER = ("study", "phase", "trials ended", "best gain", "budget left", "driven by")
+_LIMITS = (16, 9, 18, 18, 14)
 
 
 def status_text(storage: str, study: str | None) -> str:
@@ -45,7 +45,7 @@ def _line(store: Store, named: str) -> tuple[str, ...]:
     history = study.history
     now = standing(study.spec, history)
     failed = history.n_ended - sum(1 for _ in history.told())
-    trials = f"{history.n_ended} ended" + (f", {failed} failed" if failed else "")
+    trials = str(history.n_ended) + (f", {failed} failed" if failed else "")
     return (named, now.phase, trials, _best(study), _left(study), driver(store, named))
 
 
@@ -61,7 +61,9 @@ def _best(study: Study) -> str:
     found = effect(spec, history, best[0], control_noise(spec, history))
     if found is None or found.standing == "control":
         return "none yet"
-    half = f" ± {number((found.interval.high - found.interval.low) / 2, 2)}" if found.interval else ""
+    half = (
+        f" ± {number((found.interval.high - found.interval.low) / 2, 2)}" if found.interval else ""
+    )
     return f"{signed(found.gain)}{half}"
 
 

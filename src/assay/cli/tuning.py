@@ -30,22 +30,32 @@ if TYPE_CHECKING:
 
 _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
 _report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
-_workers = click.option("--workers", type=int, help="Trials at once, each in a process.  [default: 1]")
+_workers = click.option(
+    "--workers", type=int, help="Trials at once, each in a process.  [default: 1]"
+)
 
 _data = options(
     click.option("--target", metavar="COL", help="Column to predict."),
     click.option("--task", type=click.Choice(["classification", "regression"])),
     click.option("--drop", metavar="COL", multiple=True, help="Column to leave out; repeatable."),
     click.option("--groups", metavar="COL", help="Column whose groups must not be split."),
-    click.option("--time", metavar="COL", help="Column that orders the rows: train on the past only."),
+    click.option(
+        "--time", metavar="COL", help="Column that orders the rows: train on the past only."
+    ),
     click.option("--encoding", metavar="NAME", help="Encoding of the file.  [default: utf-8]"),
 )
 _question = options(
     click.option("--model", metavar="NAME", help="Built-in model; `assay models` lists them."),
     click.option("--metric", metavar="NAME", help="A scikit-learn scorer, such as roc_auc."),
-    click.option("--smallest-gain", type=float, help="Smallest gain worth having, in units of the metric."),
-    click.option("--space", metavar="FILE", help="What to search (JSON or TOML) instead of the model's own."),
-    click.option("--given", metavar="FILE", help="Configs to try first (JSON list, or TOML [[given]])."),
+    click.option(
+        "--smallest-gain", type=float, help="Smallest gain worth having, in units of the metric."
+    ),
+    click.option(
+        "--space", metavar="FILE", help="What to search (JSON or TOML) instead of the model's own."
+    ),
+    click.option(
+        "--given", metavar="FILE", help="Configs to try first (JSON list, or TOML [[given]])."
+    ),
     click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
     click.option("--seed", type=int, help="Every random stream derives from it.  [default: 0]"),
 )
@@ -84,7 +94,7 @@ _limits = options(
 @_report
 @_quiet
 def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
-    """Tune a model on a data file and print an honest verdict.
+    r"""Tune a model on a data file and print an honest verdict.
 
     FILE is CSV, Parquet, NPY or NPZ. Part of the rows is sealed before anything is fitted, and opened once, at the end. What you do
     not say is chosen, and the choice is printed with the option that changes it.
@@ -125,12 +135,12 @@ def run(
     """
     from assay.api.options import TuneOptions, read_options
 
-    options = read_options(file)
-    if options.storage == TuneOptions.storage:
-        options = replace(options, storage=default_storage())
-    given = {"workers": workers, "study": study, "storage": storage}
+    told = read_options(file)
+    if told.storage == TuneOptions.storage:
+        told = replace(told, storage=default_storage())
+    given: dict[str, Any] = {"workers": workers, "study": study, "storage": storage}
     changed = {name: value for name, value in given.items() if value is not None}
-    carry_out(replace(options, **changed), report=report, quiet=quiet)
+    carry_out(replace(told, **changed), report=report, quiet=quiet)
 
 
 @click.command(cls=Command)
@@ -210,7 +220,9 @@ def _finish(study: Study, storage: str, report: str | None) -> None:
     if storage != default_storage():
         click.echo(inert(f"These commands need:  --storage {shlex.quote(storage)}"))
     if _waits(study):
-        click.echo(f"The test set is still sealed. To open it:  {command_line('unseal', study.name, storage)}")
+        click.echo(
+            f"The test set is still sealed. To open it:  {command_line('unseal', study.name, storage)}"
+        )
     if report:
         click.echo(f"The report is in {inert(str(write_whole(report, page(study))))}.")
 

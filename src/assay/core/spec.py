@@ -208,10 +208,9 @@ class StudySpec:
 def plan_hash(form: Mapping[str, Any]) -> str:
     """The hash of a plan in JSON form.
 
-    The order of parameters and of objectives counts: samplers and stored values follow it.
+    The order of objectives counts, because stored values follow it. That of parameters does not.
     """
-    order = [list(form["space"]["parameters"]), list(form["directions"])]
-    return digest({**form, "order": order})
+    return digest({**form, "objectives": list(form["directions"])})
 
 
 def directions_of(

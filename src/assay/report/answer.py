@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from assay.analysis.effects import has_control
 from assay.analysis.selection import ranked
+from assay.analysis.verdict import Action, Claim
 from assay.core import units
 from assay.core.events import CONTROL, Concluded, Failed, Opened, Sealed, Selected
 from assay.core.history import History
@@ -19,7 +20,12 @@ from assay.report.phase import Standing, standing
 Tone: TypeAlias = Literal["gain", "keep", "loss", "open"]
 Kind: TypeAlias = Literal["control", "selected", "validation", "corrected"]
 
-_TONES: dict[str, Tone] = {"BETTER": "gain", "EQUIVALENT": "keep", "WORSE": "loss"}
+_TONES: dict[str, Tone] = {
+    Claim.BETTER.name: "gain",
+    Claim.BETTER_MAYBE_TOO_LITTLE.name: "gain",
+    Claim.EQUIVALENT.name: "keep",
+    Claim.WORSE.name: "loss",
+}
 _DOING = {
     "control": "measuring the defaults",
     "search": "searching",
@@ -97,7 +103,8 @@ class Bar:
 class Numbers:
     """Up to four numbers on one scale.
 
-    `optimism` is how much better the validation score looked than the score on unseen data.
+    `optimism` is how much better the validation score looked than the score on unseen data (where
+    there is none: than the corrected estimate).
     """
 
     metric: str
@@ -105,6 +112,11 @@ class Numbers:
     where: str
     bars: tuple[Bar, ...]
     optimism: float
+
+    @property
+    def on_unseen(self) -> bool:
+        """Whether the selected trial was measured on data that no choice has seen."""
+        return any(bar.kind == "selected" for bar in self.bars)
 
     def shown(self, x: float) -> str:
         """A score, to as many decimals as the intervals (else the differences) allow."""
@@ -148,19 +160,26 @@ def card(spec: StudySpec, history: History, spent: str) -> Card:
     if not concluded:
         return _without_verdict(spec, history, spent)
     verdict = concluded.verdict
-    claim = words.name(str(verdict.get("claim") or "NO VERDICT"))
-    tone: Tone = next((tone for word, tone in _TONES.items() if claim.startswith(word)), "open")
-    action, sentence = verdict.get("action"), verdict.get("sentence")
+    claim = _stored(Claim, verdict.get("claim")) or "NO CLAIM"
+    action, sentence = _stored(Action, verdict.get("action")), verdict.get("sentence")
     return Card(
-        tone=tone,
+        tone=_TONES.get(str(verdict.get("claim")), "open"),
         claim=claim,
         sentence=words.name(str(sentence), 2000) if sentence else "",
-        action=words.name(str(action)) if action else None,
+        action=action,
         gain=gain_of(verdict.get("gain"), spec.alpha),
         gain_of=metric_name(spec),
         badge=_badge(spec, history, verdict),
         spent=spent,
     )
+
+
+def _stored(kind: type[Claim] | type[Action], name: Any) -> str | None:
+    """The words of a claim or an action by its stored name; a name of a later version as it is."""
+    if name is None:
+        return None
+    known = kind.__members__.get(str(name))
+    return known.value if known else words.name(str(name))
 
 
 def gain_of(form: Any, alpha: float) -> Gain | None:
@@ -228,7 +247,7 @@ def _no_verdict_words(spec: StudySpec, history: History, now: Standing) -> tuple
             else " No defaults were given, so no gain over them can be stated."
         )
         return "NO VERDICT", f"The study is complete.{why}{so_far}"
-    of = f"{now.done} of {now.total}" if now.total else f"{now.done}"
+    of = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
     what = "trials ended" if now.phase == "search" else "evaluations done"
     return "NO VERDICT YET", f"It stands here: {_DOING[now.phase]}, {of} {what}.{so_far}"
 
@@ -241,7 +260,10 @@ def _failed(history: History) -> int:
 
 
 def numbers(spec: StudySpec, history: History, corrected: Bar | None = None) -> Numbers | None:
-    """Control and challenger on unseen data, and what the search had shown; None before that."""
+    """Control and challenger on unseen data, and what the search had shown.
+
+    Without unseen data the corrected estimate stands in; None where there is neither.
+    """
     selected = history.last(Selected)
     if (
         not spec.single
@@ -251,25 +273,30 @@ def numbers(spec: StudySpec, history: History, corrected: Bar | None = None) -> 
     ):
         return None
     found = _on_test(history, selected) if spec.data else _on_seeds(history, selected, spec)
-    if not found:
+    if not found and not corrected:
         return None
-    where, control, challenger = found
+    trial = f"Trial {selected.challenger}"
     shown = history.outcome(selected.challenger).values[0]  # type: ignore[union-attr]
-    kind = (
-        "the selected trial"
-        if selected.trial == selected.challenger
-        else "the best trial, not kept"
+    seen = Bar(
+        "validation", f"{trial}, as the search saw it", "what most tools would have told you", shown
     )
-    bars = [
-        Bar("control", "Defaults", where, *control),
-        Bar("selected", f"Trial {selected.challenger}", f"{kind}, {where}", *challenger),
-        Bar("validation", f"Trial {selected.challenger}, as the search saw it",
-            "what most tools would have told you", shown),
-    ]  # fmt: skip
-    if corrected:
-        bars.append(corrected)
-    optimism = spec.signs[0] * (challenger[0] - shown)
-    return Numbers(metric_name(spec), higher_is_better(spec), where, tuple(bars), optimism)
+    if found:
+        where, control, challenger = found
+        kept = selected.trial == selected.challenger
+        kind = "the selected trial" if kept else "the best trial, not kept"
+        unseen = [
+            Bar("control", "Defaults", where, *control),
+            Bar("selected", trial, f"{kind}, {where}", *challenger),
+        ]
+        honest = challenger[0]
+    else:
+        assert corrected is not None
+        where, honest = "on the splits of the search", corrected.value
+        value = history.outcome(CONTROL).values[0]  # type: ignore[union-attr]
+        unseen = [Bar("control", "Defaults", where, value)]
+    bars = (*unseen, seen, *([corrected] if corrected else []))
+    optimism = spec.signs[0] * (honest - shown)
+    return Numbers(metric_name(spec), higher_is_better(spec), where, bars, optimism)
 
 
 _Measured: TypeAlias = tuple[float, float | None, float | None]

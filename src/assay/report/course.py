@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from assay.report import chart, words
 from assay.report.evidence import Course, Point
 
+T = TypeVar("T")
+
 _MOST = 2000
-_BUCKETS = 400
+_BUCKETS = 200
+_SAMPLE = 1200
+_MARKS = 100
 _HEIGHT = {True: 320.0, False: 260.0}
 _LOOKS = ("unclear", "worse", "inside noise", "better", "control", "")
 
@@ -50,7 +55,7 @@ def shown_range(course: Course) -> tuple[float, float, int]:
 
 
 def thinned(points: Sequence[Point], keep: Sequence[Point]) -> list[Point]:
-    """All points, or where they are too many, `keep` and the extremes of each stretch of trials."""
+    """All points, or where they are too many, `keep`, a fair sample, and the extremes of each stretch."""
     if len(points) <= _MOST:
         return list(points)
     first, last = points[0].trial, max(p.trial for p in points)
@@ -59,8 +64,9 @@ def thinned(points: Sequence[Point], keep: Sequence[Point]) -> list[Point]:
         bucket = (point.trial - first) * _BUCKETS // (last - first + 1)
         low, high = ends.get(bucket, (point, point))
         ends[bucket] = (min(low, point, key=lambda p: p.y), max(high, point, key=lambda p: p.y))
-    kept = {p.trial: p for pair in ends.values() for p in pair} | {p.trial: p for p in keep}
-    return [kept[trial] for trial in sorted(kept)]
+    kept = [*_every(points, _SAMPLE), *(p for pair in ends.values() for p in pair), *keep]
+    by_trial = {p.trial: p for p in kept}
+    return [by_trial[trial] for trial in sorted(by_trial)]
 
 
 def _last_trial(course: Course) -> int:
@@ -122,8 +128,8 @@ def _points(course: Course, x: chart.Scale, y: chart.Scale) -> list[str]:
         for standing in _LOOKS
     ]
     edge = y.end if course.higher_is_better is False else y.start
-    parts.append(chart.dots([(x(p.trial), edge) for p in _spread(beyond)], "dot dot-beyond"))
-    failed = [(x(n), y.start + 3) for n in _every(course.failed, _BUCKETS)]
+    parts.append(chart.dots([(x(p.trial), edge) for p in _every(beyond, _MARKS)], "dot dot-beyond"))
+    failed = [(x(n), y.start + 3) for n in _every(course.failed, _MARKS)]
     parts.append(chart.crosses(failed, "failed"))
     steps = [(x(p.trial), y(p.y)) for p in course.records if y.low <= p.y <= y.high]
     if steps:
@@ -136,9 +142,6 @@ def _points(course: Course, x: chart.Scale, y: chart.Scale) -> list[str]:
     return parts
 
 
-def _spread(points: Sequence[Point]) -> list[Point]:
-    return list(points[:: max(1, len(points) // _BUCKETS)])
-
-
-def _every(numbers: Sequence[int], most: int) -> Sequence[int]:
-    return numbers[:: max(1, len(numbers) // most)]
+def _every(found: Sequence[T], most: int) -> Sequence[T]:
+    """Evenly spaced ones, at most so many."""
+    return found[:: max(1, -(-len(found) // most))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assay.report import chart, words
 from assay.report.answer import Bar, Numbers
-from assay.report.course import course_chart, shown_range
+from assay.report.course import course_chart, shown_range, thinned
 from assay.report.evidence import Course, NoiseTable, Step
 from assay.report.record import Cost
 
@@ -237,6 +237,9 @@ def _course_legend(course: Course) -> Iterable[tuple[str, str]]:
     _, _, beyond = shown_range(course)
     if beyond:
         yield "key-beyond", f"{words.count(beyond, 'trial')} beyond the edge of the chart"
+    drawn = len(thinned(course.points, course.records))
+    if drawn < len(course.points):
+        yield "key-none", f"about {drawn:,} of {len(course.points):,} points are drawn"
 
 
 # --- bars

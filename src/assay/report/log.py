@@ -90,8 +90,8 @@ def _opening(event: Opening) -> str:
 
 
 def _concluded(event: Concluded) -> str:
-    claim = event.verdict.get("claim") or "no verdict"
-    return f"verdict: {words.name(str(claim), 60)}. {words.name(str(event.verdict.get('sentence', '')), 500)}"
+    claim = str(event.verdict.get("claim") or "no claim").replace("_", " ")
+    return f"verdict: {words.name(claim, 60)}. {words.name(str(event.verdict.get('sentence', '')), 500)}"
 
 
 _SAYS: dict[type[Any], Callable[[Any], str]] = {

@@ -191,7 +191,7 @@ def opened(spec, events, *, look=1, gain=0.0512, verdict="BETTER"):
         "(95 % CI +0.031 to +0.072). Your threshold was 0.005. The test set was opened once."
     )
     badge = "CONFIRMATORY" if look == 1 else f"POST-HOC (look {look})"
-    action = "use the tuned settings"
+    action = "USE_TUNED"
     events.append(
         Concluded({"claim": verdict, "action": action, "sentence": sentence, "gain": form,
                    "badge": badge, "look": look, "metric": "roc_auc"})
@@ -236,7 +236,7 @@ def made_study(kind):
         case "whole":
             return whole()
         case "post-hoc":
-            return data, opened(data, whole()[1], look=2, gain=0.001, verdict="CANNOT TELL")
+            return data, opened(data, whole()[1], look=2, gain=0.001, verdict="CANNOT_TELL")
         case "objective":
             return objective, confirmed(objective, rechecked(objective, searched(objective, 30)))
         case "no control":
