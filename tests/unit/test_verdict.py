@@ -237,6 +237,27 @@ def test_without_a_test_set_the_procedure_is_judged():
     )
 
 
+def test_a_recheck_is_no_confirmation():
+    verdict = judge(interval(0.006, 0.03), 0.005, accuracy(source="recheck"))
+    assert verdict.unit_text == "1,274 rows in fresh splits"
+    assert verdict.sentence.endswith(
+        "These rows took part in choosing the settings, so the gain may be flattered; "
+        "no sealed test set has confirmed it."
+    )
+
+
+def test_an_objective_without_noise_needs_no_interval():
+    basis = Basis(
+        metric="cost", n=1, source="exact", lower_is_better=True, control=3.0, selected=2.75
+    )
+    verdict = judge(interval(0.25, 0.25), 0.1, basis)
+    assert (verdict.claim, verdict.badge) == (Claim.BETTER, "EXACT")
+    assert verdict.sentence == (
+        "Tuning improved cost on a deterministic objective from 3.00 to 2.75: better by 0.25 "
+        "(no noise seen). Your threshold was 0.1."
+    )
+
+
 def test_without_any_evidence_the_gain_is_unknown():
     verdict = no_test_set(0.01, accuracy(n=0, source="none"))
     assert (verdict.claim, verdict.action) == (Claim.CANNOT_TELL, Action.KEEP_DEFAULTS)

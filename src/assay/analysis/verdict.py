@@ -234,6 +234,8 @@ def _scored(basis: Basis) -> str:
 
 
 def _remark(basis: Basis) -> str:
+    if basis.source == "recheck":
+        return f" {wording.RECHECK_ONLY}"
     if basis.source in ("bbc", "nested"):
         return f" {wording.PROCEDURE_ONLY}"
     return f" {wording.second_look(basis)}" if basis.source == "test" and basis.look > 1 else ""

@@ -9,17 +9,20 @@ from typing import Literal, TypeAlias
 
 from assay.math.intervals import Interval, normal_quantile
 
-Source: TypeAlias = Literal["test", "seeds", "recheck", "bbc", "nested", "none"]
+Source: TypeAlias = Literal["test", "seeds", "exact", "recheck", "bbc", "nested", "none"]
 
 NO_GAIN_SHOWN = "No gain could be shown; that is not proof that none exists."
 NO_CONTROL = "No defaults were given, so no gain over them can be stated."
 NO_TEST_SET = "No test set was kept, so the gain on new data is unknown."
+RECHECK_ONLY = (
+    "These rows took part in choosing the settings, so the gain may be flattered; "
+    "no sealed test set has confirmed it."
+)
 PROCEDURE_ONLY = (
     "No test set was kept, so this speaks about the tuning procedure, not about the fitted model."
 )
 
 _MOST_DECIMALS = 7  # beyond that, powers of ten are easier to read
-
 _MOST_UNITS = 10**9  # nobody has more
 
 
@@ -28,8 +31,9 @@ class Basis:
     """What a gain was measured on, and how to speak about it.
 
     `source` says where the n units come from: "test" (sealed rows), "seeds" (fresh seeds of a study
-    without data), "recheck" (rows in fresh splits; the test set stays shut), "bbc" or "nested"
-    (rows left out, no test set), or "none" (no test set and nothing instead).
+    without data), "exact" (an objective without noise), "recheck" (rows in fresh splits; no test
+    set was opened), "bbc" or "nested" (rows left out, no test set), or "none" (no test set and
+    nothing instead).
 
     `points`: the metric is a share such as accuracy, so that its differences are percent points.
     `control` and `selected` are the values of the metric itself; `searched` is the gain that the
@@ -64,6 +68,7 @@ class Basis:
         rows = f"{self.n:,} {_plural('row', self.n)}"
         return {
             "test": f"{self.n:,} unseen {_plural('row', self.n)}",
+            "exact": "a deterministic objective",
             "seeds": f"{self.n:,} fresh {_plural('seed', self.n)}",
             "recheck": f"{rows} in fresh splits",
             "none": "no unseen rows",
@@ -76,6 +81,7 @@ class Basis:
             return "CONFIRMATORY" if self.look == 1 else f"POST-HOC (look {self.look})"
         return {
             "seeds": "FRESH SEEDS",
+            "exact": "EXACT",
             "recheck": "TEST SET NOT OPENED",
             "none": "NO TEST SET",
         }.get(self.source, f"NO TEST SET ({self.source})")
@@ -106,7 +112,9 @@ class Numbers:
         return f"−{text}" if value < 0 and self._rounded(value) else text
 
     def interval(self, interval: Interval) -> str:
-        """Level and ends: "95 % CI +0.090 to +0.159"."""
+        """Level and ends: "95 % CI +0.090 to +0.159"; of a point, that it is one."""
+        if interval.half_width == 0:
+            return "no noise seen"
         ends = f"{self.end(interval.low)} to {self.end(interval.high)}"
         return f"{100 * interval.level:.4g} % CI {ends}"
 

@@ -50,17 +50,17 @@ def open_test(
     """
     history = study.history
     sealed = check_may_open(history, reason)
+    test = sealed_rows(study.store, sealed)  # before the intent: rows that are lost cost no look
     if not _half_open(history):
         contenders = () if trial is None else (0, trial)
         study.ledger.decide(lambda now: [opening(now, reason, contenders)])
     intent: Opening = study.ledger.history.last(Opening)
     count_look(sealed.seal, intent.look)
-    test = sealed_rows(study.store, sealed)
     finish = run_plan(
         study,
         partial(executor, prepared.final_evaluator(test)),
         watch=watch,
-        decide=_until_measured,
+        decide=partial(_until_measured, forgiven=len(history.breakages())),
     )
     if finish.reason == "interrupted":
         return False
@@ -105,10 +105,13 @@ def _half_open(history: History) -> bool:
     return intent is not None and (result is None or result.look < intent.look)
 
 
-def _until_measured(spec: Any, history: History, *, busy: Any, stopping: bool, **_: Any) -> Command:
+def _until_measured(
+    spec: Any, history: History, *, busy: Any, stopping: bool, forgiven: int, **_: Any
+) -> Command:
+    """The next fit of this opening; what broke in an earlier sitting is tried once more."""
     if stopping:
         return Finish("interrupted")
-    return test_missing(spec, history, busy) or Finish("complete")
+    return test_missing(spec, history, busy, forgiven=forgiven) or Finish("complete")
 
 
 def _result(study: Study, prepared: Prepared, history: History, test: Table) -> list[Event]:

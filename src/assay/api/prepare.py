@@ -257,7 +257,8 @@ def _classes_of(table: Table, kind: str) -> NDArray[Any] | None:
 
 
 def _splits_in_words(splits: Splits, folds: int) -> str:
-    return f"{splits.kind}, {folds} fold{'s' if folds > 1 else ''}"
+    times = f", {splits.repeats} times" if splits.repeats > 1 else ""
+    return f"{splits.kind}, {folds} fold{'s' if folds > 1 else ''}{times}"
 
 
 def _budget_in_words(budget: Budget) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 from assay.core.errors import SpecError
 from assay.core.events import Failed, Told
 from assay.core.spec import StudySpec
+
+_STEPS = 2**63
+"""Steps are stored as 64-bit whole numbers."""
 
 
 def settle_values(trial: int, value: Any, spec: StudySpec) -> Told | Failed:
@@ -32,22 +36,28 @@ def step_value(step: Any, value: Any) -> tuple[int, float]:
     Raises:
         SpecError: the step is no whole number >= 0, or the value is not a finite number.
     """
-    if isinstance(step, bool) or not hasattr(step, "__index__") or int(step) < 0:
+    try:
+        count = -1 if isinstance(step, bool) else index(step)
+    except TypeError:
+        count = -1
+    if not 0 <= count < _STEPS:
         raise SpecError(f"report needs a whole number >= 0 as step, got {step!r:.80}.")
     number = _number("the reported value", value)
     if not math.isfinite(number):
-        raise SpecError(f"report needs a finite value, got {number} at step {int(step)}.")
-    return int(step), number
+        raise SpecError(f"report needs a finite value, got {number} at step {count}.")
+    return count, number
 
 
 def _named(value: Any, spec: StudySpec) -> dict[str, Any]:
     names = spec.objectives
     if isinstance(value, Mapping):
         named = dict(value)
+        if odd := [name for name in named if not isinstance(name, str)]:
+            raise SpecError(f"Values by name need names of text, got {odd[0]!r:.80}.")
         if spec.single and names[0] not in named and "value" in named:
             named[names[0]] = named.pop("value")
         if missing := [name for name in names if name not in named]:
-            raise SpecError(f"The values lack {missing[0]!r}; got {sorted(map(str, named))}.")
+            raise SpecError(f"The values lack {missing[0]!r}; got {sorted(named)}.")
         return named
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if len(value) != len(names):
@@ -59,7 +69,8 @@ def _named(value: Any, spec: StudySpec) -> dict[str, Any]:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool | str | bytes | complex) or value is None:
+    truth = isinstance(value, bool) or getattr(value, "dtype", None) == "bool"
+    if truth or isinstance(value, str | bytes | complex) or value is None:
         raise SpecError(f"{name} needs a number, got {type(value).__name__} {value!r:.80}.")
     if getattr(value, "ndim", 0):
         raise SpecError(f"{name} needs one number, got an array of shape {value.shape}.")

@@ -14,7 +14,7 @@ from assay.core.changes import changes, in_words
 from assay.core.errors import AssayError, SpecError, StoreError, TamperError
 from assay.core.events import Asked, Created, Event, Measured, Selected, decode
 from assay.core.history import History, fold
-from assay.core.protocols import Row, Sampler
+from assay.core.protocols import ExhaustedError, Row, Sampler
 from assay.core.rng import stream
 from assay.core.spec import StudySpec, plan_hash
 from assay.engine.propose import propose
@@ -142,7 +142,9 @@ def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> list[
     found: list[str] = []
     present, seen = History(), History()
     for number, event in enumerate(events):
-        if isinstance(event, Asked) and seen.length <= event.seen <= number:
+        if isinstance(event, Asked) and 0 <= event.seen <= number:
+            if event.seen < seen.length:
+                seen = History()
             seen = fold(events[seen.length : event.seen], seen)
             found += _proposal(spec, sampler, seen, event, number)
         try:
@@ -169,7 +171,7 @@ def _proposal(
             config = again.config if isinstance(again, Asked) else None
         else:  # it was asked without seeing the latest trials
             config = sampler.ask(spec.space, seen, stream(spec.seed, "trial", event.trial)).config
-    except AssayError as error:
+    except (AssayError, ExhaustedError) as error:
         return [f"row {number}: trial {event.trial} cannot be proposed again: {error}"]
     if config == event.config:
         return []

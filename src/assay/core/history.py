@@ -9,12 +9,12 @@ older one stays valid. Extending a history that is not the newest copies the col
 from __future__ import annotations
 
 import math
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
+from assay.core.columns import NEVER, Columns, before, each_before
 from assay.core.errors import SealError, StateError
 from assay.core.events import (
     CONTROL,
@@ -45,7 +45,7 @@ from assay.core.jobs import Unit
 from assay.core.jsonform import canonical
 
 State: TypeAlias = Literal["running", "done", "failed"]
-_NEVER = 2**62
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,75 +72,13 @@ class Trial:
         return None if self.values is None else self.values[0]
 
 
-class _Columns:
-    """The grown past: one entry a trial, and the other events by what they speak of."""
-
-    __slots__ = (
-        "asked", "broke", "configs", "curves", "ended_at", "found", "found_upto", "given", "length",
-        "measured", "milestones", "open", "order", "order_at", "outcomes", "queue", "retries", "sampled",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.length = 0
-        self.asked: list[tuple[int, int, str, Any]] = []  # (seq, seen, origin, why) of each trial
-        self.configs: list[dict[str, Any]] = []
-        self.ended_at = array("q")
-        self.outcomes: list[Told | Failed | None] = []
-        self.order = array("q")  # trial numbers in the order in which they ended
-        self.order_at = array("q")
-        self.open: set[int] = set()  # trials that run, at the newest length
-        self.sampled = array("q")  # numbers of the trials that a sampler proposed
-        self.given = array("q")  # seq at which the next queued config was taken
-        self.queue: list[tuple[int, Enqueued]] = []
-        self.curves: dict[int, list[tuple[int, int, float]]] = {}
-        self.measured: dict[int, list[tuple[int, Measured]]] = {}
-        self.broke: list[tuple[int, Broke]] = []
-        self.retries: dict[int, list[tuple[int, Retried]]] = {}
-        self.milestones: list[tuple[int, Event]] = []
-        self.found: dict[str, int] = {}  # key of a config -> first trial that has it
-        self.found_upto = 0
-
-    def until(self, length: int) -> _Columns:
-        """A copy that ends before event number `length`."""
-        new = _Columns()
-        new.length = length
-        n = bisect_left(self.asked, length, key=lambda entry: entry[0])
-        done = bisect_left(self.order_at, length)
-        new.asked, new.configs = self.asked[:n], self.configs[:n]
-        new.order, new.order_at = self.order[:done], self.order_at[:done]
-        new.ended_at = array("q", (at if at < length else _NEVER for at in self.ended_at[:n]))
-        new.outcomes = [
-            outcome if at < length else None
-            for outcome, at in zip(self.outcomes[:n], self.ended_at[:n], strict=True)
-        ]
-        new.open = {t for t, at in enumerate(new.ended_at) if at == _NEVER}
-        new.sampled = array("q", (t for t in self.sampled if t < n))
-        new.given = array("q", (at for at in self.given if at < length))
-        new.queue = _before(self.queue, length)
-        new.curves = _each_before(self.curves, length)
-        new.measured = _each_before(self.measured, length)
-        new.broke = _before(self.broke, length)
-        new.retries = _each_before(self.retries, length)
-        new.milestones = _before(self.milestones, length)
-        return new
-
-
-def _before(entries: list[Any], length: int) -> list[Any]:
-    return [entry for entry in entries if entry[0] < length]
-
-
-def _each_before(entries: dict[int, list[Any]], length: int) -> dict[int, list[Any]]:
-    """The same by trial, without trials that had none yet."""
-    return {trial: found for trial, e in entries.items() if (found := _before(e, length))}
-
-
 class History:
     """A study up to event number `length`. Read only: `fold` makes the next one."""
 
     __slots__ = ("_columns", "length", "n_ended", "n_trials")
 
-    def __init__(self, columns: _Columns | None = None, length: int = 0) -> None:
-        self._columns = columns if columns is not None else _Columns()
+    def __init__(self, columns: Columns | None = None, length: int = 0) -> None:
+        self._columns = columns if columns is not None else Columns()
         self.length = length
         at_tip = self._columns.length == length
         past = self._columns
@@ -159,7 +97,7 @@ class History:
 
     def _summary(self) -> Any:
         past, length = self._columns, self.length
-        measured, retried = (_each_before(e, length) for e in (past.measured, past.retries))
+        measured, retried = (each_before(e, length) for e in (past.measured, past.retries))
         told = (list(self.trials), self.milestones(), self.breakages(), self.waiting)
         return length, told, measured, retried
 
@@ -245,7 +183,7 @@ class History:
         for number in range(past.found_upto, len(past.configs)):
             past.found.setdefault(canonical(past.configs[number]), number)
         past.found_upto = len(past.configs)
-        number = past.found.get(canonical(dict(config)), _NEVER)
+        number = past.found.get(canonical(dict(config)), NEVER)
         return number if number < self.n_trials else None
 
     @property
@@ -253,6 +191,19 @@ class History:
         """Queued configs that were not yet asked, oldest first."""
         taken = bisect_left(self._columns.given, self.length)
         return [config for seq, config in self._columns.queue[taken:] if seq < self.length]
+
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes, once for the columns behind this history; for incremental samplers.
+
+        Newer and older histories of the same columns get the same object. So it must hold facts
+        that are written once, such as encoded configs by trial number, and its user must look at no
+        more of them than this history has.
+        """
+        memos = self._columns.memos
+        if key not in memos:
+            memos[key] = make()
+        found: T = memos[key]
+        return found
 
     # --- what was measured
 
@@ -278,7 +229,7 @@ class History:
 
     def retries(self, number: int) -> int:
         """How often a trial was started again."""
-        return len(_before(self._columns.retries.get(number, []), self.length))
+        return len(before(self._columns.retries.get(number, []), self.length))
 
     # --- the study's own story
 
@@ -340,7 +291,7 @@ def fold(events: Iterable[Event], start: History | None = None) -> History:
     return History(past, past.length)
 
 
-def _asked(past: _Columns, seq: int, event: Asked) -> None:
+def _asked(past: Columns, seq: int, event: Asked) -> None:
     if event.trial != len(past.asked):
         raise StateError(f"Trial {event.trial} was asked out of order; next is {len(past.asked)}.")
     if not 0 <= event.seen <= seq:
@@ -350,7 +301,7 @@ def _asked(past: _Columns, seq: int, event: Asked) -> None:
     _refuse_when_frozen(past, "ask for another trial")
     past.asked.append((seq, event.seen, event.origin, event.why))
     past.configs.append(event.config)
-    past.ended_at.append(_NEVER)
+    past.ended_at.append(NEVER)
     past.outcomes.append(None)
     past.open.add(event.trial)
     if event.origin == "sampler":
@@ -359,7 +310,7 @@ def _asked(past: _Columns, seq: int, event: Asked) -> None:
         past.given.append(seq)
 
 
-def _ends(past: _Columns, seq: int, event: Told | Failed) -> None:
+def _ends(past: Columns, seq: int, event: Told | Failed) -> None:
     _running(past, event.trial)
     if isinstance(event, Told):
         _finite(event.trial, *event.values, *(event.extra or {}).values())
@@ -376,7 +327,7 @@ def _finite(number: int, *values: float) -> None:
         raise StateError(f"Trial {number} cannot have the values {values}: one is not finite.")
 
 
-def _running(past: _Columns, number: int) -> None:
+def _running(past: Columns, number: int) -> None:
     if not 0 <= number < len(past.asked):
         raise StateError(f"There is no trial {number}; the study has {len(past.asked)}.")
     outcome = past.outcomes[number]
@@ -385,13 +336,13 @@ def _running(past: _Columns, number: int) -> None:
         raise StateError(f"Trial {number} is already {state}; it can no longer change.")
 
 
-def _reported(past: _Columns, seq: int, event: Reported) -> None:
+def _reported(past: Columns, seq: int, event: Reported) -> None:
     _running(past, event.trial)
     _finite(event.trial, event.value)
     past.curves.setdefault(event.trial, []).append((seq, event.step, event.value))
 
 
-def _measured(past: _Columns, seq: int, event: Measured) -> None:
+def _measured(past: Columns, seq: int, event: Measured) -> None:
     if not FLOOR <= event.trial < len(past.asked):
         raise StateError(f"There is no trial {event.trial} to measure.")
     if event.stage == "search":
@@ -402,31 +353,31 @@ def _measured(past: _Columns, seq: int, event: Measured) -> None:
     past.measured.setdefault(event.trial, []).append((seq, event))
 
 
-def _retried(past: _Columns, seq: int, event: Retried) -> None:
+def _retried(past: Columns, seq: int, event: Retried) -> None:
     _running(past, event.trial)
     past.retries.setdefault(event.trial, []).append((seq, event))
 
 
-def _broke(past: _Columns, seq: int, event: Broke) -> None:
+def _broke(past: Columns, seq: int, event: Broke) -> None:
     past.broke.append((seq, event))
 
 
-def _enqueued(past: _Columns, seq: int, event: Enqueued) -> None:
+def _enqueued(past: Columns, seq: int, event: Enqueued) -> None:
     _refuse_when_frozen(past, "queue a config")
     past.queue.append((seq, event))
 
 
-def _created(past: _Columns, seq: int, event: Created) -> None:
+def _created(past: Columns, seq: int, event: Created) -> None:
     if seq != 0:
         raise StateError("A study is created once, by its first event.")
     past.milestones.append((seq, event))
 
 
-def _milestone(past: _Columns, seq: int, event: Event) -> None:
+def _milestone(past: Columns, seq: int, event: Event) -> None:
     past.milestones.append((seq, event))
 
 
-def _sealed(past: _Columns, seq: int, event: Sealed) -> None:
+def _sealed(past: Columns, seq: int, event: Sealed) -> None:
     if past.asked or past.measured:
         raise SealError("The test set must be sealed before anything is fitted.")
     if _has(past, Sealed):
@@ -434,7 +385,7 @@ def _sealed(past: _Columns, seq: int, event: Sealed) -> None:
     past.milestones.append((seq, event))
 
 
-def _selected(past: _Columns, seq: int, event: Selected) -> None:
+def _selected(past: Columns, seq: int, event: Selected) -> None:
     for number in (event.trial, event.challenger):
         if not 0 <= number < len(past.asked) or not isinstance(past.outcomes[number], Told):
             raise StateError(f"Trial {number} has no value, so it cannot be selected.")
@@ -442,14 +393,14 @@ def _selected(past: _Columns, seq: int, event: Selected) -> None:
     past.milestones.append((seq, event))
 
 
-def _frozen(past: _Columns, seq: int, event: Frozen) -> None:
+def _frozen(past: Columns, seq: int, event: Frozen) -> None:
     if not _has(past, Selected):
         raise StateError("A study is frozen after its selection, not before.")
     _refuse_when_frozen(past, "freeze it again")
     past.milestones.append((seq, event))
 
 
-def _opening(past: _Columns, seq: int, event: Opening) -> None:
+def _opening(past: Columns, seq: int, event: Opening) -> None:
     looks = sum(isinstance(e, Opening) for _, e in past.milestones)
     if not _has(past, Sealed) or not _has(past, Frozen):
         raise SealError("The test set is opened after the contenders are frozen, not before.")
@@ -464,13 +415,13 @@ def _opening(past: _Columns, seq: int, event: Opening) -> None:
     past.milestones.append((seq, event))
 
 
-def _opened(past: _Columns, seq: int, event: Opened) -> None:
+def _opened(past: Columns, seq: int, event: Opened) -> None:
     if not _open(past):
         raise SealError("A test result without an opening of the seal.")
     past.milestones.append((seq, event))
 
 
-def _open(past: _Columns) -> bool:
+def _open(past: Columns) -> bool:
     for _, event in reversed(past.milestones):
         if isinstance(event, Opened):
             return False
@@ -479,11 +430,11 @@ def _open(past: _Columns) -> bool:
     return False
 
 
-def _has(past: _Columns, kind: type[Any]) -> bool:
+def _has(past: Columns, kind: type[Any]) -> bool:
     return any(isinstance(event, kind) for _, event in past.milestones)
 
 
-def _refuse_when_frozen(past: _Columns, what: str) -> None:
+def _refuse_when_frozen(past: Columns, what: str) -> None:
     if _has(past, Frozen):
         raise StateError(f"This study is frozen: you cannot {what}. Start a new study instead.")
 

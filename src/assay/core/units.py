@@ -16,7 +16,7 @@ from assay.core.rng import derived_seed
 from assay.core.spec import Evidence, StudySpec
 
 _CONFIRM = 1000
-"""First seed index of the confirmation: beyond any that a control or a recheck uses."""
+"""First seed index of the confirmation, unless a control or a recheck uses as many."""
 
 
 def folds(spec: StudySpec) -> int:
@@ -89,7 +89,8 @@ def control(spec: StudySpec, *, fixed: bool) -> tuple[Unit, ...]:
 def confirms(spec: StudySpec) -> tuple[Unit, ...]:
     """The last fresh units of a study without data, used by no choice before."""
     rules = spec.evidence or Evidence()
-    return tuple((0, 0, _CONFIRM + i) for i in range(rules.confirms))
+    first = max(_CONFIRM, rules.repeats, len(rechecks(spec)) + 1)
+    return tuple((0, 0, first + i) for i in range(rules.confirms))
 
 
 def refits(spec: StudySpec, look: int, *, fixed: bool) -> tuple[Unit, ...]:

@@ -7,7 +7,7 @@ Phases are barriers: the control before the search, the search before the rechec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Measured,
     Opened,
     Opening,
     Sealed,
@@ -160,7 +161,7 @@ def _search(
     running = history.running()
     for number in running:
         command = _missing_search(spec, history, busy, number)
-        if isinstance(command, Evaluate):
+        if not isinstance(command, Wait):
             return command
     if _all_failed(history):
         return Finish(_why_all_failed(history), failed=True)
@@ -231,24 +232,42 @@ def opening(history: History, reason: str = "", contenders: tuple[int, ...] = ()
     return Opening(history.looks + 1, digest(words), contenders or frozen.contenders, reason)
 
 
-def test_missing(spec: StudySpec, history: History, busy: Collection[Key]) -> Command | None:
-    """What the present opening still has to measure; None when it is complete or closed."""
+def test_missing(
+    spec: StudySpec, history: History, busy: Collection[Key], *, forgiven: int = 0
+) -> Command | None:
+    """What the present opening still has to measure; None when it is complete or closed.
+
+    `forgiven`: so many of the study's breakages, the oldest, are tried once more.
+    """
     intent, result = history.last(Opening), history.last(Opened)
     if result and result.look == intent.look:
         return None
     fixed = bool(units.deterministic(spec, history))
     fits = units.refits(spec, intent.look, fixed=fixed)
     for number in intent.contenders:
-        command = _missing(history, busy, number, "test", fits, each=True)
+        command = _missing(history, busy, number, "test", fits, each=True, forgiven=forgiven)
         if isinstance(command, Evaluate):
             return command
     return Wait() if busy else None
+
+
+def told(spec: StudySpec, number: int, found: Mapping[Unit, Measured]) -> Told | None:
+    """How a trial on data ends: with the mean over its units; None while one is missing."""
+    wanted = units.search(spec)
+    if not spec.data or not set(wanted) <= found.keys():
+        return None
+    ours = [found[unit] for unit in wanted]
+    value = sum(event.value for event in ours) / len(ours)
+    cpu, wall = sum(event.cpu_s for event in ours), sum(event.wall_s for event in ours)
+    return Told(number, (value,), None, cpu, wall)
 
 
 def _missing_search(
     spec: StudySpec, history: History, busy: Collection[Key], number: int
 ) -> Command:
     done = history.units(number, "search")
+    if complete := told(spec, number, done):  # the driver was stopped between two appends
+        return Record(complete)
     wanted = tuple(u for u in units.search(spec) if u not in done)
     if any((number, "search", unit) in busy for unit in units.search(spec)):
         return Wait()
@@ -263,6 +282,7 @@ def _missing(
     wanted: Iterable[Unit],
     *,
     each: bool = False,
+    forgiven: int = 0,
 ) -> Evaluate | Wait | None:
     """The next repeat (or, with `each`, unit) of `wanted` that was neither measured nor lost."""
     own = stage in ("probe", "test", "floor")
@@ -271,7 +291,7 @@ def _missing(
         done.add((0, 0, 0))
     lost = {
         unit
-        for b in history.breakages()
+        for b in history.breakages()[forgiven:]
         if (b.trial, b.stage) == (number, stage)
         for unit in b.units
     }
@@ -296,7 +316,8 @@ def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
         return False
     used = spent(spec, history, seconds)
     each = len(units.search(spec))
-    if limits.looks is not None and used.looks + each > limits.looks:
+    to_come = sum(each - len(history.units(n, "search")) for n in history.running())
+    if limits.looks is not None and used.looks + to_come + each > limits.looks:
         return True
     return limits.cpu_seconds is not None and used.cpu_seconds >= limits.cpu_seconds
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from assay.core import units
 from assay.core.errors import ConflictError
 from assay.core.events import (
@@ -27,11 +29,11 @@ from assay.core.events import (
     Told,
 )
 from assay.core.history import History
-from assay.core.jobs import Broken, Done, Job, Measurement, Message, Step
+from assay.core.jobs import Broken, Done, Job, Measurement, Message, Step, Unit
 from assay.core.protocols import Executor, Sampler
 from assay.core.spec import StudySpec
 from assay.engine.ledger import Ledger
-from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait, plan
+from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait, plan, told
 from assay.engine.propose import propose
 
 _TICK_S = 0.25
@@ -58,6 +60,16 @@ class _Running:
     job: Job
     attempt: int = 0
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def measured(self) -> dict[Unit, Measured]:
+        """What it has measured so far."""
+        return {event.unit: event for event in self.events if isinstance(event, Measured)}
+
+    @property
+    def left(self) -> tuple[Unit, ...]:
+        """The units it has not measured."""
+        return tuple(unit for unit in self.job.units if unit not in self.measured)
 
 
 class Loop:
@@ -171,9 +183,7 @@ class Loop:
         del self._running[job_id]
         self._busy.difference_update((job.trial, job.stage, unit) for unit in job.units)
         if any(isinstance(event, Retried) for event in new):
-            measured = {e.unit for e in running.events if isinstance(e, Measured)}
-            left = tuple(u for u in job.units if u not in measured)
-            again.append(Job(**{**_fields(job), "units": left}))
+            again.append(replace(job, units=running.left))
 
     def _events(self, running: _Running, message: Message) -> tuple[list[Event], dict[str, bytes]]:
         job = running.job
@@ -193,13 +203,8 @@ class Loop:
     def _done(self, running: _Running, message: Done) -> list[Event]:
         job, spec = running.job, self._spec
         if spec.data:
-            if job.stage != "search":
-                return []
-            found = self._ledger.history.units(job.trial, "search")
-            found |= {e.unit: e for e in running.events if isinstance(e, Measured)}
-            value = sum(e.value for e in found.values()) / len(found)
-            cpu, wall = sum(e.cpu_s for e in found.values()), sum(e.wall_s for e in found.values())
-            return [Told(job.trial, (value,), None, cpu, wall)]
+            ended = self._told(running)
+            return [ended] if ended else []
         wrong = _wrong_names(message.values, spec)
         if wrong:
             broken = Broken(
@@ -216,18 +221,30 @@ class Loop:
         cost = (message.cpu_s, message.wall_s)
         return [Measured(job.trial, job.stage, unit, values[0], None, None, *cost)]
 
+    def _told(self, running: _Running) -> Told | None:
+        """How a trial on data ends, if this job measured what was still missing of it."""
+        job = running.job
+        if job.stage != "search":
+            return None
+        return told(
+            self._spec,
+            job.trial,
+            self._ledger.history.units(job.trial, "search") | running.measured,
+        )
+
     def _broken(self, running: _Running, message: Broken) -> list[Event]:
         job, kind = running.job, message.kind
-        told = (kind, message.reason, message.output, message.cpu_s, message.wall_s)
-        if job.stage != "search":
-            measured = {e.unit for e in running.events if isinstance(e, Measured)}
-            left = tuple(u for u in job.units if u not in measured)
-            return [] if kind == "cancelled" else [Broke(job.trial, job.stage, left, *told)]
+        said = (kind, message.reason, message.output, message.cpu_s, message.wall_s)
         if kind == "cancelled":
-            return []  # the trial stays open and is run again when the study is resumed
+            return []  # what is missing is measured when the study is resumed
+        if job.stage != "search":
+            left = running.left
+            return [Broke(job.trial, job.stage, left, *said)] if left else []
+        if ended := self._told(running):  # it broke after its last measurement
+            return [ended]
         if kind in _RETRIED and running.attempt < self._spec.limits.retries:
             return [Retried(job.trial, running.attempt + 1, kind, message.reason)]
-        return [Failed(job.trial, *told)]
+        return [Failed(job.trial, *said)]
 
     def _flush(self) -> bool:
         """Write what is staged; False if another writer was first.
@@ -261,10 +278,6 @@ class Loop:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _fields(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in job.__struct_fields__}
 
 
 def _measured(job: Job, message: Measurement) -> tuple[list[Event], dict[str, bytes]]:

@@ -54,9 +54,9 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [x for x in found if x <= high][: most + 1]
 
 
-def width_of(text: str, size: float = 13) -> float:
+def width_of(text: str, size: float = 13, *, strong: bool = False) -> float:
     """About how wide a text will be."""
-    return len(text) * size * _CHAR
+    return len(text) * size * _CHAR * (1.1 if strong else 1.0)
 
 
 def clipped(text: str, width: float, size: float = 13) -> str:
@@ -83,6 +83,13 @@ def svg(
 def text(x: float, y: float, content: str, *, look: str = "label", anchor: str = "start") -> str:
     """A line of text with its baseline at y."""
     return f'<text class="{look}" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def headed(x: float, y: float, head: str, note: str) -> str:
+    """A strong text with a note after it, set by the browser, which alone knows their widths."""
+    after = f'<tspan class="note" dx="8">{escape(note)}</tspan>' if note else ""
+    inner = f'<tspan class="strong">{escape(head)}</tspan>{after}'
+    return f'<text class="label" x="{_n(x)}" y="{_n(y)}" text-anchor="start">{inner}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, look: str) -> str:

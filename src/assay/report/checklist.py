@@ -187,10 +187,11 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
 
 
 def _open_questions() -> Iterator[Item]:
+    yield Item("Are there duplicates between training and test rows?", "not recorded",
+               "not looked for", "leakage L1.4")  # fmt: skip
     for question, who in (
         ("Does preprocessing learn from training rows only?", "leakage L1.2"),
         ("Were features chosen on training rows only?", "leakage L1.3"),
-        ("Are there duplicates between training and test rows?", "leakage L1.4"),
         ("Would every feature be known when the model is used?", "leakage L2"),
         ("Were the rows drawn from the population that the claim is about?", "leakage L3.3"),
         ("Are missing values, outliers and labels checked and described?", "REFORMS"),

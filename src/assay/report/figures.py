@@ -14,6 +14,12 @@ from assay.report.course import course_chart, shown_range, thinned
 from assay.report.evidence import Course, NoiseTable, Step
 from assay.report.record import Cost
 
+_MEANS = {
+    "control": "the score of the defaults; bars start there",
+    "selected": "measured on data that no choice has seen",
+    "validation": "the score by which it was chosen",
+    "corrected": "what the best of such a search is worth",
+}
 WIDE, NARROW = 680.0, 340.0
 
 
@@ -57,11 +63,8 @@ def four_numbers(numbers: Numbers) -> Figure:
     better = "higher" if numbers.higher_is_better else "lower"
     about = f"{shown}. {better.capitalize()} is better."
     wide, narrow = _both(title, about, lambda width: _four_numbers(numbers, width))
-    legend = [
-        ("key-control", "the score of the defaults; bars start there"),
-        ("key-selected", "measured on data that no choice has seen"),
-        ("key-validation", "the score by which it was chosen"),
-    ]
+    kinds = dict.fromkeys(bar.kind for bar in numbers.bars)
+    legend = [(f"key-{kind}", _MEANS[kind]) for kind in kinds]
     rows = tuple((f"{bar.label}, {bar.note}", _scored(numbers, bar)) for bar in numbers.bars)
     table = Table(f"{title} ({better} is better)", ("score of", numbers.metric), rows)
     return Figure(title, wide, narrow, tuple(legend), table)
@@ -76,32 +79,33 @@ def _scored(numbers: Numbers, bar: Bar) -> str:
 def _four_numbers(numbers: Numbers, width: float) -> tuple[float, list[str]]:
     ends = [x for b in numbers.bars for x in (b.value, b.low, b.high) if x is not None]
     scale = chart.Scale(*chart.around(ends), 4, width - 4)
-    row = 50
-    bottom = row * len(numbers.bars) + (24 if _gap_shows(numbers, scale) else 6)
     base = scale(numbers.bars[0].value)
-    parts = chart.bottom_axis(scale, bottom - 4, bottom, words.number, 6 if width > NARROW else 4)
-    parts.append(chart.line(scale.start, bottom, scale.end, bottom, "zero"))
-    for i, bar in enumerate(numbers.bars):
-        parts += _number_bar(bar, numbers.shown(bar.value), scale, base, i * row, width)
-    if _gap_shows(numbers, scale):
-        parts += _bracket(numbers, scale, bottom - 20, width)
-    return bottom + 24, parts
+    parts: list[str] = []
+    top = 0.0
+    for bar in numbers.bars:
+        parts += _number_bar(bar, numbers.shown(bar.value), scale, base, top, width)
+        top += 50
+        if bar.kind == "validation" and _gap_shows(numbers, scale):
+            parts += _bracket(numbers, scale, top, width)
+            top += 26
+    most = 6 if width > NARROW else 4
+    parts += chart.bottom_axis(scale, top, top + 4, words.number, most)
+    parts.append(chart.line(scale.start, top + 4, scale.end, top + 4, "zero"))
+    return top + 28, parts
 
 
 def _number_bar(
     bar: Bar, value: str, scale: chart.Scale, base: float, top: float, width: float
 ) -> list[str]:
-    room = width - chart.width_of(value) - 16
+    room = width - chart.width_of(value, strong=True) - 16
     label = chart.clipped(bar.label, room)
+    free = room - chart.width_of(label, strong=True) - 8
+    note = bar.note if chart.width_of(bar.note, 12) <= free else ""
     parts = [
-        chart.text(4, top + 15, label, look="label strong"),
+        chart.headed(4, top + 15, label, note),
         chart.text(width - 4, top + 15, value, look="label strong", anchor="end"),
         chart.line(base, top + 20, base, top + 42, "zero"),
     ]
-    free = room - chart.width_of(label) - 8
-    if chart.width_of(bar.note, 12) <= free:
-        x = 4 + chart.width_of(label) + 8
-        parts.append(chart.text(x, top + 15, bar.note, look="note"))
     end = scale(bar.value)
     left, length = min(base, end), abs(end - base)
     if bar.kind == "validation":
@@ -123,7 +127,7 @@ def _gap_shows(numbers: Numbers, scale: chart.Scale) -> bool:
 
 def _pair(numbers: Numbers) -> tuple[float, float]:
     by_kind = {bar.kind: bar.value for bar in numbers.bars}
-    return by_kind["selected"], by_kind["validation"]
+    return by_kind["selected" if numbers.on_unseen else "corrected"], by_kind["validation"]
 
 
 def _bracket(numbers: Numbers, scale: chart.Scale, y: float, width: float) -> list[str]:
@@ -281,7 +285,7 @@ def _bar_rows(
 ) -> tuple[float, list[str]]:
     most = max(x for _, x, _ in rows) or 1.0
     names = max(chart.width_of(label) for label, _, _ in rows) + 12
-    figures = max(chart.width_of(shown(x)) for _, x, _ in rows) + 8
+    figures = max(chart.width_of(shown(x), strong=True) for _, x, _ in rows) + 8
     beside = width - names - figures > 0.4 * width
     left, row = (names, 26.0) if beside else (0.0, 42.0)
     scale = chart.Scale(0, most, left, width - figures)

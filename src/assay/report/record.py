@@ -223,7 +223,7 @@ def _facts(spec: StudySpec, form: Mapping[str, Any], plan: str) -> Iterator[tupl
         "evidence",
         _set(asdict(spec.evidence)) if spec.evidence else "none: no repeats, no recheck",
     )
-    if limits := _set(asdict(spec.limits)):
+    if limits := _set({k: v for k, v in asdict(spec.limits).items() if v}):
         yield "limits of one evaluation", limits
     yield "level of the intervals", f"{100 * (1 - spec.alpha):g} %"
     yield "seed", str(spec.seed)

@@ -15,6 +15,7 @@ from assay.core.spec import StudySpec
 from assay.report import answer, evidence, record, words
 from assay.report.answer import Card, Changes, Numbers
 from assay.report.checklist import Item, checklist
+from assay.report.corrected import Rows, corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
 from assay.report.phase import Standing, standing
 from assay.report.record import Cost, Machine, Note, Plan
@@ -46,12 +47,16 @@ class View:
     head: str
 
 
-def view_of(name: str, spec: StudySpec, history: History, head: str = "") -> View:
+def view_of(
+    name: str, spec: StudySpec, history: History, head: str = "", *, rows: Rows | None = None
+) -> View:
     """The view of a study, from its log alone.
 
     Args:
         name: the study's name; it may hold anything.
         head: the hash of the last row of the log, printed so that a cut tail can be found later.
+        rows: gives the stored per-row values behind a hash; without it the score of the search
+            is not corrected for its luck.
 
     >>> from assay.core.history import fold
     >>> from assay.core.space import Space
@@ -71,7 +76,7 @@ def view_of(name: str, spec: StudySpec, history: History, head: str = "") -> Vie
         name=words.name(name),
         standing=standing(spec, history),
         card=answer.card(spec, history, str(cost)),
-        numbers=answer.numbers(spec, history),
+        numbers=answer.numbers(spec, history, corrected_bar(spec, history, rows)),
         changes=answer.changes(spec, history),
         front=evidence.front(spec, history),
         flow=evidence.flow(history),

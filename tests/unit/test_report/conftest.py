@@ -293,6 +293,8 @@ def made():
         plan_on_data=plan_on_data,
         plan_of_objective=plan_of_objective,
         searched=searched,
+        rechecked=rechecked,
+        DATA=DATA,
         hostile=hostile_study,
         HOSTILE=HOSTILE,
     )

@@ -19,10 +19,11 @@ def boxes(svg):
     for element in ET.fromstring(svg).iter("text"):
         look = element.get("class")
         size = 20 if "big" in look else 12 if look in ("tick", "note") else 13
-        width = chart.width_of(element.text, size)
+        words_of = "".join(element.itertext())
+        width = chart.width_of(words_of, size, strong="strong" in look)
         x, y = float(element.get("x")), float(element.get("y"))
         left = {"start": x, "middle": x - width / 2, "end": x - width}[element.get("text-anchor")]
-        yield element.text, left, y - 0.75 * size, left + width, y + 0.2 * size
+        yield words_of, left, y - 0.75 * size, left + width, y + 0.2 * size
 
 
 def collisions(svg):
@@ -95,3 +96,16 @@ def test_thinning_keeps_records_and_extremes():
     assert min(course.points, key=lambda p: p.y) in kept
     assert [p.trial for p in kept] == sorted(p.trial for p in kept)
     assert thinned(course.points[:2000], []) == list(course.points[:2000])
+
+
+def test_long_numbers_on_an_axis_are_left_out_not_overprinted():
+    scale = chart.Scale(0, 1, 0, 100)
+    parts = chart.bottom_axis(scale, 0, 10, lambda x: f"{x:.8f}", 5)
+    shown = sum(part.startswith("<text") for part in parts)
+    assert collisions(f'<svg viewBox="0 0 100 30">{"".join(parts)}</svg>') == []
+    assert 1 <= shown < 5
+
+
+def test_names_do_not_break_a_drawing():
+    figure = figures.history(replace(course_of([0.0, 1.0]), metric="<b>&\"'"))
+    assert "".join(ET.fromstring(figure.wide).itertext()).count("<b>&\"'") >= 2

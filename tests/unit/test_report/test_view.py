@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import msgspec
+import numpy as np
 import pytest
 
 from assay.core.events import (
@@ -18,7 +21,9 @@ from assay.core.events import (
     Told,
     Voided,
 )
+from assay.core.history import fold
 from assay.report import html
+from assay.report.view import view_of
 
 
 def headings(page):
@@ -116,6 +121,20 @@ def test_what_broke_outside_the_search_is_paid_too(study, view):
     assert more == pytest.approx(100)
 
 
+def test_the_control_pays_for_itself(study, view):
+    stages = {stage.stage: stage.evaluations for stage in view(*study("whole")).cost.stages}
+    # dummy model 5, search of trial 0 5, probes 2, repeats 3 * 3 * 5 less the 5 of the search
+    assert stages == {"control": 52, "search": 57 * 5 + 2, "recheck": 60, "test": 10}
+
+
+@pytest.mark.parametrize(("kind", "best"), [("whole", max), ("objective", min)])
+def test_the_ranking_begins_with_the_best(kind, best, study, view):
+    table = view(*study(kind)).trials
+    values = [row.values[0] for row in table.best(1000)]
+    assert values[0] == best(values)
+    assert values == sorted(values, reverse=best is max)
+
+
 def test_the_flow_counts_the_trials(study, view):
     steps = {step.label: step.count for step in view(*study("whole")).flow}
     assert steps == {
@@ -180,3 +199,51 @@ def test_a_test_result_with_nothing_in_it_is_shown(study, view):
 def test_a_plan_on_data_may_say_little(view, made):
     spec = made.plan_on_data(data={"folds": 5, "ratio": 0.25})
     assert "Plan and deviations" in html.page(view(spec, made.searched(spec, 5)))
+
+
+def with_rows(events, *, turned):
+    """The same events with per-row losses whose mean recomposes each search value."""
+    rng = np.random.default_rng(3)
+    blobs, new = {}, []
+    for event in events:
+        if isinstance(event, Measured) and event.stage == "search":
+            rows = rng.random(80)
+            mean = 1 - event.value if turned else event.value
+            sha = f"{len(blobs):064d}"
+            blobs[sha] = (rows - rows.mean() + mean).astype(np.float32)
+            event = msgspec.structs.replace(event, rows=sha)  # noqa: PLW2901
+        new.append(event)
+    return new, blobs
+
+
+def test_the_corrected_estimate_is_the_fourth_number(study):
+    spec, events = study("whole")
+    events, blobs = with_rows(events, turned=True)
+    shown = view_of("churn", spec, fold(events), rows=blobs.__getitem__).numbers
+    bars = {bar.kind: bar for bar in shown.bars}
+    assert list(bars) == ["control", "selected", "validation", "corrected"]
+    assert bars["corrected"].low < bars["corrected"].value < bars["corrected"].high
+    assert bars["corrected"].value < bars["validation"].value
+
+
+def test_without_a_test_set_the_corrected_estimate_stands_in(made):
+    spec = made.plan_on_data(data={**made.DATA, "seal": None})
+    events = made.rechecked(spec, made.searched(spec, 20))
+    events, blobs = with_rows(events, turned=True)
+    assert view_of("churn", spec, fold(events)).numbers is None
+    shown = view_of("churn", spec, fold(events), rows=blobs.__getitem__)
+    assert [bar.kind for bar in shown.numbers.bars] == ["control", "validation", "corrected"]
+    assert "the corrected estimate" in html.page(shown)
+
+
+def test_nothing_is_corrected_where_rows_do_not_make_the_metric(study):
+    spec, events = study("whole")
+    events, blobs = with_rows(events, turned=False)
+    assert len(view_of("churn", spec, fold(events), rows=blobs.__getitem__).numbers.bars) == 3
+
+
+def test_rows_that_belong_together_are_not_corrected_as_if_they_did_not(study):
+    spec, events = study("whole")
+    events, blobs = with_rows(events, turned=True)
+    grouped = replace(spec, data={**spec.data, "splits": {"kind": "grouped", "count": 5}})
+    assert len(view_of("churn", grouped, fold(events), rows=blobs.__getitem__).numbers.bars) == 3

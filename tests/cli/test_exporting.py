@@ -1,0 +1,136 @@
+"""export and verify: what leaves the store can be checked, and tampering shows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from assay import Choice, Float, Space, Study, open_study
+from assay.api.exporting import export, trials_csv
+from assay.core.errors import SpecError
+
+
+@pytest.fixture
+def exported(run, finished, folder):
+    done = run("export", "--to", "out", "--storage", finished)
+    assert done.exit_code == 0, done.output
+    return folder / "out"
+
+
+def test_an_export_has_all_and_verifies(run, exported, finished):
+    study = open_study(finished, readonly=True)
+    assert len((exported / "log.jsonl").read_bytes().splitlines()) == study.history.length
+    assert len(list(csv.DictReader((exported / "trials.csv").open()))) == 6
+    plan = json.loads((exported / "plan.json").read_text())
+    assert plan["study"] == "small"
+    assert plan["rows"] == study.history.length
+    assert "python" in json.loads((exported / "environment.json").read_text())
+    done = run("verify", exported / "log.jsonl", "--head", plan["head"])
+    assert done.exit_code == 0, done.output
+    assert plan["head"] in done.output
+
+
+def test_an_export_overwrites_nothing(run, exported, finished):
+    done = run("export", "--to", exported, "--storage", finished)
+    assert done.exit_code == 2
+    assert "new folder" in done.output
+
+
+def test_without_its_plan_an_export_needs_the_name(run, exported):
+    (exported / "plan.json").unlink()
+    assert run("verify", exported / "log.jsonl").exit_code == 2
+    assert run("verify", exported / "log.jsonl", "--name", "small").exit_code == 0
+    assert run("verify", exported / "log.jsonl", "--name", "other").exit_code == 1
+
+
+def test_a_changed_export_is_found(run, exported):
+    log = exported / "log.jsonl"
+    whole = log.read_bytes()
+    assert b'"values":[0.' in whole
+    log.write_bytes(whole.replace(b'"values":[0.', b'"values":[1.', 1))
+    done = run("verify", log)
+    assert done.exit_code == 1
+    assert "was changed" in done.output
+    log.write_bytes(whole.replace(b"\n", b"garbage\n", 1))
+    assert run("verify", log).exit_code == 1
+
+
+def test_a_cut_export_is_found_with_its_head(run, exported):
+    log, head = exported / "log.jsonl", json.loads((exported / "plan.json").read_text())["head"]
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-3]))
+    assert run("verify", log).exit_code == 0, "a shorter log is a log"
+    assert run("verify", log, "--head", head).exit_code == 1
+
+
+def test_a_rewritten_log_with_a_new_chain_is_found_by_replay(run, exported):
+    """Whoever can write the file can write new hashes, but not proposals that nobody made."""
+    from assay.core.events import decode
+    from assay.stores.chain import extend, from_line, genesis, to_lines
+
+    log = exported / "log.jsonl"
+    bodies = [from_line(line)[1].body for line in log.read_bytes().splitlines()]
+    at = next(i for i, body in enumerate(bodies) if b'"asked","trial":2' in body)
+    bodies[at] = bodies[at].replace(b'"criterion":"gini"', b'"criterion":"log"').replace(
+        b'"criterion":"entropy"', b'"criterion":"gini"'
+    )
+    assert decode(bodies[at])
+    rows = extend("small", genesis("small"), bodies, after=0, time="t", actor="a")
+    log.write_bytes(b"".join(to_lines("small", rows)))
+    done = run("verify", log)
+    assert done.exit_code == 1
+    assert "not what the sampler proposes" in done.output
+
+
+def test_a_tampered_storage_is_found(run, finished, folder):
+    shutil.copy(finished, folder / "lab.db")
+    with sqlite3.connect("lab.db") as db:
+        db.execute("drop trigger event_unchanged")
+        db.execute("update event set body = replace(body, 'told', 'tqld') where body like '%told%'")
+    db.close()
+    assert run("verify", "--storage", "lab.db").exit_code in (1, 3)
+    assert run("trials", "--storage", "lab.db").exit_code == 3
+
+
+def test_a_changed_blob_is_found(run, finished, folder):
+    shutil.copy(finished, folder / "lab.db")
+    with sqlite3.connect("lab.db") as db:
+        (script,) = db.execute("select sql from sqlite_master where name = 'blob_unchanged'").fetchone()
+        db.execute("drop trigger blob_unchanged")
+        db.execute("update blob set data = x'00' where hash = (select min(hash) from blob)")
+        db.execute(script)
+    db.close()
+    done = run("verify", "--storage", "lab.db")
+    assert done.exit_code == 1, done.output
+    assert "blob" in done.output
+
+
+def test_released_logs_can_be_verified(run):
+    log = Path(__file__).resolve().parents[1] / "fixtures" / "logs" / "0.1.0.jsonl"
+    done = run("verify", log, "--name", "größe")
+    assert done.exit_code in (0, 1)
+    assert "hash" not in done.output.partition("Head")[0]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "|", "\n="])
+def test_no_cell_is_a_formula(start, folder):
+    text = f"{start}cmd|'/c calc'!A1"
+    study = Study(Space({text: Choice([text, "b"], default=text), "x": Float(-1, 1, default=-1.0)}))
+    study.tell(study.ask(), failed=text)
+    rows = list(csv.reader(trials_csv(study).splitlines() if "\n" not in start else
+                           __import__("io").StringIO(trials_csv(study))))  # fmt: skip
+    texts = [cell for row in rows for cell in row if "cmd" in cell]
+    assert texts
+    assert all(cell[0] == "'" or cell.startswith(("config ", "raised: ")) for cell in texts)
+    assert "-1.0" in rows[1], "numbers stay numbers"
+
+
+def test_an_export_that_cannot_be_written_says_so(folder):
+    (folder / "file").write_text("")
+    study = Study(Space(x=Float(0, 1, default=0.5)))
+    with pytest.raises(SpecError, match="Cannot export"):
+        export(study, folder / "file")
