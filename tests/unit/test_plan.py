@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.lab import (
-    SPACE,
     born,
     data_of,
     history_of,
@@ -37,7 +36,7 @@ from assay.core.events import (
     Voided,
 )
 from assay.core.history import History, fold
-from assay.core.parameters import Choice, Float
+from assay.core.parameters import Int
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, StudySpec
 from assay.engine.plan import (
@@ -59,10 +58,11 @@ ORDER = ("floor", "probe", "control", "search", "recheck", "confirm", "test")
 class Run:
     """A study carried out by a driver that may be killed, with workers that end in any order."""
 
-    def __init__(self, spec, rng, *, sealed=False, workers=2, kills=0, fails=None):
+    def __init__(self, spec, rng, *, sealed=False, workers=2, kills=0, fails=None, open_test=True):
         self.spec, self.rng, self.workers, self.kills = spec, rng, workers, kills
         self.fails = fails or (lambda config: False)
-        self.fixed = False
+        self.open_test = open_test
+        self.same_for_all_seeds = False
         self.sampler = sampler_for(spec)
         self.history = fold(born(spec, sealed=sealed))
         self.busy = []
@@ -74,7 +74,7 @@ class Run:
             if self.kills and self.busy and self.rng.random() < 0.15:
                 self.kills -= 1
                 self.busy.clear()
-            command = plan(self.spec, self.history, busy=self._keys())
+            command = plan(self.spec, self.history, busy=self._keys(), open_test=self.open_test)
             if isinstance(command, Finish):
                 assert not self.busy or command.failed
                 self.finish = command
@@ -125,7 +125,8 @@ class Run:
             return
         if left and (self.spec.data or job.stage != "search"):
             unit = left.pop(0)
-            found = score(config, (0, 0, 0) if self.fixed and not self.spec.data else unit)
+            luck = (unit[0], unit[1], 0) if self.same_for_all_seeds else unit
+            found = score(config, luck)
             self._append(Measured(job.trial, job.stage, unit, found, cpu_s=1.0))
             if left or self.spec.data:
                 return
@@ -139,7 +140,7 @@ class Run:
         """(config, stage, unit, value) of all that was measured; proposals may differ in order."""
         found = Counter()
         for number in range(FLOOR, self.history.n_trials):
-            config = self.history.config(number)["x"] if number >= 0 else None
+            config = self.history.config(number).get("x") if number >= 0 else None
             for stage in ("floor", "probe", "search", "control", "recheck", "confirm", "test"):
                 for unit, event in self.history.units(number, stage).items():
                     found[(config, stage, unit, event.value)] += 1
@@ -251,7 +252,7 @@ def test_seconds_end_the_search_but_not_what_follows():
     history = history_of(spec, [1.0, 0.5], *measured(0, "probe", PROBES))
     history = fold(measured(0, "control", {(0, 0, 1): 1.1, (0, 0, 2): 0.9}), history)
     assert plan(spec, history, seconds=59.9) == Ask()
-    assert plan(spec, history, seconds=60.0) == Evaluate(1, "recheck", ((0, 0, 1),))
+    assert plan(spec, history, seconds=60.0) == Evaluate(0, "recheck", ((0, 0, 3),))
 
 
 def test_cpu_seconds_end_the_search():
@@ -360,10 +361,9 @@ def test_a_study_in_which_every_trial_fails_ends_as_failed():
 
 
 def test_an_exhausted_space_ends_the_search_once_all_trials_have():
-    space = Space(x=Choice(["a", "b", "c"], default="a"))
-    spec = spec_of(space=space, control={"x": "a"}, evidence=None, budget=Budget(trials=50))
+    space = Space(x=Int(1, 3, default=1))
+    spec = spec_of(space=space, evidence=None, budget=Budget(trials=50))
     run = Run(spec, Random(1), workers=3, kills=2)
-    run.fails = lambda config: False
     run.run()
     assert run.finish == Finish("complete")
     assert run.history.n_trials == 3
@@ -438,9 +438,11 @@ def test_a_deterministic_objective_is_neither_rechecked_nor_confirmed():
 def test_a_deterministic_model_on_data_is_rechecked_all_the_same():
     spec = spec_of(data=data_of(folds=2), budget=Budget(trials=3))
     run = Run(spec, Random(0), workers=1)
-    run.fixed = True
+    run.same_for_all_seeds = True
     run.run()
+    assert units.deterministic(spec, run.history)
     assert "recheck" in run.stages
+    assert {unit[2] for unit in run.history.units(CONTROL)} == {0}
 
 
 def test_without_evidence_or_with_several_objectives_the_search_is_all():
@@ -456,22 +458,11 @@ def test_without_evidence_or_with_several_objectives_the_search_is_all():
 # --- the test set
 
 
-def frozen_study(*further, refits=2):
+def frozen_study(refits=2):
+    """A study on data at the moment when its contenders are named."""
     spec = spec_of(data=data_of(folds=2), budget=Budget(trials=3), evidence=Evidence(refits=refits))
-    run = Run(spec, Random(0), sealed=True, workers=1)
-    events = []
-    while not run.history.last(Frozen):
-        run.history = Run.history_of(run) if False else run.history
-        command = plan(spec, run.history, busy=run._keys(), open_test=False)
-        if isinstance(command, Record):
-            run._append(command.event)
-        elif isinstance(command, Ask):
-            run._append(propose(spec, run.history, run.sampler))
-        elif isinstance(command, Evaluate):
-            run.busy.append((command, list(command.units)))
-        else:
-            run._go_on()
-    return spec, fold(further or events, run.history)
+    run = Run(spec, Random(0), sealed=True, workers=1, open_test=False).run()
+    return spec, run.history
 
 
 def test_the_test_set_stays_closed_when_it_shall():
@@ -543,4 +534,3 @@ def test_planning_is_pure(seed):
     before = (history.length, [t.state for t in history.trials])
     assert plan(spec, history) == plan(spec, history)
     assert (history.length, [t.state for t in history.trials]) == before
-    assert isinstance(SPACE["x"] if hasattr(SPACE, "__getitem__") else Float(0, 1), Float)

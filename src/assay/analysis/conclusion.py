@@ -72,7 +72,7 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
     found = opened.results
     challenger = int(found["gain"]["challenger"])
     if challenger == CONTROL:
-        basis = _basis(spec, history, CONTROL, n=found["rows"])
+        basis = _basis(spec, history, CONTROL, source="recheck", n=found["rows"])
         return no_gain_shown(
             "guard", spec.smallest_gain, basis, detectable=detectable(spec, history)
         )

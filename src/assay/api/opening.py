@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.analysis.conclusion import conclude
-from assay.analysis.final import drawn_rows, final_results
+from assay.analysis.final import final_results
 from assay.api.prepare import Prepared
 from assay.api.sealing import count_look, sealed_rows
 from assay.api.session import run_plan
@@ -127,14 +127,7 @@ def _result(study: Study, prepared: Prepared, history: History, test: Table) -> 
             "The opening stays unfinished; mend the cause and run `assay unseal` again."
         )
     y = prepared.codes(test.y)
-    metric = prepared.recipe.metric
-    rows = drawn_rows(
-        y,
-        groups=test.groups,
-        time=test.time is not None,
-        horizon=prepared.horizon,
-        classes=prepared.classes is not None and not metric.decomposable,
-    )
+    rows = prepared.drawn(test)
     rng = stream(spec.seed, "final", intent.look)
     results = final_results(prepared.judge(), y, arms, rows, rng, alpha=spec.alpha / intent.look)
     opened = Opened(intent.look, results)

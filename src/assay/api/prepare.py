@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.analysis.final import Judge
+from assay.analysis.final import Judge, drawn_rows
 from assay.api.parts import sampler_settings
 from assay.core.errors import SpecError
 from assay.core.events import FLOOR
@@ -23,6 +24,7 @@ from assay.learners import scoring
 from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe
 from assay.learners.models import model
 from assay.learners.spaces import defaults_of, space_for
+from assay.math.rows import Rows
 
 _TRIALS = 60
 
@@ -92,6 +94,20 @@ class Prepared:
         rank = metric.name == "roc_auc" and classes is not None and len(classes) == 2
         return Judge(metric.name, metric.direction == "maximize", metric.decomposable, score, rank)
 
+    def drawn(self, test: Table) -> Rows:
+        """How the test rows are drawn again for the intervals.
+
+        Raises:
+            DataError: there are too few of them, or of one class, for any interval.
+        """
+        return drawn_rows(
+            self.codes(test.y),
+            groups=test.groups,
+            time=test.time is not None,
+            horizon=self.horizon,
+            classes=self.classes is not None and not self.recipe.metric.decomposable,
+        )
+
     def codes(self, y: NDArray[Any]) -> NDArray[Any]:
         """The target as the metric sees it: class codes, or numbers."""
         if self.classes is None:
@@ -109,35 +125,22 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
         SpecError, SpaceError, DataError: something does not fit; says what and what to do.
     """
     kind, kind_why = task(table.y, wishes.task)
-    metric = scoring.metric(
-        wishes.metric,
-        kind,
-        table.y,
-        direction=wishes.direction,  # type: ignore[arg-type]
-    )
-    if metric.needs == "model" and wishes.test != 0:
-        raise SpecError(
-            "A scorer f(model, X, y) says nothing about single rows, so the sealed test could have no "
-            "interval. Give a function f(y, prediction) with direction=…, or test=0."
-        )
+    metric = _metric(wishes, kind, table)
     built = model(estimator, kind, table.X) if isinstance(estimator, str) else None
     whole, prefix = (built.estimator, built.prefix) if built else (estimator, "")
     recipe = Recipe(whole, metric, kind, prefix)
-    space, space_why = _space(built, whole, wishes, len(table))
-    control = defaults_of(whole, space, prefix=prefix)
+    space = wishes.space or (built.space if built else space_for(whole, rows=len(table)))
+    control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)
     dev, test, test_line = _divide(table, kind, wishes)
-    classes = np.unique(table.y) if kind == "classification" else None
-    folds = splits.folds(
-        0, n=len(dev), y=_classes_of(dev, kind), groups=dev.groups, time=dev.time, seed=wishes.seed
-    )
+    labels = dev.y if kind == "classification" else None
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
-    gain, gain_why = _smallest_gain(wishes, recipe.metric, evaluator)
-    budget = wishes.budget or Budget(trials=_TRIALS)
-    advice = splits.advice(n=len(dev), y=_classes_of(dev, kind), groups=dev.groups)
+    folds = len(evaluator.folds(0))
+    gain, gain_why = _smallest_gain(wishes, metric, evaluator)
+    advice = splits.advice(n=len(dev), y=labels, groups=dev.groups)
     data = {
         "rows": len(dev),
-        "folds": len(folds),
+        "folds": folds,
         "repeats": splits.repeats,
         "ratio": splits.test_train_ratio(len(dev)),
         "task": kind,
@@ -151,49 +154,93 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
         "time": table.time is not None,
         "notes": [*table.notes, *advice],
     }
-    spec = StudySpec(
-        space=space,
-        directions={metric.name: metric.direction},
-        seed=wishes.seed,
-        sampler=sampler_settings(wishes.sampler),
-        budget=budget,
-        control=space.settle(control),
-        smallest_gain=gain,
-        evidence=wishes.evidence,
-        limits=wishes.limits,
-        data=data,
-    )
+    spec = _spec(wishes, metric, space, control, gain, data)
     name = built.name if built else type(estimator).__name__
     chosen = (
         Chosen("rows", f"{len(table):,}, {len(table.names)} features", "", "--drop"),
         Chosen("task", kind, kind_why, "--task"),
         Chosen("metric", f"{metric.name} ({metric.direction})", metric.why, "--metric"),
-        Chosen("model", name, *_model_reason(estimator)),
-        Chosen("space", f"{len(space)} parameters", space_why, "--space"),
-        Chosen("splits", _splits_in_words(splits, len(folds)), splits_why, "--splits"),
+        Chosen("model", name, _model_why(estimator), "--model"),
+        Chosen("space", _space_in_words(space), _space_why(wishes), "--space"),
+        Chosen("splits", _splits_in_words(splits, folds), splits_why, "--splits"),
         test_line,
         Chosen("smallest gain", f"{gain:.4g} {metric.name}", gain_why, "--smallest-gain"),
-        Chosen(
-            "budget",
-            _budget_in_words(budget),
-            "" if wishes.budget else "the usual start",
-            "--trials",
-        ),
+        _sampler_line(spec),
+        _budget_line(wishes, spec),
     )
-    return Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
+    classes = np.unique(table.y) if kind == "classification" else None
+    prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
+    if test is not None:
+        prepared.drawn(test)  # a test set that can have no interval is refused before it is sealed
+    return prepared
 
 
-def _model_reason(estimator: Any) -> tuple[str, str]:
+def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:
+    metric = scoring.metric(
+        wishes.metric,
+        kind,
+        table.y,
+        direction=wishes.direction,  # type: ignore[arg-type]
+    )
+    if metric.needs == "model" and wishes.test != 0:
+        raise SpecError(
+            "A scorer f(model, X, y) says nothing about single rows, so the sealed test could have no "
+            "interval. Give a function f(y, prediction) with direction=…, or test=0."
+        )
+    return metric
+
+
+def _spec(
+    wishes: Wishes,
+    metric: scoring.Metric,
+    space: Space,
+    control: dict[str, Any],
+    gain: float,
+    data: dict[str, Any],
+) -> StudySpec:
+    return StudySpec(
+        space=space,
+        directions={metric.name: metric.direction},
+        seed=wishes.seed,
+        sampler=sampler_settings(wishes.sampler),
+        budget=wishes.budget or Budget(trials=_TRIALS),
+        control=control,
+        smallest_gain=gain,
+        evidence=wishes.evidence,
+        limits=wishes.limits,
+        data=data,
+    )
+
+
+def _model_why(estimator: Any) -> str:
     auto = isinstance(estimator, str) and estimator == "auto"
-    return "the usual first choice for tables" if auto else "you chose it", "--model"
+    return "the usual first choice for tables" if auto else "you chose it"
 
 
-def _space(built: Any, whole: Any, wishes: Wishes, rows: int) -> tuple[Space, str]:
-    if wishes.space is not None:
-        return wishes.space, "you gave it"
-    if built is not None:
-        return built.space, "built in, sources in docs/models.md"
-    return space_for(whole, rows=rows), "built in, sources in docs/models.md"
+def _space_in_words(space: Space) -> str:
+    size = "" if math.isinf(space.size) else f", {space.size:,.0f} configs"
+    return f"{len(space)} parameters{size}"
+
+
+def _space_why(wishes: Wishes) -> str:
+    return "you gave it" if wishes.space is not None else "built in, sources in docs/models.md"
+
+
+def _sampler_line(spec: StudySpec) -> Chosen:
+    name = str(spec.sampler["name"])
+    why = "Sobol points: no model of the objective yet" if name == "auto" else "you chose it"
+    if name == "grid":
+        from assay.samplers.grid import Grid
+
+        points = {k: v for k, v in spec.sampler.items() if k != "name"}
+        name = f"grid of {Grid(**points).size(spec.space):,} configs"
+    return Chosen("sampler", name, why, "--sampler")
+
+
+def _budget_line(wishes: Wishes, spec: StudySpec) -> Chosen:
+    assert spec.budget is not None
+    why = "" if wishes.budget else "the usual start"
+    return Chosen("budget", _budget_in_words(spec.budget), why, "--trials")
 
 
 def _splits(wishes: Wishes, table: Table, kind: str) -> tuple[Splits, str]:
@@ -229,7 +276,7 @@ def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | Non
     dev, test = hold_out(
         share,
         n=len(table),
-        y=_classes_of(table, kind),
+        y=table.y if kind == "classification" else None,
         groups=table.groups,
         time=table.time,
         seed=wishes.seed,
@@ -250,10 +297,6 @@ def _smallest_gain(
     floor = evaluator(Job(id=0, trial=FLOOR, stage="floor", config={}), lambda _: None)
     gain = scoring.default_smallest_gain(metric, floor)
     return float(f"{gain:.2g}"), "1 % of what a model without features scores"
-
-
-def _classes_of(table: Table, kind: str) -> NDArray[Any] | None:
-    return table.y if kind == "classification" else None
 
 
 def _splits_in_words(splits: Splits, folds: int) -> str:

@@ -265,13 +265,13 @@ def told(spec: StudySpec, number: int, found: Mapping[Unit, Measured]) -> Told |
 def _missing_search(
     spec: StudySpec, history: History, busy: Collection[Key], number: int
 ) -> Command:
+    wanted = units.search(spec)
+    if any((number, "search", unit) in busy for unit in wanted):
+        return Wait()
     done = history.units(number, "search")
     if complete := told(spec, number, done):  # the driver was stopped between two appends
         return Record(complete)
-    wanted = tuple(u for u in units.search(spec) if u not in done)
-    if any((number, "search", unit) in busy for unit in units.search(spec)):
-        return Wait()
-    return Evaluate(number, "search", wanted)
+    return Evaluate(number, "search", tuple(unit for unit in wanted if unit not in done))
 
 
 def _missing(

@@ -341,7 +341,9 @@ def changes(spec: StudySpec, history: History) -> Changes | None:
         return None
     selected: Selected | None = history.last(Selected)
     number = selected.challenger if selected else best[0]
-    kept = bool(selected) and selected.trial == number  # type: ignore[union-attr]
+    concluded = history.last(Concluded)
+    refused = concluded and concluded.verdict.get("action") == Action.KEEP_DEFAULTS.name
+    kept = selected is not None and selected.trial == number and not refused
     control = has_control(history)
     before = history.config(CONTROL) if control and number != CONTROL else {}
     rows = compared(before, history.config(number))

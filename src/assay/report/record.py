@@ -13,7 +13,7 @@ from assay.report import words
 from assay.report.answer import Gain, metric_name
 
 _STAGES = ("control", "search", "recheck", "confirm", "test")
-_SAY_IT_ALL = ("name", "kind", "path")
+_SAY_IT_ALL = ("name", "kind", "path", "class")
 _STAGE_OF = {"floor": "control", "probe": "control"}
 
 
@@ -248,7 +248,7 @@ def _set(form: Mapping[str, Any]) -> str:
     shown = (
         (key, f"{len(v)}" if isinstance(v, list) and len(v) > 8 else words.value(v))
         for key, v in form.items()
-        if v is not None
+        if v is not None and v not in ("", {}, [])
     )
     return ", ".join(
         v if key in _SAY_IT_ALL else f"{words.name(str(key), 60).replace('_', ' ')} {v}"

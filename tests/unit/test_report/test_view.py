@@ -247,3 +247,12 @@ def test_rows_that_belong_together_are_not_corrected_as_if_they_did_not(study):
     events, blobs = with_rows(events, turned=True)
     grouped = replace(spec, data={**spec.data, "splits": {"kind": "grouped", "count": 5}})
     assert len(view_of("churn", grouped, fold(events), rows=blobs.__getitem__).numbers.bars) == 3
+
+
+def test_settings_that_the_verdict_refuses_are_not_called_selected(study, view):
+    spec, events = study("whole")
+    assert view(spec, events).changes.title == "Trial 24, selected"
+    refused = [*events, Concluded({"claim": "WORSE", "action": "KEEP_DEFAULTS"})]
+    found = view(spec, refused).changes
+    assert found.title == "Trial 24, the best found, was not kept"
+    assert not found.kept
