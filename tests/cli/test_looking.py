@@ -105,16 +105,14 @@ def test_a_deviation_is_off_plan(run, folder):
     from assay import Float, Space, Study
 
     with Study(Space(x=Float(0, 1)), storage="lab.db", name="lab") as study:
-        study.ledger.append([Deviated("budget", 1, 2, "more time")])
+        study.ledger.decide(lambda _: [Deviated("budget", 1, 2, "more time")])
     assert "more time" in run("log", "--off-plan", "--storage", "lab.db").output
 
 
 def test_the_report_is_a_page(run, finished, folder):
     done = run("report", "-o", "page.html", "--storage", finished)
     assert done.output == "page.html\n"
-    assert (folder / "page.html").read_text("utf-8").startswith("<!doctype html>") or (
-        "<html" in (folder / "page.html").read_text("utf-8")[:200]
-    )
+    assert "<html" in (folder / "page.html").read_text("utf-8")[:200]
 
 
 def test_several_studies_need_a_name(run):

@@ -266,8 +266,8 @@ def table(name):
 
     if name == "large":
         rng = np.random.default_rng(0)
-        X = rng.normal(size=(8000, 3))
-        return X, X[:, 0] + rng.normal(size=8000)
+        X = rng.normal(size=(5000, 3))
+        return X, X[:, 0] + rng.normal(size=5000)
     loaded = load_diabetes() if name == "diabetes" else load_digits()
     return loaded.data, loaded.target.astype(float)
 
@@ -277,8 +277,8 @@ def study_of(X, y, *, seed=0, reason="", open_test=True, columns=None):
 
     names = columns or [f"c{i}" for i in range(X.shape[1])]
     study = assay.tune(
-        "ridge", pd.DataFrame(X, columns=names), y, budget=2, test=SHARE, seed=seed, reason=reason,
-        open_test=open_test, isolation="none", progress=False,
+        "ridge", pd.DataFrame(X, columns=names), y, task="regression", budget=2, test=SHARE, seed=seed,
+        reason=reason, open_test=open_test, isolation="none", progress=False,
     )  # fmt: skip
     return study, study.history.last(Sealed).note
 

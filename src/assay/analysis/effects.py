@@ -6,7 +6,6 @@ objective.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -20,6 +19,8 @@ from assay.core.spec import StudySpec
 from assay.math.intervals import Interval, corrected_paired, paired_t
 
 Standing: TypeAlias = Literal["control", "better", "inside noise", "worse", "unclear"]
+
+_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effec
     gain = sum(gains) / len(gains)
     multiple = gain / floor.floor if floor.floor else None
     interval = _interval(spec, gains, floor)
-    return Effect(trial, gain, interval, _standing(interval), multiple)
+    return Effect(trial, gain, interval, _standing(interval, floor), multiple)
 
 
 def effects(spec: StudySpec, history: History) -> list[Effect]:
@@ -121,7 +122,7 @@ def _interval(spec: StudySpec, gains: Sequence[float], floor: Noise) -> Interval
         return None
     if floor.floor == 0:
         return _point(gains[0], 1, "deterministic")
-    half = 1.959964 * floor.floor
+    half = _Z * floor.floor
     return Interval(
         gains[0],
         gains[0] - half,
@@ -137,9 +138,13 @@ def _point(gain: float, n: int, method: str) -> Interval:
     return Interval(gain, gain, gain, 0.0, None, method, n)
 
 
-def _standing(interval: Interval | None) -> Standing:
-    if interval is None or not math.isfinite(interval.se):
+def _standing(interval: Interval | None, floor: Noise) -> Standing:
+    """Better or worse if the interval says so; inside noise if equal arms differ as much; else unclear."""
+    if interval is None:
         return "unclear"
     if interval.low > 0:
         return "better"
-    return "worse" if interval.high < 0 else "inside noise"
+    if interval.high < 0:
+        return "worse"
+    within = floor.floor is None or abs(interval.estimate) <= _Z * floor.floor
+    return "inside noise" if within else "unclear"

@@ -95,7 +95,7 @@ def select(spec: StudySpec, history: History) -> Selected:
     words = "exceeds" if beats else "does not exceed"
     reason = (
         f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations, which "
-        f"{words} {guard:g} standard errors ({needed:.4g})"
+        f"{words} {guard:g} standard error{'' if guard == 1 else 's'} ({needed:.4g})"
     )
     kept = top.trial if beats else CONTROL
     return Selected(kept, top.trial, "recheck+guard", reason, [_row(c) for c in found])

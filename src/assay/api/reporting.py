@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assay.stores.chain import head
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from assay.api.study import Study
     from assay.report.view import View
 
@@ -16,8 +20,12 @@ def view(study: Study) -> View:
     from assay.report.view import view_of
 
     history = study.history
-    rows = study.store.rows(study.name, after=max(history.length - 1, 0))
-    return view_of(study.name, study.spec, history, head(study.name, rows[:1]))
+    last = study.store.rows(study.name, after=max(history.length - 1, 0))
+
+    def rows(sha256: str) -> NDArray[np.float32]:
+        return np.frombuffer(study.store.blob(sha256), dtype="<f4")
+
+    return view_of(study.name, study.spec, history, head(study.name, last[:1]), rows=rows)
 
 
 def page(study: Study) -> str:

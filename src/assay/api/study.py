@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from assay.analysis.effects import Effect, effects
+from assay.analysis.effects import Effect, effects, has_control
 from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
 from assay.api.parts import sampler_of, sampler_settings, sqlite_path, store_at
@@ -128,11 +128,7 @@ class Study:
                 return [*_raised_budget(history, spec)]
             return [Created(spec.to_json(), spec.plan, dict(source) if source else None), *events]
 
-        history = self._ledger.history
-        if not history.length or _raised_budget(
-            history, spec
-        ):  # a store may be open for reading only
-            self._ledger.decide(birth)
+        self._ledger.decide(birth)
         return replace(spec, budget=budget_now(self._ledger.history, spec))
 
     # --- the loop
@@ -271,8 +267,9 @@ class Study:
         return Verdict.from_json(concluded.verdict) if concluded else None
 
     def effects(self) -> list[Effect]:
-        """The gain of each trial over the control, with its noise."""
-        return effects(self.spec, self.history)
+        """The gain of each trial over the control, with its noise; empty without a control."""
+        history = self.history
+        return effects(self.spec, history) if has_control(history) else []
 
     def report(self, path: str | Path | None = None) -> str:
         """The report as one HTML page; written to `path` if given."""

@@ -58,7 +58,14 @@ def export(study: str | None, storage: str, folder: str) -> None:
 @click.command(cls=Command)
 @study_argument
 @storage_option
-@click.option("-o", "--output", metavar="FILE", default="report.html", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="report.html",
+    show_default=True,
+    help="Where to write it; - for standard output.",
+)
 def report(study: str | None, storage: str, output: str) -> None:
     """Write the report: one HTML page."""
     from assay.api.reporting import page

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
 _report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
 _workers = click.option(
-    "--workers", type=int, help="Trials at once, each in a process.  [default: 1]"
+    "--workers", type=click.IntRange(min=1), help="Trials at once, each in a process.  [default: 1]"
 )
 
 _data = options(

@@ -223,7 +223,8 @@ def _course_legend(course: Course) -> Iterable[tuple[str, str]]:
     if course.of_gains:
         for standing in ("better", "inside noise", "worse", "unclear"):
             if standing in standings:
-                yield f"key-{standing.replace(' ', '-')}", standing
+                said = "unclear: the folds disagree" if standing == "unclear" else standing
+                yield f"key-{standing.replace(' ', '-')}", said
     else:
         yield "key-inside-noise", "a trial"
     yield "key-record", "best so far"

@@ -1,0 +1,135 @@
+"""A study as a process: stopped once, stopped twice, killed, watched, and read by a pipe that closes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from assay import open_study
+from assay.core.errors import AssayError
+
+COMMON = (
+    *("tune", "small.csv", "--target", "bought", "--splits", "kfold:3", "--storage", "lab.db"),
+    *("--evidence", "repeats=1", "--evidence", "seeds=1", "--evidence", "rechecks=3"),
+    *("--evidence", "top=1", "--evidence", "refits=1"),
+)
+SLOW = (*COMMON, "--model", "random_forest", "--trials", "60")
+FAST = (*COMMON, "--model", "decision_tree", "--trials", "12", "--quiet")
+PATIENCE_S = 60
+
+
+def ended(process, at_least, storage="lab.db"):
+    """Wait until so many trials have ended; how many have."""
+    for _ in range(PATIENCE_S * 20):
+        try:
+            with open_study(storage, readonly=True) as study:
+                if study.history.n_ended >= at_least or process.poll() is not None:
+                    return study.history.n_ended
+        except AssayError:
+            assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    raise AssertionError("the study does not go on")
+
+
+def outcome(storage):
+    """What a study came to: everything in its log but where, when and how long."""
+    with open_study(storage, readonly=True) as study:
+        trials = [(dict(t.config), t.values, t.origin) for t in study.trials]
+        return trials, study.best.number, study.verdict and study.verdict.sentence
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_prints_the_command_that_goes_on(times, start):
+    process = start(*SLOW)
+    ended(process, 2)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    line = said.rstrip().splitlines()[-1].strip()
+    assert line == "assay resume --storage lab.db small"
+    study = open_study("lab.db", readonly=True)
+    assert study.verify() == []
+    assert study.verdict is None
+    if times == 1:
+        assert study.history.running() == [], "the running trial was let to its end"
+    again = start(*shlex.split(line)[1:])
+    assert ended(again, study.history.n_ended + 1) > study.history.n_ended
+
+
+def test_ctrl_c_before_the_study_began(start):
+    process = start(*SLOW)
+    time.sleep(0.4)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode in (130, -signal.SIGINT, 1)
+    assert "bug in Assay" not in said
+
+
+def test_killed_and_resumed_is_as_never_killed(start, folder):
+    killed = start(*FAST)
+    ended(killed, 3)
+    killed.kill()
+    killed.wait(timeout=PATIENCE_S)
+    resumed = start("resume", "--storage", "lab.db", "--quiet")
+    _, said = resumed.communicate(timeout=PATIENCE_S)
+    assert resumed.returncode == 0, said
+    (folder / "home").rename(folder / "old-home")
+    whole = start(*FAST[:7], "whole.db", *FAST[8:])
+    _, said = whole.communicate(timeout=PATIENCE_S)
+    assert whole.returncode == 0, said
+    assert outcome("lab.db") == outcome("whole.db")
+    assert open_study("lab.db", readonly=True).verify() == []
+
+
+def test_a_running_study_is_watched_and_has_one_driver(start, run):
+    process = start(*SLOW)
+    ended(process, 1)
+    status = run("status", "--storage", "lab.db")
+    assert f"process {process.pid}" in status.output
+    for look in (("trials",), ("log",), ("report", "-o", "-"), ("verify",)):
+        assert run(*look, "--storage", "lab.db").exit_code == 0
+    second = run("resume", "--storage", "lab.db")
+    assert second.exit_code == 2
+    assert f"driven by process {process.pid}" in " ".join(second.stderr.split())
+    assert run("note", "seen", "--storage", "lab.db").exit_code == 0
+    before = open_study("lab.db", readonly=True).history.n_ended
+    assert ended(process, before + 1) > before, "a note does not stop the study"
+
+
+def test_a_pipe_that_closes_is_no_error(start, folder):
+    process = start("models")
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert said == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("--version",), 0), (("tunr",), 2), (("status",), 2), (("status", "--storage", "bad.db"), 3)],
+)
+def test_exit_codes(words, code, start, folder):
+    Path("bad.db").write_text("x" * 9999)
+    process = start(*words)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == code
+
+
+def test_a_terminal_that_knows_few_letters(folder):
+    env = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "assay", "models"], env=env, capture_output=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
