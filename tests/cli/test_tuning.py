@@ -60,10 +60,10 @@ def test_from_a_file_to_a_verdict_and_a_second_look(run, folder, monkeypatch):
 
 def test_options_and_files_say_the_same(run, folder):
     (folder / "space.json").write_text(
-        json.dumps({"max_depth": {"type": "int", "low": 1, "high": 4, "default": 4}})
+        json.dumps({"min_samples_leaf": {"type": "int", "low": 1, "high": 4, "default": 1}})
     )
     (folder / "given.json").write_text(
-        json.dumps([{"config": {"max_depth": 2}, "source": "https://example.org/a"}])
+        json.dumps([{"config": {"min_samples_leaf": 2}, "source": "https://example.org/a"}])
     )
     words = (
         *("tune", "small.csv", "--target", "bought", "--model", "tree", "--space", "space.json"),
@@ -77,7 +77,7 @@ def test_options_and_files_say_the_same(run, folder):
     assert (folder / "page.html").exists()
     study = open_study("assay.db", readonly=True)
     assert study.name == "small"
-    assert list(study.spec.space) == ["max_depth"]
+    assert list(study.spec.space) == ["min_samples_leaf"]
     assert study.spec.seed == 3
     assert [trial.origin for trial in study.trials][:2] == ["control", "given"]
     assert [t.why for t in study.trials][1]["source"] == "https://example.org/a"

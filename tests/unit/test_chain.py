@@ -214,7 +214,7 @@ def test_what_is_not_a_line_is_named(line):
         Asked(0, {"x": object()}, 0),
         Noted("\ud800"),
     ],
-    ids=repr,
+    ids=["nan", "infinity", "measured nan", "an object", "half a surrogate"],
 )
 def test_an_event_that_could_not_be_read_again_is_refused(event):
     with pytest.raises(StoreError, match="cannot be stored"):

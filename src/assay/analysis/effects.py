@@ -115,23 +115,20 @@ def fresh_interval(spec: StudySpec, gains: Sequence[float]) -> Interval:
     return paired_t(gains, level)
 
 
+def by_noise(gain: float, se: float) -> Interval:
+    """The interval of a gain on one unit, whose standard error is known from the control."""
+    if se == 0:
+        return _point(gain, 1, "deterministic")
+    half = _Z * se
+    return Interval(gain, gain - half, gain + half, se, None, "noise floor of the control", 1)
+
+
 def _interval(spec: StudySpec, gains: Sequence[float], floor: Noise) -> Interval | None:
     if len(gains) > 1:
         return fresh_interval(spec, gains)
     if floor.floor is None:
         return None
-    if floor.floor == 0:
-        return _point(gains[0], 1, "deterministic")
-    half = _Z * floor.floor
-    return Interval(
-        gains[0],
-        gains[0] - half,
-        gains[0] + half,
-        floor.floor,
-        None,
-        "noise floor of the control",
-        1,
-    )
+    return by_noise(gains[0], floor.floor)
 
 
 def _point(gain: float, n: int, method: str) -> Interval:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from assay.analysis.effects import differences, fresh_interval, has_control
+from assay.analysis.effects import (
+    by_noise,
+    control_noise,
+    differences,
+    fresh_interval,
+    has_control,
+)
 from assay.core import units
 from assay.core.errors import StateError
 from assay.core.events import CONTROL, Concluded, Selected
@@ -57,16 +63,20 @@ def shortlist(spec: StudySpec, history: History) -> list[int]:
 
 
 def candidates(spec: StudySpec, history: History) -> list[Candidate]:
-    """The shortlist with fresh gains, best first; trials without any fresh value are left out."""
+    """The shortlist with fresh gains, best first.
+
+    Left out are trials without a fresh value, or with one alone while the noise is not known.
+    """
     found = []
+    spread = control_noise(spec, history).spread
     for number in shortlist(spec, history):
         fresh = list(differences(spec, history, number, units.rechecks(spec)).values())
-        if not fresh:
+        if not fresh or (len(fresh) == 1 and spread is None):
             continue
         search = list(differences(spec, history, number, units.search(spec)).values())
-        interval = fresh_interval(spec, fresh) if len(fresh) > 1 else None
-        if interval is None:
-            interval = Interval(fresh[0], fresh[0], fresh[0], 0.0, None, "one fresh unit", 1)
+        interval = (
+            fresh_interval(spec, fresh) if len(fresh) > 1 else by_noise(fresh[0], spread or 0.0)
+        )
         found.append(Candidate(number, interval, sum(search) / len(search)))
     return sorted(found, key=lambda c: (-c.fresh.estimate, c.trial))
 
