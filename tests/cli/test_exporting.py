@@ -76,8 +76,10 @@ def test_a_rewritten_log_with_a_new_chain_is_found_by_replay(run, exported):
     log = exported / "log.jsonl"
     bodies = [from_line(line)[1].body for line in log.read_bytes().splitlines()]
     at = next(i for i, body in enumerate(bodies) if b'"asked","trial":2' in body)
-    bodies[at] = bodies[at].replace(b'"criterion":"gini"', b'"criterion":"log"').replace(
-        b'"criterion":"entropy"', b'"criterion":"gini"'
+    bodies[at] = (
+        bodies[at]
+        .replace(b'"criterion":"gini"', b'"criterion":"log"')
+        .replace(b'"criterion":"entropy"', b'"criterion":"gini"')
     )
     assert decode(bodies[at])
     rows = extend("small", genesis("small"), bodies, after=0, time="t", actor="a")
@@ -100,7 +102,9 @@ def test_a_tampered_storage_is_found(run, finished, folder):
 def test_a_changed_blob_is_found(run, finished, folder):
     shutil.copy(finished, folder / "lab.db")
     with sqlite3.connect("lab.db") as db:
-        (script,) = db.execute("select sql from sqlite_master where name = 'blob_unchanged'").fetchone()
+        (script,) = db.execute(
+            "select sql from sqlite_master where name = 'blob_unchanged'"
+        ).fetchone()
         db.execute("drop trigger blob_unchanged")
         db.execute("update blob set data = x'00' where hash = (select min(hash) from blob)")
         db.execute(script)

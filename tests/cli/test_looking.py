@@ -105,7 +105,7 @@ def test_a_deviation_is_off_plan(run, folder):
     from assay import Float, Space, Study
 
     with Study(Space(x=Float(0, 1)), storage="lab.db", name="lab") as study:
-        study.ledger.decide(lambda _: [Deviated("budget", 1, 2, "more time")])
+        study.ledger.decide(lambda _: [Deviated("splits", 3, 5, "more time")])
     assert "more time" in run("log", "--off-plan", "--storage", "lab.db").output
 
 

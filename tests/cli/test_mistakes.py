@@ -76,7 +76,7 @@ def test_wrong_words(words, part, run):
         ("open_test = 1", "true or false"),
         ("[space.max_depth]\ntype='int'\nlow=5\nhigh=1", "max_depth"),
         ("[space.max_dept]\ntype='int'\nlow=1\nhigh=5\ndefault=2", "Did you mean 'max_depth'"),
-        ("study = \"a\\u0000b\"", "NUL"),
+        ('study = "a\\u0000b"', "NUL"),
     ],
 )
 def test_wrong_study_files(text, part, run, folder):
@@ -203,7 +203,10 @@ OBEYED = ("\x1b", "\x07", "\u202e", "\u200f", "\x9b")
 
 def test_hostile_names_are_inert(run, folder):
     study = Study(
-        Space({HOSTILE: Float(0, 1, default=0.5)}), storage="lab.db", name=HOSTILE, direction="minimize"
+        Space({HOSTILE: Float(0, 1, default=0.5)}),
+        storage="lab.db",
+        name=HOSTILE,
+        direction="minimize",
     )
     for value in (0.3, 0.2, 0.1):
         study.tell(study.ask(), value)

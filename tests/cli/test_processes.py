@@ -21,7 +21,7 @@ COMMON = (
     *("--evidence", "top=1", "--evidence", "refits=1"),
 )
 SLOW = (*COMMON, "--model", "random_forest", "--trials", "60")
-FAST = (*COMMON, "--model", "decision_tree", "--trials", "12", "--quiet")
+FAST = (*COMMON, "--model", "decision_tree", "--trials", "8", "--quiet")
 PATIENCE_S = 60
 
 
@@ -58,12 +58,13 @@ def test_ctrl_c_prints_the_command_that_goes_on(times, start):
     line = said.rstrip().splitlines()[-1].strip()
     assert line == "assay resume --storage lab.db small"
     study = open_study("lab.db", readonly=True)
+    history = study.history
     assert study.verify() == []
     assert study.verdict is None
     if times == 1:
-        assert study.history.running() == [], "the running trial was let to its end"
-    again = start(*shlex.split(line)[1:])
-    assert ended(again, study.history.n_ended + 1) > study.history.n_ended
+        assert history.running() == [], "the running trial was let to its end"
+        again = start(*shlex.split(line)[1:])
+        assert ended(again, history.n_ended + 1) > history.n_ended
 
 
 def test_ctrl_c_before_the_study_began(start):
@@ -75,18 +76,16 @@ def test_ctrl_c_before_the_study_began(start):
     assert "bug in Assay" not in said
 
 
-def test_killed_and_resumed_is_as_never_killed(start, folder):
+def test_killed_and_resumed_is_as_never_killed(start, run, folder):
     killed = start(*FAST)
-    ended(killed, 3)
+    ended(killed, 2)
     killed.kill()
     killed.wait(timeout=PATIENCE_S)
-    resumed = start("resume", "--storage", "lab.db", "--quiet")
-    _, said = resumed.communicate(timeout=PATIENCE_S)
-    assert resumed.returncode == 0, said
+    resumed = run("resume", "--storage", "lab.db", "--quiet")
+    assert resumed.exit_code == 0, resumed.output
     (folder / "home").rename(folder / "old-home")
-    whole = start(*FAST[:7], "whole.db", *FAST[8:])
-    _, said = whole.communicate(timeout=PATIENCE_S)
-    assert whole.returncode == 0, said
+    whole = run(*(word.replace("lab.db", "whole.db") for word in FAST))
+    assert whole.exit_code == 0, whole.output
     assert outcome("lab.db") == outcome("whole.db")
     assert open_study("lab.db", readonly=True).verify() == []
 

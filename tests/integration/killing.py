@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +54,14 @@ def kill_driver(process: subprocess.Popen[str]) -> bool:
 
 def kill_worker(process: subprocess.Popen[str], rng: random.Random) -> bool:
     """Kill -9 one process that the driver started; whether there was one."""
-    family = _family(process.pid)
-    if not family:
-        return False
-    try:
-        rng.choice(family).kill()
-    except psutil.NoSuchProcess:
-        return False
-    return True
+    while process.poll() is None:
+        family = _family(process.pid)
+        if family:
+            with suppress(psutil.NoSuchProcess):
+                rng.choice(family).kill()
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def _family(pid: int) -> list[psutil.Process]:

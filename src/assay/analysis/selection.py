@@ -14,7 +14,7 @@ from assay.analysis.effects import (
 )
 from assay.core import units
 from assay.core.errors import StateError
-from assay.core.events import CONTROL, Concluded, Selected
+from assay.core.events import CONTROL, Concluded, Opened, Selected
 from assay.core.history import History
 from assay.core.spec import Evidence, StudySpec
 from assay.math.intervals import Interval
@@ -46,7 +46,9 @@ def best_trial(spec: StudySpec, history: History) -> int:
     """
     concluded, selected = history.last(Concluded), history.last(Selected)
     if concluded and selected and concluded.verdict["action"] is not None:
-        return CONTROL if concluded.verdict["action"] == "KEEP_DEFAULTS" else selected.challenger
+        opened = history.last(Opened)  # a later look may have been at another trial
+        tuned = opened.results["gain"]["challenger"] if opened else selected.challenger
+        return CONTROL if concluded.verdict["action"] == "KEEP_DEFAULTS" else int(tuned)
     if selected:
         return int(selected.trial)
     best = ranked(spec, history)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.commands import STOPPED, Command, command_line, storage_option, study_argument
-from assay.cli.printing import inert
+from assay.cli.printing import inert, paragraph, width
 
 if TYPE_CHECKING:
     from assay.core.events import Sealed
@@ -65,7 +65,8 @@ def unseal(
     sealed = check_may_open(history, reason)
     if trial is not None:
         history.trial(trial)
-    click.echo(_price(history, sealed))
+    for line in _price(history, sealed).splitlines():
+        click.echo(paragraph(line, width()))
     if not yes and sys.stdin.isatty():
         click.confirm("Open it?", abort=True)
     try:
@@ -86,7 +87,7 @@ def _price(history: History, sealed: Sealed) -> str:
             "are spent: nothing that is tuned later can be tested on them."
         )
     said = [event for event in _verdicts(history) if event]
-    earlier = f" It said: {inert(said[-1])}" if said else ""
+    earlier = f" It said: {said[-1]}" if said else ""
     if history.looks > _results(history):
         return f"An opening of the {rows} was interrupted; this finishes it."
     return (

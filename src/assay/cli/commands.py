@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
 
-from assay.cli.printing import inert
+from assay.cli.printing import inert, paragraph, width
 from assay.core.errors import AssayError, StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +82,10 @@ class _Refused(click.ClickException):
     def show(self, file: Any = None) -> None:
         if self._trace:
             click.echo(inert(self._trace), err=True)
-        click.echo(f"Error: {inert(self.message)}", err=True)
+        text = f"Error: {self.message}"
+        if sys.stderr.isatty():
+            text = "\n".join(paragraph(line, width()) for line in text.splitlines())
+        click.echo(inert(text), err=True)
 
 
 class _NoStorage(_Refused):

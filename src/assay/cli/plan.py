@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.cli.commands import default_storage
-from assay.cli.printing import columns, inert, width
+from assay.cli.printing import columns, paragraph, width
 from assay.core.events import Created, Sealed
 from assay.report.words import count, name
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assay.api.study import Study
 
 _WIDE = 100
+_CLOSED = "It is opened only with --reason, and the result is then marked post-hoc."
 
 
 def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
@@ -24,11 +25,11 @@ def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
         f"Study {name(study.name)}{where}{_begun(study)}",
         _choices(chosen, wide),
         _evidence(study),
-        *(f"Note: {inert(str(note))}" for note in (study.spec.data or {}).get("notes", ())),
+        *(paragraph(f"Note: {note}", wide) for note in (study.spec.data or {}).get("notes", ())),
     ]
     sealed = study.history.last(Sealed)
     if sealed and sealed.note:
-        parts.append(f"Test set: {inert(sealed.note)}")
+        parts.append(paragraph(f"Test set: {sealed.note} {_CLOSED}", wide))
     return "\n".join(part for part in parts if part)
 
 

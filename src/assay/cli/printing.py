@@ -92,5 +92,7 @@ def write_whole(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def paragraph(text: str, total: int) -> str:
-    """One line of text, inert and wrapped."""
-    return fill(name(text, len(text)), total) if text else ""
+    """One line of text, inert and wrapped between words."""
+    if not text:
+        return ""
+    return fill(name(text, len(text)), total, break_long_words=False, break_on_hyphens=False)

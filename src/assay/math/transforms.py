@@ -1,0 +1,134 @@
+"""Losses as a Gaussian process likes them: mean 0, sd 1, no long tail; and the choice among such forms.
+
+    y   losses, lower is better         T   an increasing transform
+    t   T(y), mean 0 and sd 1           T'  its slope
+
+`plain` only scales. `half-rank` keeps the better half as it is and gives the worse half the shape of
+a normal tail, by rank, so that it cannot outweigh the better half however bad it is. `log` is for
+positive losses over several powers of ten. Which is right depends on the study, so it is chosen:
+each is scored by how well the process that was fitted with it predicts each of the better half of
+the losses from all others, as a density of the loss itself, so that scores are comparable.
+
+Source: half-rank as in Song et al. 2024, arXiv:2408.11527, section 4 (Vizier's "half-rank warping"),
+mirrored, as we minimise, and without its second stage. Choice: leave-one-out predictive density,
+Rasmussen and Williams 2006, eq. 5.11, with the slope of T by change of variables; ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.math.checks import Array
+
+LARGEST_P = 1 - 1e-6
+LOG_FROM_RATIO = 10.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Transformed losses.
+
+    Attributes:
+        name: of the transform.
+        y: the losses, shape (n,).
+        t: the targets, mean 0 and sd 1; all 0 if the losses are constant.
+        slope: T' at each loss of the better half; of no meaning at others.
+    """
+
+    name: str
+    y: Array
+    t: Array
+    slope: Array
+
+    def loss(self, t: Array) -> Array:
+        """The losses at targets `t`: between data by straight lines, outside as at the end.
+
+        >>> plain(np.array([1.0, 2.0, 3.0])).loss(np.array([0.0, -2.0])).round(3)
+        array([ 2.   , 0.367])
+        """
+        order = np.argsort(self.t, kind="stable")
+        knots, losses = self.t[order], self.y[order]
+        inside = np.interp(t, knots, losses)
+        below = np.minimum(np.asarray(t) - knots[0], 0.0) / self.slope[order[0]]
+        return np.asarray(inside + below)
+
+
+def plain(y: Array) -> Targets:
+    """The losses, scaled.
+
+    >>> plain(np.array([1.0, 2.0, 3.0])).t.round(3)
+    array([-1.225,  0.   ,  1.225])
+    """
+    return _scaled("plain", y, y, np.ones_like(y))
+
+
+def half_rank(y: Array) -> Targets:
+    """The better half scaled, the worse half by rank as a normal tail; plain if the half is constant.
+
+    >>> half_rank(np.array([1.0, 2.0, 3.0, 4.0, 1e6])).t.round(2)
+    array([-1.49, -0.68,  0.12,  0.66,  1.4 ])
+    """
+    from scipy.special import ndtri
+
+    median = np.median(y)
+    better = y <= median
+    spread = np.sqrt(np.mean((y[better] - median) ** 2))
+    if not spread > 0:
+        return _scaled("half-rank", y, _normal_scores(y), np.ones_like(y))
+    ladder, place = np.unique(y, return_inverse=True)
+    low = np.searchsorted(ladder, median) / len(ladder)
+    p = 0.5 + 0.5 * ((place + 0.5) / len(ladder) - low) / (1.0 - low)
+    tail = median + spread * ndtri(np.clip(p, 0.5, LARGEST_P))
+    return _scaled("half-rank", y, np.where(better, y, tail), np.ones_like(y))
+
+
+def log(y: Array) -> Targets:
+    """The logarithms, scaled. Losses must be positive.
+
+    >>> log(np.array([1.0, 10.0, 100.0])).t.round(3)
+    array([-1.225,  0.   ,  1.225])
+    """
+    return _scaled("log", y, np.log(y), 1.0 / y)
+
+
+TRANSFORMS = {"plain": plain, "half-rank": half_rank, "log": log}
+
+
+def candidates(y: Array) -> list[Targets]:
+    """The transforms that these losses allow."""
+    found = [half_rank(y), plain(y)]
+    if y.min() > 0 and y.max() > LOG_FROM_RATIO * y.min():
+        found.append(log(y))
+    return found
+
+
+def score(targets: Targets, mean: Array, variance: Array) -> float:
+    """How well the better half is predicted when left out: mean log density, in nats.
+
+    Args:
+        targets: of all losses.
+        mean, variance: leave-one-out predictions of the targets, shape (n,).
+    """
+    better = targets.y <= np.median(targets.y)
+    error = targets.t[better] - mean[better]
+    density = -0.5 * (np.log(2 * np.pi * variance[better]) + error**2 / variance[better])
+    return float(np.mean(density + np.log(targets.slope[better])))
+
+
+def _scaled(name: str, y: Array, raw: Array, slope: Array) -> Targets:
+    largest = float(np.abs(raw).max()) or 1.0
+    shares = raw / largest  # squares of 1e200 would overflow
+    sd = float(shares.std())
+    if not sd > 1e-12 * float(np.abs(shares).max()):
+        return Targets(name, y, np.zeros_like(raw), slope / largest)
+    return Targets(name, y, (shares - shares.mean()) / sd, slope / (sd * largest))
+
+
+def _normal_scores(y: Array) -> Array:
+    """What a normal sample with these ranks would be expected to look like."""
+    from scipy.special import ndtri
+
+    ladder, place = np.unique(y, return_inverse=True)
+    return np.asarray(ndtri((place + 0.5) / len(ladder)))
