@@ -26,7 +26,9 @@ def write_data(path, rows=120, names=("a", "b", "c"), target="bought"):
     x = rng.normal(size=(rows, len(names)))
     y = (x[:, 0] + rng.normal(size=rows) > 0).astype(int)
     lines = [",".join([*names, target])]
-    lines += [",".join([*(f"{v:.4f}" for v in row), str(label)]) for row, label in zip(x, y, strict=True)]
+    lines += [
+        ",".join([*(f"{v:.4f}" for v in row), str(label)]) for row, label in zip(x, y, strict=True)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +21,15 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_looking_writes_nothing(words, run, finished):
-    before = sha256(Path(finished).read_bytes()).hexdigest()
-    beside = sorted(Path(finished).parent.iterdir())
-    done = run(*words, "--storage", finished)
+def test_looking_writes_nothing(words, run, finished, folder):
+    alone = folder / "alone" / "lab.db"
+    alone.parent.mkdir()
+    shutil.copy(finished, alone)
+    before = sha256(alone.read_bytes()).hexdigest()
+    done = run(*words, "--storage", alone)
     assert done.exit_code == 0, done.output
-    assert sha256(Path(finished).read_bytes()).hexdigest() == before
-    assert sorted(Path(finished).parent.iterdir()) == beside
+    assert sha256(alone.read_bytes()).hexdigest() == before
+    assert list(alone.parent.iterdir()) == [alone]
 
 
 def test_the_storage_may_come_from_the_environment(run, finished, monkeypatch):

@@ -216,13 +216,13 @@ def test_hostile_names_are_inert(run, folder):
     looks = (
         *(["status"], ["status", HOSTILE], ["trials"], ["best"], ["show", "3"], ["log"]),
         *(["diff", "0", "1"], ["verify"], ["report", "-o", "-"], ["status", HOSTILE + "x"]),
-        *(["resume"], ["note", HOSTILE], ["export", "--to", "out"], ["unseal"]),
+        *(["resume"], ["note", HOSTILE], ["export", "--to", "out\u202e"], ["unseal"]),
     )
     for words in looks:
         done = run(*words, "--storage", "lab.db")
         assert done.exit_code in (0, WRONG_USE), done.output
         assert not any(mark in done.output for mark in OBEYED), words
-    assert run("verify", "out/log.jsonl").exit_code == 0
+    assert run("verify", "out\u202e/log.jsonl").exit_code == 0
 
 
 def test_hostile_columns_are_inert(run, folder):

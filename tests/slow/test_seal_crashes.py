@@ -8,6 +8,7 @@ Run as a program this file is the study: `test_seal_crashes.py STORAGE process|n
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -99,7 +100,9 @@ def kill_at(storage, moment, rng, *words):
     from tests.integration.killing import kill_driver
 
     process = start(storage, *words)
+    latest = time.monotonic() + 120
     while process.poll() is None and not reached(storage, moment):
+        assert time.monotonic() < latest, f"not {moment} yet"
         time.sleep(0.002)
     time.sleep(rng.choice([0.0, rng.uniform(0, 0.01), rng.uniform(0, 0.3)]))
     return kill_driver(process)
@@ -190,6 +193,7 @@ def calm(tmp_path_factory):
 
 
 def test_a_sealed_study_survives_kills_in_all_its_life(calm, tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # each process below has a time limit of its own
     rng, killed, studies, orphans = random.Random(15), Counter(), 0, 0
     while killed.total() < KILLS:
         storage = new_home(tmp_path / str(studies))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ def verify(study: Study, *, head: str | None = None) -> list[str]:
     """
     rows = study.store.rows(study.name)
     findings = [str(finding) for finding in verify_chain(study.name, rows, anchored_head=head)]
-    return findings + _recomputed(rows, study.store.blob)
+    return findings + _recomputed(rows, study.store.blob, study.spec)
 
 
 def verify_stored(storage: str, name: str | None, *, head: str | None = None) -> Checked:
@@ -104,8 +104,13 @@ def _name_beside(log: Path) -> str:
         ) from None
 
 
-def _recomputed(rows: Sequence[Row], blob: Callable[[str], bytes] | None) -> list[str]:
-    """What is wrong with the events themselves, as far as they can be read."""
+def _recomputed(
+    rows: Sequence[Row], blob: Callable[[str], bytes] | None, known: StudySpec | None = None
+) -> list[str]:
+    """What is wrong with the events themselves, as far as they can be read.
+
+    `known`: the plan in memory, whose space has the Python predicates that no file holds.
+    """
     found: list[str] = []
     events: list[Event] = []
     for row in rows:
@@ -120,6 +125,8 @@ def _recomputed(rows: Sequence[Row], blob: Callable[[str], bytes] | None) -> lis
         return [*found, "row 0: the log does not begin with a plan"]
     try:
         spec = StudySpec.from_json(events[0].spec)
+        if known and known.space.to_json() == spec.space.to_json():
+            spec = replace(spec, space=known.space)
         sampler = sampler_of(spec.sampler, spec.seed)
     except (AssayError, LookupError, TypeError, ValueError) as error:
         return [*found, f"row 0: the plan cannot be read: {error}"]

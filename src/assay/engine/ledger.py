@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import RLock
 
 from assay.core.errors import ConflictError
 from assay.core.events import Event
@@ -14,7 +15,8 @@ class Ledger:
     """Reads what others appended, checks what we append, and appends it.
 
     Events can be staged first: they are checked and part of `history` at once, and durable after
-    `flush`. A result and the next proposal then cost one durable commit, not two.
+    `flush`. A result and the next proposal then cost one durable commit, not two. Threads may share
+    a ledger as long as none stages: `refresh` and `decide` take turns.
     """
 
     def __init__(self, store: Store, study: str) -> None:
@@ -23,14 +25,16 @@ class Ledger:
         self.history = History()
         self._staged: list[Event] = []
         self._blobs: dict[str, bytes] = {}
+        self._turn = RLock()
         self.refresh()
 
     def refresh(self) -> History:
         """The history with everything that is in the store by now; nothing may be staged."""
-        new = self.store.read(self.study, after=self.history.length)
-        if new:
-            self.history = fold(new, self.history)
-        return self.history
+        with self._turn:
+            new = self.store.read(self.study, after=self.history.length)
+            if new:
+                self.history = fold(new, self.history)
+            return self.history
 
     def stage(self, events: Sequence[Event], blobs: Blobs | None = None) -> None:
         """Add events to `history`, to be written by the next `flush`.
@@ -67,19 +71,20 @@ class Ledger:
         Raises:
             StateError: an event does not fit; nothing was written.
         """
-        while True:
-            before = self.history
-            events = decision(before)
-            self.stage(events)
-            try:
-                self.flush()
-            except ConflictError:
-                self._staged, self._blobs = [], {}
-                self.history = before
-                self.refresh()
-                continue
-            except BaseException:
-                self._staged, self._blobs = [], {}
-                self.history = before
-                raise
-            return events
+        with self._turn:
+            while True:
+                before = self.history
+                events = decision(before)
+                self.stage(events)
+                try:
+                    self.flush()
+                except ConflictError:
+                    self._staged, self._blobs = [], {}
+                    self.history = before
+                    self.refresh()
+                    continue
+                except BaseException:
+                    self._staged, self._blobs = [], {}
+                    self.history = before
+                    raise
+                return events

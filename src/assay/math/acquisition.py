@@ -27,8 +27,8 @@ def log_h(z: Array) -> Array:
     Three ranges: as written near and above 0; for negative z, phi(z) is taken out and what is left
     goes through the scaled complementary error function; far out by the first term of its series.
 
-    >>> log_h(np.array([-1e6, -50.0, 0.0, 3.0])).round(4)
-    array([-5.00000000e+11, -1.25874520e+03, -9.18900000e-01,  1.09870000e+00])
+    >>> log_h(np.array([-50.0, 0.0, 3.0])).round(4)
+    array([-1.2587442e+03, -9.1890000e-01,  1.0987000e+00])
     """
     from scipy.special import ndtr
 

@@ -50,7 +50,7 @@ def matern(squared: Array) -> Array:
     """The Matern-5/2 correlation at squared scaled distances.
 
     >>> matern(np.array([0.0, 1.0])).round(4)
-    array([1.    , 0.524 ])
+    array([1.   , 0.524])
     """
     r = np.sqrt(5.0 * squared)
     return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
@@ -111,9 +111,7 @@ class Posterior:
     array([-1.,  0.])
     """
 
-    def __init__(
-        self, rows: Array, targets: Array, owner: Indices, hyper: Hyperparameters
-    ) -> None:
+    def __init__(self, rows: Array, targets: Array, owner: Indices, hyper: Hyperparameters) -> None:
         self.scale = 1.0 / hyper.lengths[owner]
         self.scaled = rows * self.scale
         self.targets = targets

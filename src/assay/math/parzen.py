@@ -93,11 +93,11 @@ class Parzen:
     # --- density
 
     def log_density(self, points: Array) -> Array:
-        """ln of the mixture's density at points of shape (m, d); shape (m,)."""
+        """Ln of the mixture's density at points of shape (m, d); shape (m,)."""
         return log_sum(self.log_weights + self.log_kernels(points))
 
     def log_kernels(self, points: Array) -> Array:
-        """ln of each kernel at points of shape (m, d); shape (m, n + 1), the prior last."""
+        """Ln of each kernel at points of shape (m, d); shape (m, n + 1), the prior last."""
         total = self._log_normals(points)
         for j, axis in enumerate(self.axes):
             if axis.kind == "ordered":
@@ -107,20 +107,20 @@ class Parzen:
         return total
 
     def _log_normals(self, points: Array) -> Array:
-        """The real coordinates; the square is multiplied out, so that matrix products do the work."""
+        """The real coordinates; the square is multiplied out, so that one matrix product does it."""
         from scipy.special import ndtr
 
         real = [j for j, axis in enumerate(self.axes) if axis.kind == "real"]
         x, centre, width = points[:, real], self._centres[:, real], self._widths[:, real]
         precision = width**-2
-        squares = (x * x) @ precision.T - 2 * x @ (centre * precision).T
-        squares += (centre * centre * precision).sum(axis=1)
         inside = ndtr((1 - centre) / width) - ndtr(-centre / width)
-        norms: Array = np.log(inside * width * _ROOT_TAU).sum(axis=1)
-        return np.asarray(-0.5 * squares - norms)
+        norms = np.log(inside * width * _ROOT_TAU) + 0.5 * centre * centre * precision
+        total = np.hstack([x * x, x]) @ np.hstack([-0.5 * precision, centre * precision]).T
+        total -= norms.sum(axis=1)
+        return np.asarray(total)
 
     def _log_masses(self, j: int) -> Array:
-        """ln of the mass of each kernel in each cell of an ordered coordinate, (cells, n + 1)."""
+        """Ln of the mass of each kernel in each cell of an ordered coordinate, (cells, n + 1)."""
         from scipy.special import ndtr
 
         edges = self.axes[j].edges[:, None]
@@ -129,12 +129,12 @@ class Parzen:
         return np.asarray(np.log(inside / (below[-1] - below[0])))
 
     def _log_hits(self, j: int, u: Array) -> Array:
-        size, smooth = self.axes[j].size, self._smooth
-        same = self.axes[j].codes(u)[:, None] == self.axes[j].codes(self._centres[:, j])
-        miss = smooth / (1 + size * smooth)
-        found = np.where(same, np.log(miss + 1 / (1 + size * smooth)), np.log(miss))
-        found[:, -1] = -np.log(size)
-        return found
+        axis, smooth = self.axes[j], self._smooth
+        whole = 1 + axis.size * smooth
+        same = axis.codes(u)[:, None] == axis.codes(self._centres[:, j])
+        found = np.log((same + smooth) / whole)
+        found[:, -1] = -np.log(axis.size)
+        return np.asarray(found)
 
     # --- sampling
 
@@ -180,10 +180,11 @@ def widths(centres: Array, narrowest: float) -> Array:
 
 
 def log_sum(terms: Array) -> Array:
-    """ln of the sum of exp(terms) along the last axis, without overflow.
+    """Ln of the sum of exp(terms) along the last axis, without overflow.
 
     >>> float(log_sum(np.array([1000.0, 1000.0])).round(4))
     1000.6931
     """
     most = terms.max(axis=-1, keepdims=True)
-    return np.asarray(most[..., 0] + np.log(np.exp(terms - most).sum(axis=-1)))
+    above = terms - most
+    return np.asarray(most[..., 0] + np.log(np.exp(above, out=above).sum(axis=-1)))

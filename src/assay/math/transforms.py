@@ -46,7 +46,7 @@ class Targets:
         """The losses at targets `t`: between data by straight lines, outside as at the end.
 
         >>> plain(np.array([1.0, 2.0, 3.0])).loss(np.array([0.0, -2.0])).round(3)
-        array([ 2.   , 0.367])
+        array([2.   , 0.367])
         """
         order = np.argsort(self.t, kind="stable")
         knots, losses = self.t[order], self.y[order]
@@ -68,7 +68,7 @@ def half_rank(y: Array) -> Targets:
     """The better half scaled, the worse half by rank as a normal tail; plain if the half is constant.
 
     >>> half_rank(np.array([1.0, 2.0, 3.0, 4.0, 1e6])).t.round(2)
-    array([-1.49, -0.68,  0.12,  0.66,  1.4 ])
+    array([-1.45, -0.7 ,  0.05,  0.7 ,  1.39])
     """
     from scipy.special import ndtri
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from assay.samplers.tpe_tree import Tree
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Numbers: TypeAlias = npt.NDArray[np.intp]
+T = TypeVar("T", np.float64, np.intp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,19 @@ class Past:
     points: Array
     ended: Numbers
     losses: Array
+
+    def nearest(self, point: Array) -> int:
+        """The number of the ended trial nearest to a point (columns,), NaN where inactive.
+
+        Another category, or a parameter that only one of the two has, counts as far as the whole
+        range of a number.
+        """
+        points = self.points[self.ended]
+        gaps = np.abs(points - point)
+        category = [axis.kind == "category" for axis in self.tree.axes]
+        gaps[:, category] = gaps[:, category] > 0
+        gaps[np.isnan(points) != np.isnan(point)] = 1.0
+        return int(self.ended[np.argmin(np.nansum(gaps * gaps, axis=1))])
 
 
 def past_of(space: Space, history: History, signs: tuple[float, ...]) -> Past:
@@ -84,7 +98,7 @@ class _Record:
         return [s * value for s, value in zip(self.signs, outcome.values, strict=True)]
 
 
-def _roomy(array: npt.NDArray[np.generic], length: int) -> npt.NDArray[np.generic]:
+def _roomy(array: npt.NDArray[T], length: int) -> npt.NDArray[T]:
     """The array with room for `length` entries; doubled when it was full."""
     if length <= len(array):
         return array

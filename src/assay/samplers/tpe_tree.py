@@ -38,7 +38,7 @@ class Group:
         above: numbers of the groups that hold its parents, their parents, and so on.
     """
 
-    columns: list[int]
+    columns: Codes
     conditions: list[tuple[int, npt.NDArray[np.bool_]]]
     above: list[int]
 
@@ -68,7 +68,7 @@ class Tree:
             above = {number[parent] for parent, _ in nodes[0].conditions}
             above |= {a for group in above for a in groups[group].above}
             number |= {node.name: len(groups) for node in nodes}
-            columns = [self._place[node.name] for node in nodes]
+            columns = np.array([self._place[node.name] for node in nodes])
             conditions = [self._switch(space, *c) for c in sorted(nodes[0].conditions)]
             groups.append(Group(columns, conditions, sorted(above)))
         return groups
@@ -84,6 +84,10 @@ class Tree:
         return [
             space[name].to_unit(config[name]) if name in config else np.nan for name in self.names
         ]
+
+    def config(self, space: Space, point: Sequence[float]) -> dict[str, Any]:
+        """The config at a point of the unit cube, one coordinate for each column."""
+        return space.from_unit([point[self._place[name]] for name in space.names])
 
     def switched_on(self, group: Group, points: Array) -> Codes:
         """The rows of `points` in which the group is active; NaN marks what is inactive."""
@@ -140,7 +144,7 @@ class TreeParzen:
         return points
 
     def log_density(self, points: Array) -> Array:
-        """ln of the density at points as `sample` gives them, shape (m,)."""
+        """Ln of the density at points as `sample` gives them, shape (m,)."""
         total = np.zeros(len(points))
         kernels: dict[int, Array] = {}
         for number, group in enumerate(self.tree.groups):

@@ -1,0 +1,537 @@
+"""tune: from data and a model to a verdict on rows that nothing was chosen on."""
+
+from __future__ import annotations
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from tests.unit.lab import rows_of
+
+from assay import (
+    Budget,
+    DataError,
+    Evidence,
+    Float,
+    Int,
+    Limits,
+    SealError,
+    Space,
+    SpaceError,
+    SpecError,
+    Splits,
+    StateError,
+    open_study,
+    tune,
+)
+from assay.analysis.verdict import Action
+from assay.api.prepare import Wishes, prepare
+from assay.core import units
+from assay.core.events import (
+    CONTROL,
+    FLOOR,
+    Concluded,
+    Frozen,
+    Measured,
+    Opened,
+    Opening,
+    Sealed,
+    Selected,
+    Told,
+)
+from assay.executors.inline import InlineExecutor
+from assay.inputs import from_arrays
+from assay.stores.memory import MemoryStore
+
+SPACE = Space(max_depth=Int(1, 8, default=6), min_samples_leaf=Int(1, 16, default=1))
+TREE = DecisionTreeClassifier(max_depth=6, random_state=0)
+FAST = Evidence(repeats=2, seeds=1, top=2, rechecks=4, refits=2)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A memory of seals of its own for each test."""
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def tuned(model=TREE, X=None, y=None, *, task="two", seed=0, **options):
+    if X is None:
+        X, y = rows_of(task, seed=seed)
+    if model is TREE:
+        options.setdefault("space", SPACE)
+    settings = {
+        "budget": 5,
+        "splits": Splits.kfold(3),
+        "evidence": FAST,
+        "isolation": "none",
+        "progress": False,
+    }
+    return tune(model, X, y, **(settings | options))
+
+
+def of(study, kind):
+    return [event for event in study.store.read(study.name) if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A complete study on data, with its table; for tests that only look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSAY_HOME", str(tmp_path_factory.mktemp("home")))
+        X, y = rows_of("two")
+        return tuned(X=X, y=y, metric="accuracy"), X, y
+
+
+# --- the course of a study
+
+
+def test_the_story_goes_from_seal_to_verdict_in_order(finished):
+    study, X, y = finished
+    kinds = [type(event) for event in of(study, object)]
+    order = [Sealed, Selected, Frozen, Opening, Opened, Concluded]
+    places = [kinds.index(kind) for kind in order]
+    assert places == sorted(places)
+    assert all(kinds.count(kind) == 1 for kind in order)
+    assert places[0] < kinds.index(Measured), "the seal comes before any fit"
+    assert study.verify() == []
+    assert study.verdict.look == 1
+
+
+def test_every_trial_has_every_fold_and_its_mean(finished):
+    study, X, y = finished
+    for trial in study.trials:
+        values = [
+            event.value
+            for event in of(study, Measured)
+            if (event.trial, event.stage) == (trial.number, "search")
+        ]
+        assert len(values) == 3
+        assert trial.value == pytest.approx(np.mean(values))
+
+
+def test_floor_and_control_are_measured_and_the_control_repeated(finished):
+    study, X, y = finished
+    assert len(study.history.units(FLOOR, "floor")) == 3
+    assert set(study.history.units(CONTROL)) >= set(units.control(study.spec, fixed=True))
+
+
+def test_the_verdict_is_what_the_stored_losses_say_by_hand(finished):
+    study, X, y = finished
+    opened = of(study, Opened)[0].results
+    losses = {}
+    for number in study.history.last(Frozen).contenders:
+        fits = study.history.units(number, "test").values()
+        stored = [np.frombuffer(study.store.blob(event.rows), "<f4") for event in fits]
+        losses[number] = np.mean(stored)
+        assert opened["contenders"][str(number)]["score"] == pytest.approx(1 - losses[number])
+    chosen = study.challenger.number
+    gain = losses[CONTROL] - losses[chosen]
+    assert study.verdict.gain.estimate == pytest.approx(gain)
+    assert opened["rows"] == len(y) - study.spec.data["rows"] == of(study, Sealed)[0].rows
+
+
+def test_the_score_on_the_test_rows_is_that_of_a_fit_by_hand(finished):
+    study, X, y = finished
+    from sklearn.base import clone
+
+    from assay.evaluation.splits import hold_out
+
+    dev, test = hold_out(0.3, n=len(y), y=y, seed=0)
+    assert len(dev) == study.spec.data["rows"]
+    for number in study.history.last(Frozen).contenders:
+        model = clone(TREE).set_params(**study.trials[number].config)
+        score = model.fit(X[dev], y[dev]).score(X[test], y[test])
+        first = study.history.units(number, "test")[(0, 0, 0)]
+        assert first.value == pytest.approx(score)
+
+
+def test_the_same_seed_gives_the_same_study():
+    one, two = (tuned(seed=1, storage=MemoryStore(), test=0) for _ in range(2))
+    assert [(t.config, t.values) for t in one.trials] == [(t.config, t.values) for t in two.trials]
+    assert str(one.verdict) == str(two.verdict)
+
+
+def test_processes_give_what_this_process_gives():
+    one = tuned(seed=1, test=0, budget=3)
+    two = tuned(seed=1, test=0, budget=3, isolation="process")
+    assert [t.values for t in one.trials] == [t.values for t in two.trials]
+
+
+# --- models, data, metrics, splits
+
+
+@pytest.mark.parametrize("task", ["two", "three", "numbers"])
+def test_arrays_and_frames_give_the_same_study(task):
+    model = DecisionTreeRegressor(random_state=0) if task == "numbers" else TREE
+    X, y = rows_of(task)
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(4)])
+    options = {"test": 0, "space": SPACE, "budget": 3}
+    one = tuned(model, X, y, **options)
+    two = tuned(model, frame, pd.Series(y), **options)
+    assert [t.values for t in one.trials] == [t.values for t in two.trials]
+
+
+def test_a_frame_with_categories_and_gaps_goes_through_a_built_in_model():
+    X, y = rows_of("two")
+    frame = pd.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, "p", "q"), "c": X[:, 2]})
+    frame.loc[::7, "c"] = np.nan
+    frame["d"] = pd.Categorical(np.where(X[:, 3] > 0, "u", "v"))
+    study = tuned("logistic_regression", frame, np.where(y, "yes", "no"), budget=3)
+    assert study.verdict.look == 1
+    assert study.verify() == []
+
+
+def test_a_pipeline_is_tuned_by_the_names_of_its_steps():
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5))
+    space = Space(logisticregression__C=Float(1e-3, 10.0, log=True))
+    study = tuned(model, *rows_of(), space=space, budget=3)
+    assert study.control.config == {"logisticregression__C": 0.5}
+
+
+def test_the_control_is_the_estimator_as_it_was_given():
+    study = tuned(DecisionTreeClassifier(max_depth=2, random_state=0), *rows_of(), space=SPACE, test=0)
+    assert study.control.config == {"max_depth": 2, "min_samples_leaf": 1}
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [
+        ("two", "accuracy"),
+        ("two", "roc_auc"),
+        ("two", "f1"),
+        ("two", "log_loss"),
+        ("three", "accuracy"),
+        ("three", "roc_auc"),
+        ("three", "f1_macro"),
+        ("numbers", "r2"),
+        ("numbers", "rmse"),
+        ("numbers", "mae"),
+    ],
+)
+def test_every_kind_of_metric_reaches_a_verdict_in_its_own_direction(task, metric):
+    X, y = rows_of(task)
+    model = Ridge() if task == "numbers" else LogisticRegression(C=1e-4)
+    name = "alpha" if task == "numbers" else "C"
+    space = Space(**{name: Float(1e-5, 100.0, log=True)})
+    study = tuned(model, X, y, metric=metric, space=space, budget=4)
+    (objective,) = study.spec.objectives
+    lower = study.spec.directions[objective] == "minimize"
+    assert lower == (metric in ("log_loss", "rmse", "mae"))
+    result = of(study, Opened)[0].results
+    scores = [result["contenders"][str(n)]["score"] for n in (0, result["gain"]["challenger"])]
+    gain = (scores[0] - scores[1]) if lower else (scores[1] - scores[0])
+    assert result["gain"]["estimate"] == pytest.approx(gain, abs=1e-5)
+    for one in result["contenders"].values():
+        assert one["low"] <= one["score"] <= one["high"]
+    assert study.verify() == []
+
+
+def test_a_metric_of_ones_own_needs_a_direction():
+    def most(y, prediction):
+        return float(np.max(np.abs(y - prediction)))
+
+    X, y = rows_of("numbers")
+    options = {"metric": most, "space": Space(alpha=Float(1e-3, 10.0, log=True, default=1.0))}
+    with pytest.raises(SpecError, match="direction"):
+        tuned(Ridge(), X, y, **options)
+    study = tuned(Ridge(), X, y, direction="minimize", budget=3, **options)
+    assert list(study.spec.directions.values()) == ["minimize"]
+    assert study.verdict.look == 1
+
+
+@pytest.mark.parametrize(
+    ("splits", "folds"),
+    [
+        (Splits.kfold(3), 3),
+        (Splits.repeated(2, 2), 4),
+        (Splits.holdout(0.3), 1),
+    ],
+    ids=["kfold", "repeated", "holdout"],
+)
+def test_every_kind_of_splits_measures_its_units(splits, folds):
+    study = tuned(splits=splits, budget=3, seed=2)
+    for trial in study.trials:
+        assert len(study.history.units(trial.number, "search")) == folds
+    assert study.verdict.look == 1
+
+
+def test_groups_stay_together_and_carry_the_interval():
+    X, y = rows_of("two", n=120)
+    groups = np.repeat(np.arange(30), 4)
+    study = tuned(X=X, y=y, groups=groups, splits=None, budget=3)
+    assert study.spec.data["splits"]["kind"] == "grouped"
+    assert of(study, Opened)[0].results["drawn"] != "rows"
+    assert of(study, Sealed)[0].rows % 4 == 0
+
+
+def test_time_is_never_turned_round():
+    X, y = rows_of("numbers", n=120)
+    study = tuned(Ridge(), X, y, time=np.arange(120), splits=None, budget=3)
+    assert study.spec.data["splits"]["kind"] == "forward"
+    test = study.history.last(Sealed).rows
+    from assay.api.sealing import sealed_rows
+
+    assert sealed_rows(study.store, study.history.last(Sealed)).X == pytest.approx(X[-test:])
+
+
+def test_groups_or_time_refuse_splits_that_ignore_them():
+    X, y = rows_of("two", n=120)
+    with pytest.raises(SpecError, match="groups"):
+        tuned(X=X, y=y, groups=np.repeat(np.arange(30), 4))
+    with pytest.raises(SpecError, match="time"):
+        tuned(X=X, y=y, time=np.arange(120))
+
+
+# --- the seal
+
+
+def test_without_test_rows_nothing_is_sealed_and_the_verdict_says_so():
+    study = tuned(test=0)
+    assert not of(study, Sealed) + of(study, Opening)
+    assert study.spec.data["rows"] == 90
+    assert study.verdict.badge != "CONFIRMATORY"
+
+
+def test_a_worker_of_the_search_is_not_given_a_single_test_row():
+    X, y = rows_of("numbers", n=100)
+    table = from_arrays(X, y)
+    prepared = prepare(table, Ridge(), Wishes(space=Space(alpha=Float(0.1, 1.0)), test=0.3))
+    payload = cloudpickle.dumps(prepared.evaluator())
+    assert len(prepared.test) == 30
+    for row in range(30):
+        for value in (*prepared.test.X[row], prepared.test.y[row]):
+            assert np.float64(value).tobytes() not in payload
+    assert np.float64(prepared.dev.X[0, 0]).tobytes() in payload
+
+
+def test_the_test_set_can_be_left_closed_and_opened_later():
+    store = MemoryStore()
+    study = tuned(storage=store, open_test=False)
+    assert study.verdict is None
+    assert of(study, Frozen)
+    assert not of(study, Opening)
+    again = tuned(storage=store)
+    assert again.verdict.look == 1
+    assert len(of(again, Opening)) == len(of(again, Concluded)) == 1
+
+
+def test_a_finished_study_is_not_run_or_opened_again():
+    store = MemoryStore()
+    tuned(storage=store)
+    before = list(store.read("study"))
+    again = tuned(storage=store)
+    assert list(store.read("study")) == before
+    assert again.verdict.look == 1
+
+
+def test_the_same_rows_as_test_set_of_a_second_study_are_refused_and_marked():
+    tuned()
+    second = tuned(budget=4)
+    assert not of(second, Opening)
+    assert "100 %" in second.verdict.sentence
+    assert second.verdict.badge != "CONFIRMATORY"
+    third = tuned(budget=6, reason="the first study had a bug")
+    assert of(third, Opening)[0].reason == "the first study had a bug"
+    assert third.verdict.look == 2
+    assert third.verdict.badge != "CONFIRMATORY"
+
+
+def test_rows_that_a_study_was_developed_on_are_no_test_set_of_another():
+    tuned()
+    with pytest.raises(SealError, match="tuning"):
+        tuned(seed=0, X=rows_of()[0], y=rows_of()[1], space=SPACE, **{"sampler": "random"}) if False else _other_seed()
+    study = _other_seed(reason="the first was only a try")
+    assert study.verdict.badge != "CONFIRMATORY"
+
+
+def _other_seed(**options):
+    X, y = rows_of()
+    return tune(
+        TREE, X, y, space=SPACE, budget=3, seed=7, splits=Splits.kfold(3), evidence=FAST,
+        isolation="none", progress=False, **options,
+    )  # fmt: skip
+
+
+class Stop(BaseException):
+    """Ends the driver."""
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 9, 14, 18, 20, 21, 23])
+def test_a_study_cut_off_anywhere_ends_as_if_it_had_not_been_with_one_look(at, monkeypatch):
+    X, y = rows_of()
+    monkeypatch.setenv("ASSAY_HOME", "/nonexistent/no/memory")
+    with pytest.warns(UserWarning, match="memory of used test sets"):
+        calm = tuned(X=X, y=y, metric="accuracy")
+    store, calls, poll = MemoryStore(), [], InlineExecutor.poll
+
+    def dying(self, timeout_s):
+        calls.append(1)
+        if len(calls) == at:
+            raise Stop
+        return poll(self, timeout_s)
+
+    monkeypatch.setattr(InlineExecutor, "poll", dying)
+    with pytest.warns(UserWarning), pytest.raises(Stop):
+        tuned(X=X, y=y, metric="accuracy", storage=store)
+    study = tuned(X=X, y=y, metric="accuracy", storage=store)
+    assert [(t.config, t.values) for t in study.trials] == [(t.config, t.values) for t in calm.trials]
+    assert str(study.verdict) == str(calm.verdict)
+    assert [event.look for event in of(study, Opening)] == [1]
+    assert len(of(study, Opened)) == len(of(study, Selected)) == len(of(study, Frozen)) == 1
+    assert study.verify() == []
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"metric": "acuracy"}, "Did you mean 'accuracy'"),
+        ({"metric": "r2"}, "does not fit"),
+        ({"task": "clustering"}, "task"),
+        ({"test": 1.5}, "test"),
+        ({"test": -0.1}, "test"),
+        ({"budget": 0}, "trials"),
+        ({"splits": "kfold"}, "splits"),
+        ({"splits": Splits.kfold(80)}, "folds"),
+        ({"space": Space(max_dept=Int(1, 3, default=2))}, "max_depth"),
+        ({"given": [{"max_depht": 3}]}, "max_depth"),
+        ({"sampler": "sobl"}, "sobol"),
+        ({"workers": 0}, "workers"),
+        ({"smallest_gain": -1.0}, "smallest_gain"),
+    ],
+    ids=str,
+)
+def test_wrong_options_say_what_to_use_instead(change, words):
+    with pytest.raises((SpecError, SpaceError, DataError)) as error:
+        tuned(**change)
+    assert words in str(error.value)
+
+
+def test_an_unknown_model_is_answered_with_the_nearest():
+    with pytest.raises(SpecError, match="logistic_regression"):
+        tuned("logistic_regresion", *rows_of())
+    with pytest.raises(SpecError):
+        tuned(object(), *rows_of(), space=SPACE)
+    with pytest.raises(SpecError):
+        tuned(DecisionTreeRegressor(), *rows_of(), space=SPACE, task="classification")
+
+
+def broken_table(what):
+    X, y = rows_of("two")
+    if what == "one class":
+        return X, np.ones(90)
+    if what == "constant target":
+        return X, np.full(90, 2.5)
+    if what == "no target value":
+        return X, np.full(90, np.nan)
+    if what == "infinite":
+        X[3, 1] = np.inf
+        return X, y
+    if what == "target among the features":
+        return np.column_stack([X, y]), y
+    if what == "lengths":
+        return X, y[:-1]
+    if what == "few rows":
+        return X[:12], y[:12]
+    if what == "one row of a class":
+        y = np.zeros(90, dtype=int)
+        y[5] = 1
+        return X, y
+    if what == "empty":
+        return np.empty((0, 4)), np.empty(0)
+    if what == "no features":
+        return np.empty((90, 0)), y
+    assert what == "ragged"
+    return [[1.0], [1.0, 2.0]] * 45, y
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["one class", "constant target", "no target value", "infinite", "target among the features",
+     "lengths", "few rows", "one row of a class", "empty", "no features", "ragged"],
+)  # fmt: skip
+def test_data_that_cannot_be_learnt_from_is_refused_before_anything_is_sealed(what, home):
+    store = MemoryStore()
+    with pytest.raises((DataError, SpecError)) as error:
+        tuned(X=broken_table(what)[0], y=broken_table(what)[1], storage=store)
+    assert len(str(error.value)) > 20
+    assert store.studies() == []
+
+
+def test_columns_without_values_or_twice_the_same_do_not_stop_a_built_in_model():
+    X, y = rows_of("two")
+    frame = pd.DataFrame({"a": X[:, 0], "a2": X[:, 0], "none": np.nan, "same": 1.0})
+    study = tuned("decision_tree", frame, y, budget=3)
+    assert study.verdict is not None
+    assert any("none" in note for note in study.spec.data["notes"])
+
+
+def test_a_model_that_cannot_be_fitted_stops_the_study_with_its_reason():
+    space = Space(constant=Int(0, 5, default=5))
+    model = DummyClassifier(strategy="constant", constant=5)
+    store = MemoryStore()
+    with pytest.raises(StateError, match="control"):
+        tuned(model, *rows_of(), space=space, metric="accuracy", storage=store)
+    assert store.read("study")
+
+
+def test_two_drivers_at_once_are_refused(tmp_path):
+    path = str(tmp_path / "lab.db")
+    tuned(storage=path, test=0, budget=3).close()
+    with open_study(path) as one:
+        one.store.acquire("study")
+        program = (
+            "import sys; from assay.stores.sqlite import SqliteStore\n"
+            "SqliteStore(sys.argv[1]).acquire('study')"
+        )
+        import subprocess
+        import sys
+
+        tried = subprocess.run(
+            [sys.executable, "-c", program, path], capture_output=True, text=True, timeout=60
+        )
+        assert "StateError" in tried.stderr
+
+
+def test_another_plan_or_other_data_on_the_same_study_is_refused():
+    store = MemoryStore()
+    X, y = rows_of()
+    tuned(X=X, y=y, storage=store, test=0, budget=3)
+    with pytest.raises(SpecError, match="metric"):
+        tuned(X=X, y=y, storage=store, test=0, budget=3, metric="f1")
+    X = X.copy()
+    X[0, 0] += 1
+    with pytest.raises(SpecError, match="fingerprint"):
+        tuned(X=X, y=y, storage=store, test=0, budget=3)
+
+
+def test_given_configs_keep_their_source():
+    given = [{"max_depth": 2}, {"config": {"max_depth": 3}, "source": "https://a.example"}]
+    study = tuned(given=given, test=0)
+    assert [t.config["max_depth"] for t in study.trials][1:3] == [2, 3]
+    assert study.trials[2].why["source"] == "https://a.example"
+
+
+def test_a_budget_of_looks_counts_folds():
+    study = tuned(budget=Budget(looks=11), test=0)
+    assert len(study.trials) == 3
+    assert len(of(study, Told)) == 3
+
+
+def test_limits_that_need_a_process_are_refused_inside_this_one():
+    with pytest.raises(SpecError, match="isolation"):
+        tuned(limits=Limits(seconds=5), test=0)
+
+
+def test_the_advice_follows_the_verdict(finished):
+    study, X, y = finished
+    kept = study.verdict.action is Action.KEEP_DEFAULTS
+    assert (study.best.number == CONTROL) == kept
