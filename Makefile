@@ -53,7 +53,7 @@ bench: $(BENCH_READY) ## CPU time and memory beside Optuna's
 
 clean: ## remove what was made, the environments too
 	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf dist .coverage .coverage.* htmlcov report.html
+	rm -rf dist .coverage .coverage.* htmlcov report.html assay-demo*
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

@@ -255,6 +255,8 @@ def _splits(wishes: Wishes, table: Table, kind: str) -> tuple[Splits, str]:
 
 
 def _check_splits(splits: Splits, table: Table) -> None:
+    if not isinstance(splits, Splits):
+        raise SpecError(f"splits needs Splits such as assay.Splits.kfold(5), got {splits!r:.80}.")
     if table.groups is not None and splits.kind != "grouped":
         raise SpecError(
             f"groups are given, but {splits.kind} splits ignore them: rows of one group would be on "

@@ -14,7 +14,7 @@ from assay.core.errors import AssayError
 from assay.engine.plan import spent
 from assay.report.phase import standing
 from assay.report.words import name, number, signed
-from assay.stores import lease
+from assay.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from assay.core.protocols import Store
@@ -84,8 +84,5 @@ def _left(study: Study) -> str:
 
 def driver(store: Store, study: str) -> str:
     """The process that drives a study now; "nobody" if none does."""
-    file = getattr(store, "_file", None)
-    holder = file.read(lambda db: lease._holder(db, study)) if file else None
-    if holder is None or not lease._lives(holder):
-        return "nobody"
-    return f"process {holder.pid} on {name(holder.host, 40)}"
+    holder = store.driver(study) if isinstance(store, SqliteStore) else None
+    return f"process {holder.pid} on {name(holder.host, 40)}" if holder else "nobody"

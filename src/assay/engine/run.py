@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -272,6 +273,9 @@ class Loop:
             if self.stopping:
                 raise KeyboardInterrupt
             self.stopping = True
+            sys.stderr.write(
+                "\nStopping when the running trials have ended. Ctrl-C again: at once.\n"
+            )
 
         before = signal.signal(signal.SIGINT, stop)
         try:

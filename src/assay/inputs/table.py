@@ -168,7 +168,7 @@ def _check_target(table: Table) -> None:
         raise DataError(f"The target {name!r} is infinite in {bad:,} rows. Mend or drop them.")
     if len(np.unique(y)) == 1:
         raise DataError(
-            f"The target {name!r} is {y[0]!r} in all {len(y):,} rows: there is nothing to predict. "
+            f"The target {name!r} is {y.tolist()[0]!r} in all {len(y):,} rows: there is nothing to predict. "
             "Give another target, or rows of another class."
         )
 

@@ -85,12 +85,10 @@ class State:
         """The standard deviation of each coordinate, shape (d,)."""
         return np.asarray(self.sigma * np.sqrt(np.diag(self.cov)))
 
-    def draws(self, rng: Generator, count: int) -> Array:
-        """Deviations from the mean, shape (count, d); eq. 39 and 40."""
+    def draw(self, rng: Generator) -> Array:
+        """A deviation from the mean, shape (d,); eq. 39 and 40."""
         lengths, vectors = self.axes
-        return np.asarray(
-            self.sigma * (rng.standard_normal((count, len(lengths))) * lengths) @ vectors.T
-        )
+        return np.asarray(self.sigma * vectors @ (lengths * rng.standard_normal(len(lengths))))
 
     def whitened(self, steps: Array) -> Array:
         """`steps` of shape (n, d) times cov^(-1/2)."""

@@ -78,6 +78,12 @@ def beat(db: sqlite3.Connection, study: str, driver: Driver) -> None:
         )
 
 
+def driver_of(db: sqlite3.Connection, study: str) -> Holder | None:
+    """Who drives a study now; None if nobody does."""
+    holder = _holder(db, study)
+    return holder if holder is not None and _lives(holder) else None
+
+
 def give_back(db: sqlite3.Connection, study: str, driver: Driver) -> None:
     """Remove the lease if `driver` has it; inside the caller's transaction."""
     db.execute("delete from lease where study = ? and token = ?", (study, driver.token))

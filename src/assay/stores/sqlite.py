@@ -19,7 +19,7 @@ from assay.stores.database import Database, connect
 from assay.stores.entry import body, check_blobs, check_length, check_name, check_read
 from assay.stores.envelope import actor, now
 from assay.stores.failures import explained
-from assay.stores.lease import BEAT_S, Driver, beat, give_back, take
+from assay.stores.lease import BEAT_S, Driver, Holder, beat, driver_of, give_back, take
 from assay.stores.reader import Reader
 
 _LAST = "select seq, hash from event where study = ? order by seq desc limit 1"
@@ -150,6 +150,10 @@ class SqliteStore:
             with self._file.write() as db:
                 give_back(db, study, self._driver)
                 del self._beats[study]
+
+    def driver(self, study: str) -> Holder | None:
+        """The process that drives a study now; None if none does."""
+        return self._file.read(lambda db: driver_of(db, study))
 
     def touch(self, study: str) -> None:
         """Say that this store still drives the study, if it does and did not say so just now.
