@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 from assay.api.parts import sampler_of
-from assay.core.events import Asked, Created, Event, Failed, Measured, Sealed, Told
+from assay.core.events import (
+    FLOOR,
+    Asked,
+    Broke,
+    Created,
+    Event,
+    Failed,
+    Measured,
+    Sealed,
+    Told,
+)
 from assay.core.history import History, fold
 from assay.core.jobs import Broken, Done, Job, Measurement, Message, Unit
 from assay.core.parameters import Float
 from assay.core.protocols import Sampler
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, StudySpec
+from assay.engine.plan import Ask, Finish, Record, Wait, plan, told
+from assay.engine.propose import propose
 
 SPACE = Space(x=Float(0.0, 1.0, default=0.5))
 
@@ -157,6 +170,112 @@ class Scripted:
 
 class Killed(BaseException):
     """The driver was killed."""
+
+
+class Run:
+    """A study carried out by a driver that may be killed, with workers that end in any order."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        rng: Random,
+        *,
+        sealed: bool = False,
+        workers: int = 2,
+        kills: int = 0,
+        fails: Callable[[dict[str, Any]], bool] = lambda config: False,
+        open_test: bool = True,
+    ) -> None:
+        self.spec, self.rng, self.workers, self.kills = spec, rng, workers, kills
+        self.fails = fails
+        self.open_test = open_test
+        self.same_for_all_seeds = False
+        self.sampler = sampler_for(spec)
+        self.history = fold(born(spec, sealed=sealed))
+        self.busy = []
+        self.finish = None
+        self.stages = []
+
+    def run(self):
+        while True:
+            if self.kills and self.busy and self.rng.random() < 0.15:
+                self.kills -= 1
+                self.busy.clear()
+            command = plan(self.spec, self.history, busy=self._keys(), open_test=self.open_test)
+            if isinstance(command, Finish):
+                assert not self.busy or command.failed
+                self.finish = command
+                return self
+            if isinstance(command, Wait):
+                assert self.busy, "waits for nothing"
+            if isinstance(command, Wait) or len(self.busy) >= self.workers:
+                self._go_on()
+            elif isinstance(command, Record):
+                self._append(command.event)
+            elif isinstance(command, Ask):
+                self._append(propose(self.spec, self.history, self.sampler))
+            else:
+                self._check(command)
+                self.stages.append(command.stage)
+                self.busy.append((command, list(command.units)))
+                if self.rng.random() < 0.5:
+                    self._go_on()
+
+    def _keys(self):
+        return {(job.trial, job.stage, u) for job, left in self.busy for u in job.units}
+
+    def _check(self, job):
+        assert job.units
+        assert not {(job.trial, job.stage, u) for u in job.units} & self._keys()
+        own = job.stage in ("floor", "probe", "test")
+        done = self.history.units(job.trial, job.stage if own else None)
+        assert not set(job.units) & set(done)
+        lost = {(b.trial, b.stage, u) for b in self.history.breakages() for u in b.units}
+        assert not {(job.trial, job.stage, u) for u in job.units} & lost
+
+    def _append(self, *events):
+        self.history = fold(events, self.history)
+
+    def _go_on(self):
+        """One running job measures its next unit, or ends."""
+        at = self.rng.randrange(len(self.busy))
+        job, left = self.busy[at]
+        config = self.history.config(job.trial) if job.trial >= 0 else {}
+        if self.fails(config) and job.trial > 0:
+            del self.busy[at]
+            if job.stage == "search":
+                self._append(Failed(job.trial, "raised", "no"))
+            else:
+                self._append(Broke(job.trial, job.stage, tuple(left), "raised", "no"))
+            return
+        if left and (self.spec.data or job.stage != "search"):
+            unit = left.pop(0)
+            luck = (unit[0], unit[1], 0) if self.same_for_all_seeds else unit
+            found = score(config, luck)
+            self._append(Measured(job.trial, job.stage, unit, found, cpu_s=1.0))
+            if left or self.spec.data:
+                return
+        del self.busy[at]
+        if job.stage == "search":
+            done = told(self.spec, job.trial, self.history.units(job.trial, "search"))
+            found = score(config, (0, 0, 0))
+            self._append(done or Told(job.trial, (found,), None, 1.0))
+
+    def measurements(self):
+        """(config, stage, unit, value) of all that was measured; proposals may differ in order."""
+        found = Counter()
+        for number in range(FLOOR, self.history.n_trials):
+            config = self.history.config(number).get("x") if number >= 0 else None
+            for stage in ("floor", "probe", "search", "control", "recheck", "confirm", "test"):
+                for unit, event in self.history.units(number, stage).items():
+                    found[(config, stage, unit, event.value)] += 1
+        return found
+
+    def outcomes(self):
+        return [
+            (number, self.history.config(number)["x"], self.history.outcome(number))
+            for number in range(self.history.n_trials)
+        ]
 
 
 def rows_of(task: str = "two", n: int = 90, seed: int = 0) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from assay.analysis.final import Judge, drawn_rows, final_results
+from assay.math.resampling import gain_from_losses, gain_from_statistic
 from assay.math.rows import Independent
 
 N = 60
@@ -40,9 +41,7 @@ def spearman_like(*, maximize):
 
 def results(judge, control, selected, *, alpha=0.05, number=4, seed=1):
     arms = {0: np.atleast_2d(control), number: np.atleast_2d(selected)}
-    return final_results(
-        judge, Y, arms, Independent(N), np.random.default_rng(seed), alpha=alpha
-    )
+    return final_results(judge, Y, arms, Independent(N), np.random.default_rng(seed), alpha=alpha)
 
 
 @pytest.mark.parametrize("maximize", [True, False])
@@ -77,6 +76,29 @@ def test_turning_the_direction_of_a_score_turns_its_interval_but_not_the_gain(rn
     assert turned["gain"]["estimate"] == pytest.approx(plain["gain"]["estimate"])
     one, two = (found["contenders"]["4"] for found in (plain, turned))
     assert (two["low"], two["high"]) == pytest.approx((1 - one["high"], 1 - one["low"]))
+
+
+def test_the_interval_of_a_score_is_the_resampled_one_the_right_way_round(rng):
+    control, selected = rng.exponential(1, (1, N)) ** 2, rng.exponential(1, (1, N)) ** 2
+    judge = loss_judge(maximize=False)
+    found = results(judge, control, selected)["contenders"]["0"]
+    expected = gain_from_losses(control, selected, Independent(N), np.random.default_rng(1)).control
+    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
+    skew = (expected.high - expected.estimate) - (expected.estimate - expected.low)
+    assert abs(skew) > 1e-3
+    turned = results(loss_judge(maximize=True), control, selected)["contenders"]["0"]
+    assert (turned["low"], turned["high"]) == pytest.approx((1 - expected.high, 1 - expected.low))
+
+
+def test_the_interval_of_a_score_of_all_rows_is_the_resampled_one_too(rng):
+    judge = spearman_like(maximize=True)
+    control, selected = Y + rng.normal(0, 0.3, (1, N)), Y + rng.normal(0, 0.5, (1, N))
+    found = results(judge, control, selected)["contenders"]["0"]
+    expected = gain_from_statistic(
+        Y, control, selected, judge.score, Independent(N), np.random.default_rng(1)
+    ).control
+    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
+    assert (expected.high - expected.estimate) < (expected.estimate - expected.low)
 
 
 def test_the_area_under_the_curve_is_that_of_the_stored_scores(rng):
@@ -120,9 +142,7 @@ def test_the_noise_of_rows_and_refits_adds_up(rng):
 def test_a_control_alone_has_a_gain_of_zero_over_itself(rng):
     arms = {0: rng.random((2, N))}
     judge = loss_judge(maximize=False)
-    found = final_results(
-        judge, Y, arms, Independent(N), np.random.default_rng(0), alpha=0.05
-    )
+    found = final_results(judge, Y, arms, Independent(N), np.random.default_rng(0), alpha=0.05)
     assert found["gain"]["challenger"] == 0
     assert found["gain"]["estimate"] == 0.0
     assert list(found["contenders"]) == ["0"]

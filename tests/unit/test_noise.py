@@ -59,9 +59,7 @@ def test_shifting_values_changes_nothing_and_scaling_scales(shift, scale):
 
 
 def test_one_level_of_a_source_says_nothing_about_it():
-    found = noise(
-        grid(lambda r, f, s: r, seeds=1), [], search=search(), ratio=0.5, fixed=None
-    )
+    found = noise(grid(lambda r, f, s: r, seeds=1), [], search=search(), ratio=0.5, fixed=None)
     assert (found.seed, found.split, found.rest) == (None, 1.0, None)
     found = noise(grid(lambda r, f, s: s, repeats=1), [], search=search(), ratio=0.5, fixed=None)
     assert (found.seed, found.split, found.rest) == (1.0, None, None)

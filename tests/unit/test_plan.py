@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -10,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.lab import (
+    Run,
     born,
     data_of,
     history_of,
     measured,
-    sampler_for,
-    score,
     spec_of,
 )
 
@@ -28,9 +26,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
-    Measured,
     Opened,
-    Opening,
     Selected,
     Told,
     Voided,
@@ -45,112 +41,13 @@ from assay.engine.plan import (
     Finish,
     Record,
     Wait,
+    missing_test,
     plan,
     spent,
-    test_missing as still_missing,
     told,
 )
-from assay.engine.propose import propose
 
 ORDER = ("floor", "probe", "control", "search", "recheck", "confirm", "test")
-
-
-class Run:
-    """A study carried out by a driver that may be killed, with workers that end in any order."""
-
-    def __init__(self, spec, rng, *, sealed=False, workers=2, kills=0, fails=None, open_test=True):
-        self.spec, self.rng, self.workers, self.kills = spec, rng, workers, kills
-        self.fails = fails or (lambda config: False)
-        self.open_test = open_test
-        self.same_for_all_seeds = False
-        self.sampler = sampler_for(spec)
-        self.history = fold(born(spec, sealed=sealed))
-        self.busy = []
-        self.finish = None
-        self.stages = []
-
-    def run(self):
-        while True:
-            if self.kills and self.busy and self.rng.random() < 0.15:
-                self.kills -= 1
-                self.busy.clear()
-            command = plan(self.spec, self.history, busy=self._keys(), open_test=self.open_test)
-            if isinstance(command, Finish):
-                assert not self.busy or command.failed
-                self.finish = command
-                return self
-            if isinstance(command, Wait):
-                assert self.busy, "waits for nothing"
-            if isinstance(command, Wait) or len(self.busy) >= self.workers:
-                self._go_on()
-            elif isinstance(command, Record):
-                self._append(command.event)
-            elif isinstance(command, Ask):
-                self._append(propose(self.spec, self.history, self.sampler))
-            else:
-                self._check(command)
-                self.stages.append(command.stage)
-                self.busy.append((command, list(command.units)))
-                if self.rng.random() < 0.5:
-                    self._go_on()
-
-    def _keys(self):
-        return {(job.trial, job.stage, u) for job, left in self.busy for u in job.units}
-
-    def _check(self, job):
-        assert job.units
-        assert not {(job.trial, job.stage, u) for u in job.units} & self._keys()
-        own = job.stage in ("floor", "probe", "test")
-        done = self.history.units(job.trial, job.stage if own else None)
-        assert not set(job.units) & set(done)
-        lost = {
-            (b.trial, b.stage, u) for b in self.history.breakages() for u in b.units
-        }
-        assert not {(job.trial, job.stage, u) for u in job.units} & lost
-
-    def _append(self, *events):
-        self.history = fold(events, self.history)
-
-    def _go_on(self):
-        """One running job measures its next unit, or ends."""
-        at = self.rng.randrange(len(self.busy))
-        job, left = self.busy[at]
-        config = self.history.config(job.trial) if job.trial >= 0 else {}
-        if self.fails(config) and job.trial > 0:
-            del self.busy[at]
-            if job.stage == "search":
-                self._append(Failed(job.trial, "raised", "no"))
-            else:
-                self._append(Broke(job.trial, job.stage, tuple(left), "raised", "no"))
-            return
-        if left and (self.spec.data or job.stage != "search"):
-            unit = left.pop(0)
-            luck = (unit[0], unit[1], 0) if self.same_for_all_seeds else unit
-            found = score(config, luck)
-            self._append(Measured(job.trial, job.stage, unit, found, cpu_s=1.0))
-            if left or self.spec.data:
-                return
-        del self.busy[at]
-        if job.stage == "search":
-            done = told(self.spec, job.trial, self.history.units(job.trial, "search"))
-            found = score(config, (0, 0, 0))
-            self._append(done or Told(job.trial, (found,), None, 1.0))
-
-    def measurements(self):
-        """(config, stage, unit, value) of all that was measured; proposals may differ in order."""
-        found = Counter()
-        for number in range(FLOOR, self.history.n_trials):
-            config = self.history.config(number).get("x") if number >= 0 else None
-            for stage in ("floor", "probe", "search", "control", "recheck", "confirm", "test"):
-                for unit, event in self.history.units(number, stage).items():
-                    found[(config, stage, unit, event.value)] += 1
-        return found
-
-    def outcomes(self):
-        return [
-            (number, self.history.config(number)["x"], self.history.outcome(number))
-            for number in range(self.history.n_trials)
-        ]
 
 
 specs = st.sampled_from(
@@ -498,10 +395,10 @@ def test_an_opening_with_all_its_fits_or_its_result_asks_for_nothing():
     intent = plan(spec, history).event
     history = fold([intent], history)
     done = fold([Opened(1, {})], history)
-    assert still_missing(spec, done, ()) is None
+    assert missing_test(spec, done, ()) is None
     for number in intent.contenders:
         history = fold(measured(number, "test", {(0, 0, 0): 1.0, (0, 0, 1): 1.0}), history)
-    assert still_missing(spec, history, ()) is None
+    assert missing_test(spec, history, ()) is None
 
 
 def test_what_broke_at_the_opening_is_tried_again_only_in_another_sitting():
@@ -509,8 +406,8 @@ def test_what_broke_at_the_opening_is_tried_again_only_in_another_sitting():
     intent = plan(spec, history).event
     lost = [Broke(n, "test", ((0, 0, 0),), "memory", "no") for n in intent.contenders]
     history = fold([intent, *lost], history)
-    assert still_missing(spec, history, ()) is None
-    again = still_missing(spec, history, (), forgiven=len(history.breakages()))
+    assert missing_test(spec, history, ()) is None
+    again = missing_test(spec, history, (), forgiven=len(history.breakages()))
     assert again == Evaluate(CONTROL, "test", ((0, 0, 0),))
 
 

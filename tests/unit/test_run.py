@@ -47,9 +47,7 @@ def loop_of(spec, executor, store=None, **options):
 def run(spec, value, store=None, *, slots=1, rng=None, dies_at=None, **options):
     """Run to the end; the finish (None if killed) and the store."""
     store = store or MemoryStore()
-    executor = Scripted(
-        value, data=bool(spec.data), slots=slots, rng=rng, dies_at=dies_at
-    )
+    executor = Scripted(value, data=bool(spec.data), slots=slots, rng=rng, dies_at=dies_at)
     try:
         return loop_of(spec, executor, store, **options).run(), store
     except Killed:
@@ -193,9 +191,7 @@ def test_an_evaluation_outside_the_search_that_breaks_is_logged_and_left_out():
 
 
 def test_what_was_measured_before_a_break_counts_and_only_the_rest_is_lost():
-    spec = spec_of(
-        budget=Budget(trials=2), data=data_of(folds=3), evidence=Evidence(rechecks=3)
-    )
+    spec = spec_of(budget=Budget(trials=2), data=data_of(folds=3), evidence=Evidence(rechecks=3))
 
     def value(job, unit):
         if job.stage == "recheck" and job.trial and unit[1] == 1:
@@ -383,9 +379,7 @@ class Meddled(MemoryStore):
 
 @settings(max_examples=30)
 @given(
-    st.lists(
-        st.none() | st.just(Noted("hello")) | st.just(Enqueued({"x": 0.25})), max_size=12
-    ),
+    st.lists(st.none() | st.just(Noted("hello")) | st.just(Enqueued({"x": 0.25})), max_size=12),
     st.integers(1, 3),
     st.booleans(),
 )

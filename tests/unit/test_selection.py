@@ -201,7 +201,11 @@ def test_a_look_at_another_trial_recommends_that_one():
     events = [
         born(spec)[0],
         Sealed("s", 9, "m", "0", "1"),
-        *(e for n, v in enumerate([1.0, 0.3, 0.4]) for e in (Asked(n, {"x": 0.1}, 0), Told(n, (v,)))),
+        *(
+            e
+            for n, v in enumerate([1.0, 0.3, 0.4])
+            for e in (Asked(n, {"x": 0.1}, 0), Told(n, (v,)))
+        ),
         Selected(1, 1, "recheck+guard", "", []),
         Frozen((0, 1), 1, "p"),
         Opening(1, "f", (0, 2)),

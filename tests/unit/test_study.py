@@ -67,7 +67,9 @@ def test_given_configs_come_next_with_missing_parameters_at_their_defaults():
     assert study.trials[1].why["source"] == "https://a.example"
 
 
-@pytest.mark.parametrize("config", [{"x": 7.0}, {"y": 1}, {"x": "a"}, {"n": 1.5}, {"x": float("nan")}])
+@pytest.mark.parametrize(
+    "config", [{"x": 7.0}, {"y": 1}, {"x": "a"}, {"n": 1.5}, {"x": float("nan")}]
+)
 def test_a_given_config_outside_the_space_is_refused(config):
     study = Study(SPACE)
     with pytest.raises(SpaceError):
@@ -311,17 +313,19 @@ def test_the_same_plan_goes_on_and_any_other_is_refused_with_the_difference(tmp_
     with Study(SPACE, storage=path, name="lab") as study:
         assert len(study.trials) == 2
     others = {
-        "seed": dict(seed=1),
-        "maximize": dict(direction="maximize"),
-        "random": dict(sampler="random"),
-        "control": dict(control={"x": 0.1}),
+        "seed": {"seed": 1},
+        "maximize": {"direction": "maximize"},
+        "random": {"sampler": "random"},
+        "control": {"control": {"x": 0.1}},
     }
     for word, change in others.items():
         with pytest.raises(SpecError, match="another plan") as error:
             Study(SPACE, storage=path, name="lab", **change)
         assert word in str(error.value)
     with pytest.raises(SpecError, match="high"):
-        Study(Space(x=Float(-1.0, 2.0, default=0.5), n=Int(1, 8, default=2)), storage=path, name="lab")
+        Study(
+            Space(x=Float(-1.0, 2.0, default=0.5), n=Int(1, 8, default=2)), storage=path, name="lab"
+        )
     Study(SPACE, storage=path, name="other", seed=1).close()
 
 
@@ -355,7 +359,7 @@ def test_a_larger_budget_is_a_logged_deviation_and_both_calls_then_go_on():
 
 def test_a_finished_study_cannot_be_given_a_larger_budget():
     store = MemoryStore()
-    options = dict(storage=store, isolation="none", progress=False)
+    options = {"storage": store, "isolation": "none", "progress": False}
     optimize(lambda trial: square(trial.config), SPACE, budget=4, **options)
     with pytest.raises(StateError, match="complete"):
         optimize(lambda trial: square(trial.config), SPACE, budget=8, **options)

@@ -11,7 +11,9 @@ from assay.engine.trial import Objective, OpenTrial
 
 
 def job(**fields):
-    return Job(**({"id": 0, "trial": 3, "stage": "search", "config": {"x": 1}, "seeds": (7,)} | fields))
+    return Job(
+        **({"id": 0, "trial": 3, "stage": "search", "config": {"x": 1}, "seeds": (7,)} | fields)
+    )
 
 
 def nothing(message):
@@ -44,18 +46,18 @@ def test_reports_are_emitted_in_order():
 
 
 def draws(trial):
-    return random.random() + np.random.random()
+    return random.random() + np.random.random()  # noqa: NPY002 - the global one is the point
 
 
 def test_the_global_generators_follow_the_seed_in_processes_of_our_own():
-    before = random.getstate(), np.random.get_state()
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         seeded = Objective(draws, seeding=True)
         assert seeded(job(), nothing) == seeded(job(), nothing)
         assert seeded(job(), nothing) != seeded(job(seeds=(8,)), nothing)
     finally:
         random.setstate(before[0])
-        np.random.set_state(before[1])
+        np.random.set_state(before[1])  # noqa: NPY002
 
 
 def test_elsewhere_the_global_generators_belong_to_the_user():

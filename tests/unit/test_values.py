@@ -50,7 +50,8 @@ def test_what_is_no_number_is_refused_with_what_was_given(value):
 
 
 @pytest.mark.parametrize(
-    "value", [1, 1.0, np.float32(1), np.int64(1), np.array(1.0), Decimal(1), Fraction(1), [1.0], (1,)]
+    "value",
+    [1, 1.0, np.float32(1), np.int64(1), np.array(1.0), Decimal(1), Fraction(1), [1.0], (1,)],
 )
 def test_every_kind_of_real_number_is_one(value):
     assert settle_values(0, value, ONE) == Told(0, (1.0,))
@@ -74,7 +75,9 @@ def test_several_values_go_by_order_or_by_name():
     assert settle_values(0, {"size": 2, "loss": 1}, TWO).values == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("value", [1.0, [1.0], [1.0, 2.0, 3.0], {"loss": 1.0}, np.array([1.0, 2.0])])
+@pytest.mark.parametrize(
+    "value", [1.0, [1.0], [1.0, 2.0, 3.0], {"loss": 1.0}, np.array([1.0, 2.0])]
+)
 def test_the_wrong_number_of_values_is_refused(value):
     with pytest.raises(SpecError):
         settle_values(0, value, TWO)

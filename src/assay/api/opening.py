@@ -16,11 +16,21 @@ from assay.api.sealing import count_look, sealed_rows
 from assay.api.session import run_plan
 from assay.api.study import Study
 from assay.core.errors import SealError, StateError
-from assay.core.events import Concluded, Event, Frozen, Measured, Opened, Opening, Sealed
+from assay.core.events import (
+    CONTROL,
+    Concluded,
+    Event,
+    Frozen,
+    Measured,
+    Opened,
+    Opening,
+    Sealed,
+    Told,
+)
 from assay.core.history import History
 from assay.core.protocols import Executor
 from assay.core.rng import stream
-from assay.engine.plan import Command, Finish, opening, test_missing
+from assay.engine.plan import Command, Finish, missing_test, opening
 from assay.engine.run import Watch
 from assay.inputs import Table
 
@@ -45,14 +55,16 @@ def open_test(
         Whether it was opened: False when the user interrupted it.
 
     Raises:
-        SealError: the test set was opened before, or its rows were, and no reason is given.
+        SealError: the test set was opened before, or its rows were, and no reason is given; or the
+            first look is asked for a trial that was not named when the study was frozen.
+        StateError: nothing is frozen, or the trial has no value.
         TamperError: the rows in the vault are not those that were sealed.
     """
     history = study.history
     sealed = check_may_open(history, reason)
     test = sealed_rows(study.store, sealed)  # before the intent: rows that are lost cost no look
     if not _half_open(history):
-        contenders = () if trial is None else (0, trial)
+        contenders = _contenders(history, trial)
         study.ledger.decide(lambda now: [opening(now, reason, contenders)])
     intent: Opening = study.ledger.history.last(Opening)
     count_look(sealed.seal, intent.look)
@@ -100,6 +112,25 @@ def check_may_open(history: History, reason: str) -> Sealed:
     return sealed
 
 
+def _contenders(history: History, trial: int | None) -> tuple[int, ...]:
+    """The control and the trial to compare with it; empty for those that were frozen."""
+    if trial is None:
+        return ()
+    known = CONTROL < trial < history.n_trials
+    if not known or not isinstance(history.outcome(trial), Told):
+        raise StateError(
+            f"There is no trial {trial} with a value to compare with the control; "
+            "`assay trials` lists those that there are."
+        )
+    named = history.last(Frozen).contenders
+    if not history.looks and trial not in named:
+        raise SealError(
+            f"The first look is for the trials that were named before it: {list(named)}. Open it for "
+            f"them; trial {trial} may follow as a second look, with a reason."
+        )
+    return CONTROL, trial
+
+
 def _half_open(history: History) -> bool:
     intent, result = history.last(Opening), history.last(Opened)
     return intent is not None and (result is None or result.look < intent.look)
@@ -111,7 +142,7 @@ def _until_measured(
     """The next fit of this opening; what broke in an earlier sitting is tried once more."""
     if stopping:
         return Finish("interrupted")
-    return test_missing(spec, history, busy, forgiven=forgiven) or Finish("complete")
+    return missing_test(spec, history, busy, forgiven=forgiven) or Finish("complete")
 
 
 def _result(study: Study, prepared: Prepared, history: History, test: Table) -> list[Event]:

@@ -101,16 +101,14 @@ def _used_before(registry: SealRegistry, hashes: Mapping[Kind, Any], reason: str
     """
     tests, dev = hashes["test"], hashes["dev"]
     twins = containment(tests, np.unique(dev), k=len(dev) + 1)
-    spent = [o for o in _beyond_chance(registry.overlap(tests, "test"), twins) if o.looks]
-    if spent:
-        return message(spent[0])
     developed = _beyond_chance(registry.overlap(tests, "dev"), twins)
     if developed and not reason.strip():
         raise SealError(
             f"{message(developed[0])} With the seed of that study the same rows stay sealed; or say "
             "why it is right all the same (reason=…, --reason …): the result is then marked post-hoc."
         )
-    return message(developed[0]) if developed else ""
+    spent = [o for o in _beyond_chance(registry.overlap(tests, "test"), twins) if o.looks]
+    return message((spent or developed)[0]) if spent or developed else ""
 
 
 def _beyond_chance(overlaps: Sequence[Overlap], twins: float) -> list[Overlap]:

@@ -214,7 +214,7 @@ def _test(
         return Record(freeze(spec, history, selected))
     if history.looks == 0:
         return Record(opening(history)) if open_test else None
-    return test_missing(spec, history, busy)
+    return missing_test(spec, history, busy)
 
 
 def freeze(spec: StudySpec, history: History, selected: Selected) -> Frozen:
@@ -232,7 +232,7 @@ def opening(history: History, reason: str = "", contenders: tuple[int, ...] = ()
     return Opening(history.looks + 1, digest(words), contenders or frozen.contenders, reason)
 
 
-def test_missing(
+def missing_test(
     spec: StudySpec, history: History, busy: Collection[Key], *, forgiven: int = 0
 ) -> Command | None:
     """What the present opening still has to measure; None when it is complete or closed.

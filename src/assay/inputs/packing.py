@@ -37,9 +37,11 @@ def unpack(arrays: Arrays, meta: dict[str, Any]) -> Table:
     if meta["frame"]:
         import pandas as pd
 
-        columns = {
-            name: _get(arrays, f"x{i}", *how) for i, (name, *how) in enumerate(meta["columns"])
-        }
+        columns = {}
+        for i, (name, *how) in enumerate(meta["columns"]):
+            values = _get(arrays, f"x{i}", *how)
+            # pandas would make text of objects
+            columns[name] = pd.Series(values, dtype=object) if how[1] == "object" else values
         X = pd.DataFrame(columns)
     y, groups, time = (
         np.asarray(_get(arrays, role, *meta[role])) if role in meta else None
@@ -96,8 +98,8 @@ def _typed(values: NDArray[Any], dtype: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value; every kind of missing value becomes null."""
-    if value is None or value != value or repr(value) in ("<NA>", "NaT"):  # noqa: PLR0124 - NaN
+    """A JSON value; what pandas has for a missing one becomes null, NaN stays."""
+    if value is None or repr(value) in ("<NA>", "NaT"):
         return None
     if isinstance(value, str | bool | int | float):
         return value

@@ -22,7 +22,14 @@ import numpy as np
 
 from assay.math.checks import Array
 from assay.math.encoding import Indices
-from assay.math.gp import Hyperparameters, SingularError, inverse, profiled_mean, squared_distances
+from assay.math.gp import (
+    Hyperparameters,
+    SingularError,
+    inverse,
+    polynomial,
+    profiled_mean,
+    squared_distances,
+)
 from assay.math.lbfgs import minimise
 
 LENGTH_SD = math.sqrt(3.0)
@@ -93,10 +100,11 @@ def negative_log_posterior(
     d, n = len(theta) - 1, len(targets)
     a = rows * np.exp(-theta[:d])[owner]
     noise = math.exp(theta[d])
-    squared = squared_distances(a, a)
-    r = np.sqrt(5.0 * squared)
+    r = squared_distances(a, a)
+    r *= 5.0
+    np.sqrt(r, out=r)
     decay = np.exp(-r)
-    kernel = (1.0 + r + r * r / 3.0) * decay
+    kernel = polynomial(r) * decay
     kernel.flat[:: n + 1] = 1.0 + noise
     try:
         solved = inverse(kernel)

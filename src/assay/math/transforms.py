@@ -3,15 +3,16 @@
     y   losses, lower is better         T   an increasing transform
     t   T(y), mean 0 and sd 1           T'  its slope
 
-`plain` only scales. `half-rank` keeps the better half as it is and gives the worse half the shape of
-a normal tail, by rank, so that it cannot outweigh the better half however bad it is. `log` is for
-positive losses over several powers of ten. Which is right depends on the study, so it is chosen:
-each is scored by how well the process that was fitted with it predicts each of the better half of
-the losses from all others, as a density of the loss itself, so that scores are comparable.
+`plain` only scales. `soft tail` keeps the better half as it is and takes the logarithm of how much
+worse the others are, so that the worst cannot outweigh the better half. `log` is for positive losses
+over several powers of ten. Which is right depends on the study, so it is chosen: each is scored by
+how well the process that was fitted with it predicts each of the better half of the losses from all
+others, as a density of the loss itself, so that scores are comparable.
 
-Source: half-rank as in Song et al. 2024, arXiv:2408.11527, section 4 (Vizier's "half-rank warping"),
-mirrored, as we minimise, and without its second stage. Choice: leave-one-out predictive density,
-Rasmussen and Williams 2006, eq. 5.11, with the slope of T by change of variables; ours.
+Source: leaving the better half alone and taming the worse is the idea of the half-rank warping of
+Song et al. 2024, arXiv:2408.11527, section 4; that uses ranks, which forget by how much a loss is
+worse. Choice: leave-one-out predictive density, Rasmussen and Williams 2006, eq. 5.11, with the slope
+of T by change of variables; ours.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import numpy as np
 
 from assay.math.checks import Array
 
-LARGEST_P = 1 - 1e-6
 LOG_FROM_RATIO = 10.0
 
 
@@ -64,41 +64,44 @@ def plain(y: Array) -> Targets:
     return _scaled("plain", y, y, np.ones_like(y))
 
 
-def half_rank(y: Array) -> Targets:
-    """The better half scaled, the worse half by rank as a normal tail; plain if the half is constant.
+def soft_tail(y: Array) -> Targets:
+    """The better half scaled; of the worse half the logarithm of how much worse, in spreads.
 
-    >>> half_rank(np.array([1.0, 2.0, 3.0, 4.0, 1e6])).t.round(2)
-    array([-1.45, -0.7 ,  0.05,  0.7 ,  1.39])
+    With M the median and s the root mean square distance of the better half to it, y above M becomes
+    M + s ln(1 + (y - M)/s). Where more than half of the losses are equal and best, s is 0, and the
+    losses are left as they are.
+
+    >>> soft_tail(np.array([1.0, 2.0, 3.0, 4.0, 1e6])).t.round(2)
+    array([-0.69, -0.56, -0.42, -0.32,  1.98])
     """
-    from scipy.special import ndtri
-
-    median = np.median(y)
+    median = float(np.median(y))
     better = y <= median
-    spread = np.sqrt(np.mean((y[better] - median) ** 2))
+    largest = float(np.abs(y).max()) or 1.0
+    spread = largest * float(np.sqrt(np.mean(((y[better] - median) / largest) ** 2)))
     if not spread > 0:
-        return _scaled("half-rank", y, _normal_scores(y), np.ones_like(y))
-    ladder, place = np.unique(y, return_inverse=True)
-    low = np.searchsorted(ladder, median) / len(ladder)
-    p = 0.5 + 0.5 * ((place + 0.5) / len(ladder) - low) / (1.0 - low)
-    tail = median + spread * ndtri(np.clip(p, 0.5, LARGEST_P))
-    return _scaled("half-rank", y, np.where(better, y, tail), np.ones_like(y))
+        return plain(y)
+    beyond = np.maximum(y - median, 0.0) / spread
+    softened = np.where(better, y, median + spread * np.log1p(beyond))
+    return _scaled("soft tail", y, softened, np.ones_like(y))
 
 
 def log(y: Array) -> Targets:
-    """The logarithms, scaled. Losses must be positive.
+    """The logarithms, scaled; a soft tail if a loss is not positive.
 
     >>> log(np.array([1.0, 10.0, 100.0])).t.round(3)
     array([-1.225,  0.   ,  1.225])
     """
+    if y.min() <= 0:
+        return soft_tail(y)
     return _scaled("log", y, np.log(y), 1.0 / y)
 
 
-TRANSFORMS = {"plain": plain, "half-rank": half_rank, "log": log}
+TRANSFORMS = {"plain": plain, "soft tail": soft_tail, "log": log}
 
 
 def candidates(y: Array) -> list[Targets]:
     """The transforms that these losses allow."""
-    found = [half_rank(y), plain(y)]
+    found = [soft_tail(y), plain(y)]
     if y.min() > 0 and y.max() > LOG_FROM_RATIO * y.min():
         found.append(log(y))
     return found
@@ -124,11 +127,3 @@ def _scaled(name: str, y: Array, raw: Array, slope: Array) -> Targets:
     if not sd > 1e-12 * float(np.abs(shares).max()):
         return Targets(name, y, np.zeros_like(raw), slope / largest)
     return Targets(name, y, (shares - shares.mean()) / sd, slope / (sd * largest))
-
-
-def _normal_scores(y: Array) -> Array:
-    """What a normal sample with these ranks would be expected to look like."""
-    from scipy.special import ndtri
-
-    ladder, place = np.unique(y, return_inverse=True)
-    return np.asarray(ndtri((place + 0.5) / len(ladder)))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = npt.NDArray[np.float64]
 
 _LEAST_SPREAD = 0.25  # of a cell: a whole number still changes in one draw of twenty
+_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class CmaEs:
 
     Source: Hansen 2016, arXiv:1604.00772; restarts of Auger and Hansen 2005 (CEC, 1769-1776); start
     from earlier trials of Nomura et al. 2021, arXiv:2012.06932. Differs: points outside the bounds
-    are moved onto them and learned from as such, and whole numbers keep a least spread of a quarter of their cell.
+    are drawn again (then clipped), and whole numbers keep a least spread of a quarter of their cell.
 
     >>> from assay.core.history import History
     >>> from assay.core.parameters import Float
@@ -162,9 +163,11 @@ class _Run:
     def points(self, state: State, rng: Generator) -> Iterator[list[float]]:
         """Points of the unit cube, one coordinate for each parameter in alphabetical order."""
         while True:
-            draw = state.mean + self._stretch(state) * state.draw(rng)
+            draws = state.mean + self._stretch(state) * state.draws(rng, _DRAWS)
+            inside = ((draws >= 0) & (draws <= 1)).all(axis=1)
+            chosen = draws[np.argmax(inside)]  # the first, when none is inside
             point = np.full(len(self.names), 0.5)
-            point[self.free] = np.clip(draw, 0, 1)
+            point[self.free] = np.clip(chosen, 0, 1)
             yield point.tolist()
 
 

@@ -85,10 +85,11 @@ class State:
         """The standard deviation of each coordinate, shape (d,)."""
         return np.asarray(self.sigma * np.sqrt(np.diag(self.cov)))
 
-    def draw(self, rng: Generator) -> Array:
-        """A deviation from the mean, shape (d,); eq. 39 and 40."""
+    def draws(self, rng: Generator, count: int) -> Array:
+        """Deviations from the mean, shape (count, d); eq. 39 and 40."""
         lengths, vectors = self.axes
-        return np.asarray(self.sigma * vectors @ (lengths * rng.standard_normal(len(lengths))))
+        normal = rng.standard_normal((count, len(lengths)))
+        return np.asarray(self.sigma * (normal * lengths) @ vectors.T)
 
     def whitened(self, steps: Array) -> Array:
         """`steps` of shape (n, d) times cov^(-1/2)."""

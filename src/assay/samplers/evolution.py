@@ -147,13 +147,22 @@ def mutated(tree: Tree, point: Array, rng: Generator, *, eta: float = 20.0) -> A
     child = point.copy()
     for j in np.flatnonzero(chosen):
         axis, u = tree.axes[j], rng.random()
-        if axis.kind == "category" and axis.size > 1:
-            other = (
-                int(axis.codes(point[j : j + 1])[0]) + 1 + int(u * (axis.size - 1))
-            ) % axis.size
-            child[j] = (other + 0.5) / axis.size
+        if axis.kind == "category":
+            child[j] = (point[j] + (1 + int(u * (axis.size - 1))) / axis.size) % 1.0
         elif u < 0.5:
             child[j] = point[j] - point[j] * (1 - (2 * u) ** (1 / (eta + 1)))
         else:
             child[j] = point[j] + (1 - point[j]) * (1 - (2 - 2 * u) ** (1 / (eta + 1)))
+        if axis.kind == "ordered":
+            child[j] = _another(axis, point[j], child[j])
     return child
+
+
+def _another(axis: Axis, before: float, after: float) -> float:
+    """`after`, or the value next to `before` in its direction if both are in one cell."""
+    codes = axis.codes(np.array([before, after]))
+    if codes[0] != codes[1] or axis.positions is None or axis.size == 1:
+        return after
+    step = 1 if after > before else -1
+    place = codes[0] + step
+    return float(axis.positions[place if 0 <= place < axis.size else codes[0] - step])

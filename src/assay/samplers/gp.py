@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from assay.core.history import History
 
-FEWEST_STARTS, MOST_STARTS = 4, 10
+STARTS = 5  # trials that end before the process proposes
 TOO_NEAR = 1e-4  # a correlation above 1 - this says that the value there is known
+FIRST_LOOK = 8  # one of the best few is nearly always new
 NOISY = 1e-3  # with more noise than this another look at a known place is worth something
 
 
@@ -43,7 +44,7 @@ class Gp:
     """Where a Gaussian process expects the largest improvement, after a few evenly spread configs.
 
     For any space: numbers, choices and conditional parameters share one distance. The form in which
-    it sees the losses is chosen for each study; failed trials count as the worst loss; running ones
+    it sees the losses is chosen for each study; failed trials count as a loss one sd above the mean; running ones
     as what the process expects of them, but not as better than the best. A finite space is never
     repeated. Numerical trouble gives a quasi-random config, and `why` says so.
 
@@ -85,7 +86,7 @@ class Gp:
             SpaceError: the clauses allow next to nothing.
         """
         memory = memory_of(space, history, self.signs[0])
-        if history.n_ended < starts_of(memory) or _told(memory, history) < 2:
+        if history.n_ended < STARTS or _told(memory, history) < 2:
             return self._spread(space, history, rng, {"design": "sobol"})
         try:
             with np.errstate(all="ignore"):  # what is not finite is caught where it matters
@@ -100,11 +101,6 @@ class Gp:
     ) -> Proposal:
         config, why = Unique(Sobol(self.seed)).ask(space, history, rng)
         return Proposal(config, {**(why or {}), **said, "sampler": "gp"})
-
-
-def starts_of(memory: Memory) -> int:
-    """How many trials end before the process proposes: one more than parameters, from 4 to 10."""
-    return min(max(len(memory.encoding.searched) + 1, FEWEST_STARTS), MOST_STARTS)
 
 
 def _told(memory: Memory, history: History) -> int:
@@ -127,8 +123,12 @@ def _from_model(memory: Memory, history: History, rng: Generator) -> Proposal | 
     Raises:
         SingularError: numerical trouble.
     """
+    left = _left(memory, history)
     model = _model(memory, history)
-    found = _searched(memory, history, model, rng)
+    if left is None:
+        found = search(model.surface, model.points, rng)
+    else:
+        found = Found(left, model.surface.score(left)).best_first()
     chosen = _first_new(memory, history, model, found)
     if chosen is None:
         return None
@@ -161,24 +161,30 @@ def _model(memory: Memory, history: History) -> _Model:
     return _Model(Surface(encoding, posterior, best), targets, ranked, refit_at == n)
 
 
-def _searched(memory: Memory, history: History, model: _Model, rng: Generator) -> Found:
+def _left(memory: Memory, history: History) -> Array | None:
+    """The points of a small space that were not tried; None for a larger space.
+
+    Raises:
+        ExhaustedError: there are none.
+    """
     if memory.listed is None:
-        return search(model.surface, model.points, rng)
+        return None
     left = memory.listed[~memory.tried(memory.listed, history)]
     if not len(left):
         raise ExhaustedError(f"all {len(memory.listed):,} configs of the space were tried")
-    return Found(left, model.surface.score(left)).best_first()
+    return left
 
 
 def _first_new(memory: Memory, history: History, model: _Model, found: Found) -> int | None:
     """The number of the best point that is worth a trial; None if there is none."""
-    if not np.isfinite(found.scores).any():
+    finite = np.isfinite(found.scores)
+    if len(finite) and not finite.any():
         raise SingularError("The acquisition is not finite anywhere.")
-    for chosen, point in enumerate(found.points):
-        if not np.isfinite(found.scores[chosen]):
-            continue
-        if not memory.tried(point[None], history)[0] and not _known(model, point[None])[0]:
-            return chosen
+    for part in (slice(0, FIRST_LOOK), slice(FIRST_LOOK, None)):
+        points = found.points[part]
+        new = finite[part] & ~memory.tried(points, history) & ~_known(model, points)
+        if new.any():
+            return int(np.argmax(new)) + (part.start or 0)
     return None
 
 
@@ -214,7 +220,7 @@ def _why(
     return {
         "sampler": "gp",
         "acquisition": "logEI",
-        **{name: float(f"{value:.6g}") for name, value in numbers.items()},
+        **{k: float(f"{value:.6g}") for k, value in numbers.items() if math.isfinite(value)},
         "nearest": nearest,
         "refit": model.refit,
         "transform": targets.name,

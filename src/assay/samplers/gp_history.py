@@ -37,6 +37,9 @@ MOST_LISTED = 2000  # a space of so many configs is searched by looking at all o
 MOST_FITTED = 200  # rows that a fit of lengthscales sees
 MOST_ROWS = 400  # rows that the process sees
 ANCHOR_STEPS, REFIT_STEPS = 30, 12
+FAILURE = (
+    1.0  # target of a failed trial, in sd above the mean: the worst would shut off its neighbours
+)
 
 
 class Fit(NamedTuple):
@@ -107,15 +110,14 @@ def key_of(point: Array) -> bytes:
 
 
 def targets_of(losses: Array, name: str) -> tuple[Targets, Array]:
-    """Transformed losses of the trials that have one, and targets of all: failures get the worst."""
+    """Transformed losses of the trials that have one, and targets of all, failures too."""
     told = np.isfinite(losses)
     targets = transforms.TRANSFORMS[name](losses[told])
     return targets, _filled(targets, told)
 
 
 def _filled(targets: Targets, told: Mask) -> Array:
-    # a failure is at least one sd worse than the mean, even if all losses are equal
-    filled = np.full(len(told), max(1.0, float(targets.t.max(initial=1.0))))
+    filled = np.full(len(told), FAILURE)
     filled[told] = targets.t
     return filled
 

@@ -22,14 +22,15 @@ from assay.math.lbfgs import minimise
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-SPREAD, LOCAL = 256, 256
+MOST_CANDIDATES, FEWER_CANDIDATES = 512, 256  # half spread, half near the best
+MANY_ROWS = 200  # with more rows in the process a candidate costs more
 ELITE, MATES = 5, 10
 BEST_STARTS, DRAWN_STARTS, LEVEL_STARTS = 2, 3, 6
-ROUNDS, SWEEPS = 2, 3
+SWEEPS = 3
 GRADIENT_STEPS = 20
 FEW_CELLS = 16
 MOST_NEIGHBOURS = 600
-LEAST_ALLOWED_TRIES = 20
+MORE_TRIES = 20  # rounds of spread candidates where clauses forbid most
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,17 @@ class Found:
     scores: Array
 
     def best_first(self) -> Found:
-        order = np.argsort(-self.scores, kind="stable")
-        return Found(self.points[order], self.scores[order])
+        return self.at(np.argsort(-self.scores, kind="stable"))
+
+    def at(self, numbers: Indices) -> Found:
+        """Those with these numbers."""
+        return Found(self.points[numbers], self.scores[numbers])
+
+    def put(self, numbers: Indices, others: Found) -> Found:
+        """The same with others in the place of those with these numbers."""
+        points, scores = self.points.copy(), self.scores.copy()
+        points[numbers], scores[numbers] = others.points, others.scores
+        return Found(points, scores)
 
     def __add__(self, other: Found) -> Found:
         return Found(
@@ -71,7 +81,9 @@ def search(surface: Surface, ranked: Array, rng: Generator) -> Found:
         ranked: the points of the data, best first, shape (n, size).
         rng: chooses candidates and starts.
     """
-    points = candidates(surface.encoding, ranked, rng)
+    many = len(surface.posterior.targets) > MANY_ROWS
+    count = FEWER_CANDIDATES if many else MOST_CANDIDATES
+    points = candidates(surface.encoding, ranked, count, rng)
     if not len(points):
         return Found(points, np.zeros(0))
     pool = Found(points, surface.score(points))
@@ -86,29 +98,32 @@ def search(surface: Surface, ranked: Array, rng: Generator) -> Found:
 # --- candidates
 
 
-def candidates(encoding: Encoding, ranked: Array, rng: Generator) -> Array:
-    """Allowed points: half spread over the space, half near the best of the data."""
-    found = np.concatenate([_spread(encoding, rng), _local(encoding, ranked, rng)])
+def candidates(encoding: Encoding, ranked: Array, count: int, rng: Generator) -> Array:
+    """About `count` allowed points: half spread over the space, half near the best of the data."""
+    half = count // 2
+    found = np.concatenate(
+        [_spread(encoding, half, rng), _local(encoding, ranked, count - half, rng)]
+    )
     kept = found[encoding.allowed(found)]
-    for _ in range(LEAST_ALLOWED_TRIES):
-        if len(kept) >= LOCAL:
+    for _ in range(MORE_TRIES):
+        if len(kept) >= half:
             break
-        more = _spread(encoding, rng)
+        more = _spread(encoding, half, rng)
         kept = np.concatenate([kept, more[encoding.allowed(more)]])
     return kept
 
 
-def _spread(encoding: Encoding, rng: Generator) -> Array:
-    return encoding.snap(rng.random((SPREAD, encoding.size)))
+def _spread(encoding: Encoding, m: int, rng: Generator) -> Array:
+    return encoding.snap(rng.random((m, encoding.size)))
 
 
-def _local(encoding: Encoding, ranked: Array, rng: Generator) -> Array:
+def _local(encoding: Encoding, ranked: Array, m: int, rng: Generator) -> Array:
     """Some coordinates of one of the best points changed a little, or taken from another good one.
 
     How many coordinates change, and by how much, is drawn anew for each: from one to all, from half
     a per cent of the range to 40 per cent.
     """
-    m, size = LOCAL, encoding.size
+    size = encoding.size
     parents = ranked[np.minimum(rng.geometric(0.4, m), min(ELITE, len(ranked))) - 1]
     rate = rng.choice([1.5, 4.0, float(size)], m)[:, None] / size
     changed = rng.random((m, size)) < rate
@@ -154,17 +169,17 @@ def starts(encoding: Encoding, pool: Found, rng: Generator) -> Indices:
 
 
 def climb(surface: Surface, start: Found, rng: Generator) -> Found:
-    """The tops above the starts, best first; at first from all of them, then from the best two."""
-    found = start
-    for number in range(ROUNDS):
-        if number:
-            found = found.best_first()
-        head = found if number == 0 else Found(found.points[:2], found.scores[:2])
-        moved = exchange(surface, slide(surface, head), rng)
-        rest = len(head.points)
-        found = moved + Found(found.points[rest:], found.scores[rest:])
-        if not len(surface.encoding.gridded):
-            break  # a second slide would find what the first did
+    """The tops above the starts, best first.
+
+    All starts slide, then exchange. Where an exchange moved one of the best two, these go once more.
+    """
+    slid = slide(surface, start)
+    found = exchange(surface, slid, rng)
+    moved = (found.points != slid.points).any(axis=1)
+    again = np.argsort(-found.scores, kind="stable")[:BEST_STARTS]
+    again = again[moved[again]]
+    if len(again) and len(surface.encoding.continuous):
+        found = found.put(again, exchange(surface, slide(surface, found.at(again)), rng))
     return found.best_first()
 
 
@@ -206,19 +221,24 @@ def _better(surface: Surface, old: Found, new: Found) -> Found:
 def exchange(surface: Surface, start: Found, rng: Generator) -> Found:
     """To the best neighbour that differs in one gridded coordinate, while that is better."""
     found = start
-    if not len(surface.encoding.gridded):
-        return found
-    for _ in range(SWEEPS):
-        points, owners = neighbours(surface.encoding, found.points, rng)
-        scores = surface.score(points)
-        best = np.zeros(len(found.points), np.intp)
-        order = np.argsort(scores, kind="stable")
-        best[owners[order]] = order  # the last one written is the best of each
-        moved = _better(surface, found, Found(points[best], scores[best]))
-        if (moved.scores <= found.scores + 1e-9).all():
-            return moved
-        found = moved
+    going = np.arange(len(start.points))
+    for _ in range(SWEEPS if len(surface.encoding.gridded) else 0):
+        here = found.at(going)
+        there = _better(surface, here, _best_neighbours(surface, here, rng))
+        found = found.put(going, there)
+        going = going[there.scores > here.scores + 1e-9]
+        if not len(going):
+            break
     return found
+
+
+def _best_neighbours(surface: Surface, here: Found, rng: Generator) -> Found:
+    points, owners = neighbours(surface.encoding, here.points, rng)
+    scores = surface.score(points)
+    order = np.argsort(scores, kind="stable")
+    best = np.zeros(len(here.points), np.intp)
+    best[owners[order]] = order  # the last one written is the best of each
+    return Found(points, scores).at(best)
 
 
 def neighbours(encoding: Encoding, points: Array, rng: Generator) -> tuple[Array, Indices]:
