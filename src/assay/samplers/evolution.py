@@ -13,6 +13,7 @@ from assay.core.errors import SpecError
 from assay.core.protocols import Proposal
 from assay.core.space import Space
 from assay.math.pareto import crowding, front_ranks
+from assay.math.parzen import Axis
 from assay.samplers.cube import first_allowed
 from assay.samplers.sobol import Sobol
 from assay.samplers.tpe_past import Past, past_of
