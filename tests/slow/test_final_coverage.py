@@ -159,13 +159,18 @@ def simulated(name):
     }
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_the_interval_of_a_whole_study_covers_the_true_gain(name, tmp_path, monkeypatch):
-    faulthandler.cancel_dump_traceback_later()  # minutes on a busy machine
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    found = simulated(name)
+def test_the_intervals_of_whole_studies_cover_the_true_gain(tmp_path, monkeypatch):
+    faulthandler.cancel_dump_traceback_later()  # a quarter of an hour on a busy machine
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"final_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    assert 0.92 <= found["coverage"] <= 0.98, found
-    bias = found["mean_gain_measured"] - found["mean_true_gain"]
-    assert abs(bias) < 0.2 * found["mean_standard_error"]
+    every = []
+    for name in KINDS:
+        monkeypatch.setenv("ASSAY_HOME", str(tmp_path / name))
+        found = simulated(name)
+        (RESULTS / f"final_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+        every.append(found)
+    assert 0.92 <= np.mean([found["coverage"] for found in every]) <= 0.98
+    for found in every:
+        # what 200 draws of 95 % stay within in 999 of 1,000 simulations
+        assert 0.895 <= found["coverage"] <= 0.99, found
+        bias = found["mean_gain_measured"] - found["mean_true_gain"]
+        assert abs(bias) < 0.25 * found["mean_standard_error"], found

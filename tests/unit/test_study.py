@@ -136,7 +136,7 @@ def test_effects_compare_with_the_control():
 
 @pytest.mark.parametrize(
     "value",
-    ["0.5", None, [0.1, 0.2], {"a": 1.0}, True, 1j, np.zeros(3), object(), {}, [], "nan", b"1"],
+    ["0.5", None, [0.1, 0.2], {"a": 1.0}, True, 1j, np.zeros(3), object, {}, [], "nan", b"1"],
     ids=repr,
 )
 def test_a_wrong_value_leaves_the_trial_open_and_the_study_usable(value):

@@ -36,7 +36,7 @@ WRONG = [
     {"value": "a"},
     {"value": 1.0, "extra": "text"},
     {"value": 1.0, 3: 2.0},
-    object(),
+    object,
     print,
     {1.0},
 ]

@@ -70,7 +70,7 @@ class Parzen:
         narrowest: least standard deviation of a kernel.
 
     Source: Bergstra et al. 2011, NeurIPS 24; widths and categories as in Watanabe 2023,
-    arXiv:2304.11127, sections 3.3.1 to 3.3.3. Ordered coordinates with a few values differ: their
+    arXiv:2304.11127. Ordered coordinates with a few values differ: their
     kernels are summed exactly over the cells.
 
     >>> mixture = Parzen([Axis("real")], np.array([[0.2], [0.3]]), np.ones(2), narrowest=0.1)
@@ -132,9 +132,9 @@ class Parzen:
         axis, smooth = self.axes[j], self._smooth
         whole = 1 + axis.size * smooth
         same = axis.codes(u)[:, None] == axis.codes(self._centres[:, j])
-        found = np.log((same + smooth) / whole)
+        found = np.asarray(np.where(same, np.log((1 + smooth) / whole), np.log(smooth / whole)))
         found[:, -1] = -np.log(axis.size)
-        return np.asarray(found)
+        return found
 
     # --- sampling
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = npt.NDArray[np.float64]
 
 _ROUNDS = 8
-_NARROWEST = 0.03
+_NARROWEST = 0.06
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Tpe:
 
     signs: tuple[float, ...] = (1.0,)
     start: int = 10
-    candidates: int = 64
+    candidates: int = 24
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -99,8 +99,8 @@ class Tpe:
         Their scores are put in `scores`; None for a random one.
         """
         tree = past.tree
-        good = _mixture(past, parts.good, parts.weights)
-        bad = _mixture(past, parts.bad, np.ones(len(parts.bad)))
+        good = _mixture(past, parts.good, parts.good_weights)
+        bad = _mixture(past, parts.bad, parts.bad_weights)
         seen: set[tuple[float, ...]] = set()
         for _ in range(_ROUNDS):
             points = good.sample(self.candidates, rng)

@@ -18,20 +18,22 @@ Numbers: TypeAlias = npt.NDArray[np.intp]
 _FEW_TRIALS = 200
 _MOST_GOOD = 25
 _MOST_BAD = 2048
+_RECENT = 25
 _MOST_MEASURED = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Numbers of the good trials with their weights (mean 1), and of the bad ones."""
+    """Numbers of the good trials and of the bad ones, with their weights."""
 
     good: Numbers
-    weights: Array
+    good_weights: Array
     bad: Numbers
+    bad_weights: Array
 
 
 def split(past: Past, running: list[int]) -> Split:
-    """The best trials, and the others: worse, failed and running ones.
+    """The best trials, best first, and the others: worse, failed and running ones.
 
     Running trials count as bad, so that parallel proposals keep apart. Of very many bad trials,
     2,048 stand for all, evenly chosen in the order in which they ended.
@@ -40,14 +42,18 @@ def split(past: Past, running: list[int]) -> Split:
     told = np.flatnonzero(~failed)
     losses = past.losses[told]
     count = good_count(len(told))
-    best = best_places(losses[:, 0], count) if losses.shape[1] == 1 else best_front(losses, count)
+    single = losses.shape[1] == 1
+    best = best_places(losses[:, 0], count) if single else best_front(losses, count)
     is_good = np.zeros(len(failed), dtype=np.bool_)
     is_good[told[best]] = True
     bad = np.append(past.ended[~is_good], np.array(running, dtype=np.intp))
-    if len(bad) > _MOST_BAD:
-        bad = bad[np.linspace(0, len(bad) - 1, _MOST_BAD).astype(np.intp)]
-    weights = rank_weights(count) if losses.shape[1] == 1 else np.ones(count)
-    return Split(past.ended[told[best]], weights, bad)
+    chosen = np.linspace(0, len(bad) - 1, min(len(bad), _MOST_BAD)).astype(np.intp)
+    return Split(
+        past.ended[told[best]],
+        rank_weights(count) if single else np.ones(count),
+        bad[chosen],
+        age_weights(len(bad))[chosen],
+    )
 
 
 def good_count(told: int) -> int:
@@ -62,16 +68,31 @@ def good_count(told: int) -> int:
 
 
 def rank_weights(count: int) -> Array:
-    """Weights of the good trials, best first: falling linearly, the last ones alike, of mean 1.
+    """Weights of the good trials, best first: falling with the logarithm of the rank, of mean 1.
 
-    The improvement over the threshold of Watanabe 2023, arXiv:2304.11127, section 3.2, in ranks, so
-    that no scale of the losses matters.
+    In the place of the improvements over the threshold that Watanabe 2023, arXiv:2304.11127, takes:
+    with ranks, no scale of the losses matters.
 
     >>> rank_weights(4).round(2).tolist()
-    [1.75, 1.25, 0.75, 0.25]
+    [2.12, 1.14, 0.57, 0.17]
     """
-    weights = np.maximum(1 - (np.arange(count) + 0.5) / count, 0.05)
+    weights = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
     return np.asarray(weights / weights.mean())
+
+
+def age_weights(count: int) -> Array:
+    """Weights of the bad trials, oldest first: 1 for the newest 25, older ones less and less.
+
+    Where the search has just been counts for more, which drives it on. The linear forgetting of
+    hyperopt and Optuna.
+
+    >>> age_weights(28).round(2).tolist()[:5]
+    [0.04, 0.52, 1.0, 1.0, 1.0]
+    """
+    weights = np.ones(count)
+    if count > _RECENT:
+        weights[:-_RECENT] = np.linspace(1 / count, 1, count - _RECENT)
+    return weights
 
 
 def best_places(losses: Array, count: int) -> Numbers:
