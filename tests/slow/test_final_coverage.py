@@ -84,8 +84,9 @@ KINDS = {
     "tree_accuracy": Kind(classes, tree, "accuracy", 300),
     "tree_roc_auc": Kind(classes, tree, "roc_auc", 400),
     "random_trees_accuracy": Kind(classes, leafy_tree, "accuracy", 300, RANDOM_TREES),
+    "random_trees_roc_auc": Kind(classes, leafy_tree, "roc_auc", 400, RANDOM_TREES),
 }
-"""The defaults of the last are all but deterministic, its other configs are not."""
+"""The defaults of the last two are all but deterministic, their other configs are not."""
 
 
 def study_of(kind, X, y, number):
@@ -173,4 +174,4 @@ def test_the_intervals_of_whole_studies_cover_the_true_gain(tmp_path, monkeypatc
         # what 200 draws of 95 % stay within in 999 of 1,000 simulations
         assert 0.895 <= found["coverage"] <= 0.99, found
         bias = found["mean_gain_measured"] - found["mean_true_gain"]
-        assert abs(bias) < 0.25 * found["mean_standard_error"], found
+        assert abs(bias) < 0.2 * found["mean_standard_error"], found

@@ -132,7 +132,8 @@ class Parzen:
         axis, smooth = self.axes[j], self._smooth
         whole = 1 + axis.size * smooth
         same = axis.codes(u)[:, None] == axis.codes(self._centres[:, j])
-        found = np.asarray(np.where(same, np.log((1 + smooth) / whole), np.log(smooth / whole)))
+        by_hit: Array = np.log(np.array([smooth, 1 + smooth]) / whole)
+        found: Array = by_hit[same.astype(np.intp)]
         found[:, -1] = -np.log(axis.size)
         return found
 

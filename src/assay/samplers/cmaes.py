@@ -120,15 +120,15 @@ class _Run:
             if _is_own(history, self._asked):
                 self.first = self._asked
             self._asked += 1
-        for place in range(self._looked, history.n_ended):
-            if _is_own(history, history.ended[place]):
+        for place, number in enumerate(history.ended[self._looked :], start=self._looked):
+            if _is_own(history, number):
                 self.own.append(place)
         self._looked = max(self._looked, history.n_ended)
 
     def _advance(self, history: History) -> None:
         state, upto = self.states[-1], self._upto[-1]
-        places = self.own[upto : upto + state.population]
-        numbers = [history.ended[place] for place in places]
+        ended, places = history.ended, self.own[upto : upto + state.population]
+        numbers = [ended[place] for place in places]
         losses = np.array([self._loss(history, number) for number in numbers])
         points = np.array([self._point(history, number) for number in numbers])
         state = updated(state, points, losses, self._stretch(state))
