@@ -31,6 +31,7 @@ HOMES = {
     "jinja2": ("assay.report",),
     "pandas": ("assay.inputs",),
     "psutil": ("assay.executors", "assay.inputs", "assay.stores"),
+    "threadpoolctl": ("assay.math.threads",),
     "pyarrow": ("assay.inputs",),
     "pytest": ("assay.testing",),
     "rich": ("assay.cli", "assay.progress"),

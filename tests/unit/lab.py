@@ -82,7 +82,7 @@ def measured(number: int, stage: str, values: dict[Unit, float]) -> list[Measure
 
 def sampler_for(spec: StudySpec) -> Sampler:
     """The sampler that the plan names."""
-    return sampler_of(spec.sampler, spec.seed)
+    return sampler_of(spec)
 
 
 def score(config: dict[str, Any], unit: Unit, *, noise: float = 0.3) -> float:

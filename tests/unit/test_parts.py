@@ -13,7 +13,11 @@ from assay.api.parts import (
     store_at,
 )
 from assay.core.errors import SpecError, StoreError
-from assay.core.spec import Limits
+from assay.core.history import History
+from assay.core.parameters import Float
+from assay.core.rng import stream
+from assay.core.space import Space
+from assay.core.spec import Limits, StudySpec
 from assay.executors.inline import InlineExecutor
 from assay.executors.local import LocalExecutor
 from assay.stores.memory import MemoryStore
@@ -64,7 +68,9 @@ def test_reading_alone_makes_no_file(tmp_path):
 def test_every_name_is_a_sampler(name):
     settings = sampler_settings(name)
     assert settings == {"name": name}
-    assert hasattr(sampler_of(settings, 3), "ask")
+    spec = StudySpec(Space(x=Float(0, 1)), {"loss": "maximize"}, seed=3, sampler=settings)
+    config = sampler_of(spec).ask(spec.space, History(), stream(3, "trial", 0)).config
+    assert spec.space.contains(config)
 
 
 @pytest.mark.parametrize(

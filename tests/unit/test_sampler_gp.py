@@ -21,7 +21,16 @@ from assay.math import gp as process
 from assay.math.encoding import Encoding
 from assay.samplers.gp import Gp, _known, _model
 from assay.samplers.gp_history import anchor, fit_at, last_refit, memory_of, thinned
-from assay.samplers.gp_search import Found, Surface, candidates, climb, neighbours, search, slide
+from assay.samplers.gp_search import (
+    Found,
+    Improvement,
+    Surface,
+    candidates,
+    climb,
+    neighbours,
+    search,
+    slide,
+)
 from assay.samplers.random import Random
 from assay.testing.sampler_contract import CLAUSES, FINITE, NESTED, WIDE, SamplerContract
 
@@ -427,7 +436,8 @@ def surface_of(space, trials=20, seed=0):
     hyper = process.Hyperparameters(np.full(len(encoding.searched), 0.7), 1e-3)
     posterior = process.Posterior(rows, targets, encoding.owner, hyper)
     order = np.argsort(targets)
-    return Surface(encoding, posterior, float(posterior.fitted().min())), points[order]
+    improvement = Improvement(posterior, float(posterior.fitted().min()))
+    return Surface(encoding, [improvement], posterior.scale, trials), points[order]
 
 
 @pytest.mark.parametrize(
@@ -485,8 +495,9 @@ def test_a_running_trial_is_believed_to_be_no_better_than_the_best():
     for _ in range(2):
         history = asked(history, ask(Gp(), FLAT, history))
     assert history.trial(12).why["mean"] < best(history)
-    surface = _model(memory_of(FLAT, history, 1.0), history).surface
-    assert (surface.posterior.targets[12:] >= surface.best).all()
+    model = _model(memory_of(FLAT, history, 1.0), history)
+    (improvement,) = model.surface.terms
+    assert (model.posterior.targets[12:] >= improvement.best).all()
 
 
 def test_a_place_next_to_a_trial_is_known_unless_there_is_noise_or_a_grid():

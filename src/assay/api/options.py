@@ -32,7 +32,7 @@ class TuneOptions:
         splits: "kfold:5", "repeated:5x3", "holdout:0.25", "grouped:5" or "forward:5".
         gap: rows between training and validation of a forward split.
         seed: every random stream derives from it.
-        sampler: "auto", "random", "sobol", "halton", "grid".
+        sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton", "grid".
         space: parameters to search, in the JSON form of a space; None: the model's own.
         given: configs to try first, {"config": {…}, "source": "https://…"}.
         evidence: repeats, seeds, top, rechecks, guard, refits.

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.protocols import Executor, Sampler, Store
-from assay.core.spec import Limits
+from assay.core.spec import Limits, StudySpec
 
 if TYPE_CHECKING:
     from assay.core.jobs import Evaluate
 
-SAMPLERS = ("auto", "random", "sobol", "halton", "grid")
+_KINDS = {
+    "auto": ("auto", "Auto"),
+    "gp": ("gp", "Gp"),
+    "tpe": ("tpe", "Tpe"),
+    "cmaes": ("cmaes", "CmaEs"),
+    "evolution": ("evolution", "Evolution"),
+    "random": ("random", "Random"),
+    "sobol": ("sobol", "Sobol"),
+    "halton": ("halton", "Halton"),
+    "grid": ("grid", "Grid"),
+}
+"""The module and the class of each sampler: only those that are asked for are imported."""
+SAMPLERS = tuple(_KINDS)
+_GIVEN = {"seed", "signs"}
+"""What a study tells its sampler; not for users to set."""
 
 
 def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
@@ -63,7 +78,7 @@ def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
     name = settings.get("name")
     if name not in SAMPLERS:
         raise SpecError(f"No sampler {name!r}. {did_you_mean(str(name), SAMPLERS)}")
-    known = {f.name for f in fields(_kind(name))} - {"seed"}
+    known = {f.name for f in fields(_kind(name))} - _GIVEN
     for setting in settings.keys() - {"name"}:
         if setting not in known:
             raise SpecError(
@@ -74,33 +89,24 @@ def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def sampler_of(settings: Mapping[str, Any], seed: int) -> Sampler:
-    """The sampler with these settings; one that never repeats a config of a finite space."""
+def sampler_of(spec: StudySpec) -> Sampler:
+    """The sampler of a study; one that never repeats a config of a finite space.
+
+    Raises:
+        SpecError: the sampler cannot search for so many objectives.
+    """
     from assay.samplers.unique import Unique
 
-    options = {k: v for k, v in settings.items() if k != "name"}
-    kind = _kind(settings["name"])
-    if any(f.name == "seed" for f in fields(kind)):
-        options["seed"] = seed
+    kind = _kind(spec.sampler["name"])
+    options = {k: v for k, v in spec.sampler.items() if k != "name"}
+    told = {"seed": spec.seed, "signs": spec.signs}
+    options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
     return Unique(kind(**options))
 
 
 def _kind(name: str) -> Any:
-    if name == "grid":
-        from assay.samplers.grid import Grid
-
-        return Grid
-    if name == "random":
-        from assay.samplers.random import Random
-
-        return Random
-    if name == "halton":
-        from assay.samplers.halton import Halton
-
-        return Halton
-    from assay.samplers.sobol import Sobol
-
-    return Sobol  # "auto" too, until the model-based samplers are in
+    module, kind = _KINDS[name]
+    return getattr(import_module(f"assay.samplers.{module}"), kind)
 
 
 def executor_of(evaluate: Evaluate, *, workers: int, isolation: str, limits: Limits) -> Executor:

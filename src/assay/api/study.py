@@ -45,8 +45,8 @@ class Study:
         space: what is searched.
         direction: "minimize" or "maximize"; a list or a dict by name for several objectives.
         seed: the same seed and the same results give the same proposals.
-        sampler: "auto", "random", "sobol", "halton", "grid", or a dict with settings
-            ({"name": "grid", "points": 3}).
+        sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton",
+            "grid", or a dict with settings ({"name": "grid", "points": 3}).
         storage: "sqlite:///lab.db", a file ending in .db, or a store; None: in memory.
         name: the study's name in its storage. A study with this name and the same plan goes on.
         control: the config to compare with; None: the defaults of the space, if all have one.
@@ -116,7 +116,7 @@ class Study:
         self._store = store
         self._ledger = Ledger(store, name)
         self.spec = self._born(spec, events, source)
-        self._sampler = sampler_of(self.spec.sampler, self.spec.seed)
+        self._sampler = sampler_of(self.spec)
 
     def _born(
         self, spec: StudySpec, events: Sequence[Event], source: Mapping[str, Any] | None

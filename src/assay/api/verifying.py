@@ -127,7 +127,7 @@ def _recomputed(
         spec = StudySpec.from_json(events[0].spec)
         if known and known.space.to_json() == spec.space.to_json():
             spec = replace(spec, space=known.space)
-        sampler = sampler_of(spec.sampler, spec.seed)
+        sampler = sampler_of(spec)
     except (AssayError, LookupError, TypeError, ValueError) as error:
         return [*found, f"row 0: the plan cannot be read: {error}"]
     return found + _plan_hash(events[0]) + _replay(spec, sampler, events)

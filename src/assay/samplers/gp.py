@@ -14,6 +14,7 @@ from assay.core.space import Space
 from assay.math.checks import Array
 from assay.math.encoding import Mask
 from assay.math.gp import Posterior, SingularError
+from assay.math.threads import one_thread
 from assay.math.transforms import Targets
 from assay.samplers.gp_history import (
     MOST_ROWS,
@@ -24,7 +25,7 @@ from assay.samplers.gp_history import (
     targets_of,
     thinned,
 )
-from assay.samplers.gp_search import Found, Surface, search
+from assay.samplers.gp_search import Found, Improvement, Surface, search
 from assay.samplers.sobol import Sobol
 from assay.samplers.unique import Unique
 
@@ -89,7 +90,8 @@ class Gp:
         if history.n_ended < STARTS or _told(memory, history) < 2:
             return self._spread(space, history, rng, {"design": "sobol"})
         try:
-            with np.errstate(all="ignore"):  # what is not finite is caught where it matters
+            # what is not finite is caught where it matters
+            with one_thread(), np.errstate(all="ignore"):
                 proposal = _from_model(memory, history, rng)
         except SingularError as error:
             return self._spread(space, history, rng, {"fallback": "sobol", "reason": str(error)})
@@ -112,6 +114,7 @@ class _Model:
     """The process and what it was made of."""
 
     surface: Surface
+    posterior: Posterior
     targets: Targets
     points: Array  # of the trials it saw, best first
     refit: bool
@@ -158,7 +161,8 @@ def _model(memory: Memory, history: History) -> _Model:
             fitted.hyper,
         )
     ranked = points[np.argsort(means, kind="stable")]
-    return _Model(Surface(encoding, posterior, best), targets, ranked, refit_at == n)
+    surface = Surface(encoding, [Improvement(posterior, best)], posterior.scale, len(kept))
+    return _Model(surface, posterior, targets, ranked, refit_at == n)
 
 
 def _left(memory: Memory, history: History) -> Array | None:
@@ -193,7 +197,7 @@ def _known(model: _Model, points: Array) -> Mask:
 
     Only where they can be arbitrarily near: neighbours on a grid are different configs.
     """
-    posterior, encoding = model.surface.posterior, model.surface.encoding
+    posterior, encoding = model.posterior, model.surface.encoding
     if posterior.noise > NOISY or not len(encoding.continuous):
         return np.zeros(len(points), bool)
     correlations = posterior.correlations(encoding.rows(points))
@@ -204,13 +208,13 @@ def _why(
     memory: Memory, history: History, model: _Model, point: Array, score: float
 ) -> dict[str, Any]:
     """What the process says of a point, in the units of the objective where that is possible."""
-    surface, targets = model.surface, model.targets
-    row = surface.encoding.rows(point[None])
-    mean, variance = (float(x[0]) for x in surface.posterior.predict(row))
+    targets = model.targets
+    row = memory.encoding.rows(point[None])
+    mean, variance = (float(x[0]) for x in model.posterior.predict(row))
     sd = math.sqrt(variance)
     low, middle, high = targets.loss(np.array([mean - sd, mean, mean + sd])).tolist()
     slope = float(targets.slope[np.argmin(targets.y)])
-    nearest, distance = _nearest(memory, history, surface, row)
+    nearest, distance = _nearest(memory, history, model.posterior, row)
     numbers = {
         "improvement": math.exp(min(score, 50.0)) / slope,
         "mean": memory.sign * middle,
@@ -228,10 +232,12 @@ def _why(
     }
 
 
-def _nearest(memory: Memory, history: History, surface: Surface, row: Array) -> tuple[int, float]:
+def _nearest(
+    memory: Memory, history: History, posterior: Posterior, row: Array
+) -> tuple[int, float]:
     """The trial nearest to a row, and how many lengthscales away it is."""
-    rows = surface.encoding.rows(memory.points(range(history.n_trials)))
-    gaps = (rows - row) * surface.posterior.scale
+    rows = memory.encoding.rows(memory.points(range(history.n_trials)))
+    gaps = (rows - row) * posterior.scale
     squared = np.einsum("ij,ij->i", gaps, gaps)
     nearest = int(np.argmin(squared))
     return nearest, math.sqrt(float(squared[nearest]))

@@ -8,8 +8,9 @@ has. All functions take snapped points and give snapped points.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -33,17 +34,57 @@ MOST_NEIGHBOURS = 600
 MORE_TRIES = 20  # rounds of spread candidates where clauses forbid most
 
 
-@dataclass(frozen=True)
-class Surface:
-    """The acquisition over the points of a space: log expected improvement on `best`."""
+class Term(Protocol):
+    """A summand of the acquisition: the logarithm of a factor, over rows (m, D)."""
 
-    encoding: Encoding
+    def value(self, rows: Array) -> Array:
+        """Shape (m,)."""
+        ...
+
+    def with_gradient(self, rows: Array) -> tuple[Array, Array]:
+        """The same, and its gradient by the columns of the rows, shape (m, D)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Log expected improvement on `best`."""
+
     posterior: Posterior
     best: float
 
+    def value(self, rows: Array) -> Array:
+        return log_ei(*self.posterior.predict(rows), self.best)
+
+    def with_gradient(self, rows: Array) -> tuple[Array, Array]:
+        return log_ei_with_gradient(*self.posterior.predict_with_gradient(rows), self.best)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The acquisition over the points of a space: a sum of terms.
+
+    Args:
+        encoding: of the space.
+        terms: what is added up.
+        scale: one over the lengthscale of each column, shape (D,): steps are taken in lengthscales.
+        seen: how many rows the models have; with many, a candidate costs more.
+    """
+
+    encoding: Encoding
+    terms: Sequence[Term]
+    scale: Array
+    seen: int
+
     def score(self, points: Array) -> Array:
-        """Log expected improvement at snapped points, shape (m,)."""
-        return log_ei(*self.posterior.predict(self.encoding.rows(points)), self.best)
+        """The acquisition at snapped points, shape (m,); higher is better."""
+        rows = self.encoding.rows(points)
+        return np.asarray(np.sum([term.value(rows) for term in self.terms], axis=0))
+
+    def with_gradient(self, rows: Array) -> tuple[Array, Array]:
+        """The same at rows (m, D), and its gradient by their columns."""
+        values, gradients = zip(*(term.with_gradient(rows) for term in self.terms), strict=True)
+        return np.sum(values, axis=0), np.sum(gradients, axis=0)
 
 
 @dataclass(frozen=True)
@@ -81,8 +122,7 @@ def search(surface: Surface, ranked: Array, rng: Generator) -> Found:
         ranked: the points of the data, best first, shape (n, size).
         rng: chooses candidates and starts.
     """
-    many = len(surface.posterior.targets) > MANY_ROWS
-    count = FEWER_CANDIDATES if many else MOST_CANDIDATES
+    count = FEWER_CANDIDATES if surface.seen > MANY_ROWS else MOST_CANDIDATES
     points = candidates(surface.encoding, ranked, count, rng)
     if not len(points):
         return Found(points, np.zeros(0))
@@ -188,18 +228,18 @@ def slide(surface: Surface, start: Found) -> Found:
 
     In lengthscales rather than ranges: then one step suits all coordinates.
     """
-    encoding, posterior = surface.encoding, surface.posterior
+    encoding = surface.encoding
     coordinates, columns = encoding.continuous, encoding.continuous_columns
     if not len(coordinates):
         return start
-    lengths = 1.0 / posterior.scale[columns]
+    lengths = 1.0 / surface.scale[columns]
     rows = encoding.rows(start.points)
     active = encoding.active(start.points)[:, coordinates]
 
     def function(scaled: Array, which: Indices) -> tuple[Array, Array]:
         at = rows[which]
         at[:, columns] = scaled * lengths
-        value, gradient = log_ei_with_gradient(*posterior.predict_with_gradient(at), surface.best)
+        value, gradient = surface.with_gradient(at)
         return -value, -gradient[:, columns] * lengths * active[which]
 
     begin = start.points[:, coordinates] / lengths
