@@ -33,7 +33,10 @@ SPACE = Space(x=Float(0.0, 1.0, default=0.5))
 
 
 def spec_of(**changes: Any) -> StudySpec:
-    """A plan over one number with defaults as control; no data, ten trials."""
+    """A plan over one number with defaults as control; no data, ten trials.
+
+    By Sobol: what is proposed does not depend on the order in which results come.
+    """
     space = changes.pop("space", SPACE)
     plan: dict[str, Any] = {
         "space": space,
@@ -42,6 +45,7 @@ def spec_of(**changes: Any) -> StudySpec:
         "budget": Budget(trials=10),
         "control": space.defaults(),
         "evidence": Evidence(),
+        "sampler": {"name": "sobol"},
     }
     return StudySpec(**(plan | changes))
 

@@ -326,10 +326,29 @@ def test_a_deterministic_objective_is_neither_rechecked_nor_confirmed():
     spec = spec_of(budget=Budget(trials=2))
     probes = measured(0, "probe", {(0, 0, 0): 1.0, (0, 0, 1): 1.0})
     history = history_of(spec, [1.0, 0.4], *probes)
+    for unit in units.probe(1):  # the defaults may be without noise, and the challenger not
+        assert plan(spec, history) == Evaluate(1, "probe", (unit,))
+        history = fold(measured(1, "probe", {unit: 0.4}), history)
     command = plan(spec, history)
     assert isinstance(command, Record)
     assert (command.event.trial, command.event.rule) == (1, "best")
     assert plan(spec, fold([command.event], history)) == Finish("complete")
+
+
+def test_defaults_without_noise_do_not_make_a_noisy_challenger_exact():
+    spec = spec_of(budget=Budget(trials=2))
+    probes = measured(0, "probe", {(0, 0, 0): 1.0, (0, 0, 1): 1.0})
+    noisy = measured(1, "probe", {(0, 0, 1): 0.4, (0, 0, 2): 0.7})
+    history = history_of(spec, [1.0, 0.4], *probes, *noisy)
+    assert units.deterministic(spec, history) is False
+    stages, values = [], {CONTROL: 1.0, 1: 0.5}
+    while isinstance(command := plan(spec, history), Evaluate):
+        stages.append((command.trial, command.stage))
+        found = {unit: values[command.trial] for unit in command.units}
+        history = fold(measured(command.trial, command.stage, found), history)
+    assert {(0, "control"), (0, "recheck"), (1, "recheck")} == set(stages)
+    assert isinstance(command, Record)
+    assert command.event.rule == "recheck+guard"
 
 
 def test_a_deterministic_model_on_data_is_rechecked_all_the_same():

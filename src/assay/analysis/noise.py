@@ -53,7 +53,8 @@ def noise(
     seed, split, rest = _sources(control)
     if fixed and ratio == 0:
         return Noise(seed, split, rest, 0.0, 0.0)
-    spreads = _spreads(control) if not fixed else []
+    # a control that agrees with itself does not show that there is no noise elsewhere
+    spreads = [s for s in _spreads(control) if s] if not fixed else []
     if not spreads:
         spreads = [
             s for other in others[:10] if (s := _spread_to(control, other, search)) is not None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from assay.core.columns import NEVER, Columns, before, each_before
+from assay.core.constraints import Constraint, broken, numbers_of, parsed
 from assay.core.errors import SealError, StateError
 from assay.core.events import (
     CONTROL,
@@ -30,6 +31,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Learned,
     Measured,
     Noted,
     Opened,
@@ -50,7 +52,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A config and all that is known of it."""
+    """A config and all that is known of it.
+
+    `feasible`: whether it meets the constraints of the study; None while it has no value.
+    """
 
     number: int
     config: Mapping[str, Any]
@@ -60,6 +65,7 @@ class Trial:
     state: State
     values: tuple[float, ...] | None
     extra: Mapping[str, float]
+    feasible: bool | None
     failure: Failed | None
     curve: tuple[tuple[int, float], ...]
     units: Mapping[Unit, Measured]
@@ -130,6 +136,7 @@ class History:
             state="done" if told else "failed" if failed else "running",
             values=told.values if told else None,
             extra=(told.extra if told else None) or {},
+            feasible=self.feasible(number) if told else None,
             failure=failed,
             curve=self.curve(number),
             units=self.units(number),
@@ -149,6 +156,26 @@ class History:
     def origin(self, number: int) -> str:
         """Who proposed trial `number`: "control", "given" or "sampler"."""
         return self._columns.asked[number][2]
+
+    def feasible(self, number: int) -> bool:
+        """Whether trial `number` has a value and meets the constraints of the plan."""
+        outcome = self.outcome(number)
+        if not isinstance(outcome, Told):
+            return False
+        objectives, constraints = self._plan
+        return not constraints or not broken(constraints, numbers_of(outcome, objectives))
+
+    @property
+    def _plan(self) -> tuple[tuple[str, ...], tuple[Constraint, ...]]:
+        """The names of the objectives, and the constraints; a log without a plan has none."""
+        first = self._columns.milestones[0][1] if self._columns.milestones else None
+        if not isinstance(first, Created):
+            return (), ()
+        form = first.spec
+        return self.memo(
+            "plan",
+            lambda: (tuple(form.get("directions", ())), parsed(form.get("constraints", ()))),
+        )
 
     @property
     def ended(self) -> Sequence[int]:
@@ -217,6 +244,12 @@ class History:
             and (event.stage == stage if stage else event.stage not in ("probe", "test"))
         }
 
+    @property
+    def measured(self) -> list[int]:
+        """The trials of which single units were measured; all, on data."""
+        found = self._columns.measured.items()
+        return [trial for trial, entries in found if entries[0][0] < self.length]
+
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
         """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
         found = self._columns.curves.get(number, ())
@@ -245,10 +278,21 @@ class History:
         return None
 
     @property
+    def learned(self) -> list[Learned]:
+        """What was taken over from earlier studies, in the order in which they were named."""
+        return [event for event in self.milestones() if isinstance(event, Learned)]
+
+    @property
     def looks(self) -> int:
         """How often the sealed test set was opened, an unfinished opening included."""
         opening = self.last(Opening)
         return opening.look if opening else 0
+
+    @property
+    def half_open(self) -> bool:
+        """Whether an opening of the test set was begun, and its result is not there yet."""
+        opened = self.last(Opened)
+        return self.looks > (opened.look if opened else 0)
 
 
 class Trials(Sequence[Trial]):
@@ -385,6 +429,16 @@ def _sealed(past: Columns, seq: int, event: Sealed) -> None:
     past.milestones.append((seq, event))
 
 
+def _learned(past: Columns, seq: int, event: Learned) -> None:
+    if past.asked:
+        raise StateError("A study learns from earlier ones before its first trial, not later.")
+    if len(event.configs) != len(event.losses):
+        raise StateError(
+            f"{len(event.configs)} configs of study {event.study!r} come with {len(event.losses)} losses."
+        )
+    past.milestones.append((seq, event))
+
+
 def _selected(past: Columns, seq: int, event: Selected) -> None:
     for number in (event.trial, event.challenger):
         if not 0 <= number < len(past.asked) or not isinstance(past.outcomes[number], Told):
@@ -440,10 +494,10 @@ def _refuse_when_frozen(past: Columns, what: str) -> None:
 
 
 _APPLY: dict[type[Any], Any] = {
-    Created: _created, Environment: _milestone, Sealed: _sealed, Enqueued: _enqueued, Asked: _asked,
-    Reported: _reported, Measured: _measured, Told: _ends, Failed: _ends, Broke: _broke,
-    Retried: _retried, Exhausted: _milestone, Selected: _selected, Frozen: _frozen,
-    Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
+    Created: _created, Environment: _milestone, Sealed: _sealed, Enqueued: _enqueued,
+    Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
+    Failed: _ends, Broke: _broke, Retried: _retried, Exhausted: _milestone, Selected: _selected,
+    Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
     Noted: _milestone, Concluded: _milestone,
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from assay.analysis.effects import has_control
-from assay.analysis.selection import select, shortlist
+from assay.analysis.selection import none_feasible, select, shortlist
 from assay.core import units
 from assay.core.events import (
     CONTROL,
@@ -144,7 +144,7 @@ def _control(
         return _missing_search(spec, history, busy, CONTROL)
     if isinstance(outcome, Failed):
         return Finish(f"the control failed: {outcome.reason}", failed=True)
-    if spec.evidence is None or not spec.single:
+    if spec.evidence is None or not spec.single or not has_control(history):
         return None
     probing = _missing(history, busy, CONTROL, "probe", units.probe(), each=True)
     if probing is not None:
@@ -171,6 +171,8 @@ def _search(
         return Wait()
     if not any(True for _ in history.told()):
         return Finish("no trial ended with a value", failed=True)
+    if spec.bounds and not any(map(history.feasible, range(history.n_trials))):
+        return Finish(none_feasible(spec, history), failed=True)
     return None
 
 
@@ -179,6 +181,11 @@ def _recheck(
 ) -> Command | None:
     if history.last(Selected) or spec.evidence is None or not spec.single:
         return None
+    if not spec.data and has_control(history) and units.deterministic(spec, history):
+        for number in shortlist(spec, history)[:1]:
+            probing = _missing(history, busy, number, "probe", units.probe(number), each=True)
+            if probing is not None:
+                return probing
     if has_control(history) and (spec.data or not units.deterministic(spec, history)):
         fresh = units.rechecks(spec)
         for number in (CONTROL, *shortlist(spec, history)):
