@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from assay.core.events import CONTROL
+from assay.core.events import CONTROL, Selected
 from assay.core.history import History
 from assay.core.jobs import Unit
 from assay.core.rng import derived_seed
@@ -42,8 +42,8 @@ def repeats(spec: StudySpec) -> int:
 def probe(trial: int = CONTROL) -> tuple[Unit, Unit]:
     """Is the model deterministic? The control: the same seed again, and another one.
 
-    A challenger, probed without data only, takes two other seeds: coarse values agree by luck, and
-    defaults that have no noise say nothing of other configs.
+    A challenger takes two other seeds: coarse values agree by luck, and defaults that have no noise
+    say nothing of other configs.
     """
     return ((0, 0, 0), (0, 0, 1)) if trial == CONTROL else ((0, 0, 1), (0, 0, 2))
 
@@ -52,8 +52,10 @@ def deterministic(spec: StudySpec, history: History) -> bool | None:
     """Whether every trial that was probed gave its first value again; None: not known yet."""
     if not _steady(spec, history, CONTROL):
         return _steady(spec, history, CONTROL)
-    others = () if spec.data else history.measured
-    return all(_steady(spec, history, trial) is not False for trial in others)
+    if not spec.data:  # few trials have single units: the control and the challenger at the end
+        return all(_steady(spec, history, trial) is not False for trial in history.measured)
+    selected = history.last(Selected)
+    return not selected or _steady(spec, history, selected.challenger) is not False
 
 
 def _steady(spec: StudySpec, history: History, trial: int) -> bool | None:

@@ -181,9 +181,9 @@ def _recheck(
 ) -> Command | None:
     if history.last(Selected) or spec.evidence is None or not spec.single:
         return None
-    if not spec.data and has_control(history) and units.deterministic(spec, history):
+    if not spec.data and has_control(history):
         for number in shortlist(spec, history)[:1]:
-            probing = _missing(history, busy, number, "probe", units.probe(number), each=True)
+            probing = _probe(spec, history, busy, number)
             if probing is not None:
                 return probing
     if has_control(history) and (spec.data or not units.deterministic(spec, history)):
@@ -218,10 +218,20 @@ def _test(
     if not sealed or not selected or history.last(Voided):
         return None
     if not history.last(Frozen):
+        probing = _probe(spec, history, busy, selected.challenger)
+        if probing is not None:
+            return probing
         return Record(freeze(spec, history, selected))
     if history.looks == 0:
         return Record(opening(history)) if open_test else None
     return missing_test(spec, history, busy)
+
+
+def _probe(spec: StudySpec, history: History, busy: Collection[Key], number: int) -> Command | None:
+    """What shows that the challenger has noise although the control has none."""
+    if not units.deterministic(spec, history):
+        return None
+    return _missing(history, busy, number, "probe", units.probe(number), each=True)
 
 
 def freeze(spec: StudySpec, history: History, selected: Selected) -> Frozen:
