@@ -1,4 +1,4 @@
-"""Run every benchmark."""
+"""Run every benchmark that takes minutes, not days."""
 
 from benchmarks.core.__main__ import main
 
