@@ -1,6 +1,6 @@
 """The present, folded from the past: `fold(events)` gives a `History`.
 
-This is the only place where states change. Everything about a trial is written once (its config
+States change in `transitions` alone. Everything about a trial is written once (its config
 when asked, its outcome when it ends), so the columns behind a history only ever grow, and a
 history is those columns up to its own length: extending the newest one is O(1) an event, and every
 older one stays valid. Extending a history that is not the newest copies the columns first.
@@ -8,7 +8,6 @@ older one stays valid. Extending a history that is not the newest copies the col
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,35 +15,22 @@ from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from assay.core.columns import NEVER, Columns, before, each_before
 from assay.core.constraints import Constraint, broken, numbers_of, parsed
-from assay.core.errors import SealError, StateError
+from assay.core.errors import StateError
 from assay.core.events import (
-    CONTROL,
-    FLOOR,
-    Asked,
     Broke,
-    Concluded,
     Created,
-    Deviated,
     Enqueued,
-    Environment,
     Event,
-    Exhausted,
     Failed,
-    Frozen,
     Learned,
     Measured,
-    Noted,
     Opened,
     Opening,
-    Reported,
-    Retried,
-    Sealed,
-    Selected,
     Told,
-    Voided,
 )
 from assay.core.jobs import Unit
 from assay.core.jsonform import canonical
+from assay.core.transitions import APPLY
 
 State: TypeAlias = Literal["running", "done", "failed"]
 T = TypeVar("T")
@@ -330,175 +316,6 @@ def fold(events: Iterable[Event], start: History | None = None) -> History:
     if past.length != start.length:
         past = past.until(start.length)
     for event in events:
-        _APPLY[type(event)](past, past.length, event)
+        APPLY[type(event)](past, past.length, event)
         past.length += 1
     return History(past, past.length)
-
-
-def _asked(past: Columns, seq: int, event: Asked) -> None:
-    if event.trial != len(past.asked):
-        raise StateError(f"Trial {event.trial} was asked out of order; next is {len(past.asked)}.")
-    if not 0 <= event.seen <= seq:
-        raise StateError(f"Trial {event.trial} claims to have seen {event.seen} of {seq} events.")
-    if event.origin == "given" and len(past.given) == len(past.queue):
-        raise StateError(f"Trial {event.trial} is said to be a given config, but none is waiting.")
-    _refuse_when_frozen(past, "ask for another trial")
-    past.asked.append((seq, event.seen, event.origin, event.why))
-    past.configs.append(event.config)
-    past.ended_at.append(NEVER)
-    past.outcomes.append(None)
-    past.open.add(event.trial)
-    if event.origin == "sampler":
-        past.sampled.append(event.trial)
-    elif event.origin == "given":
-        past.given.append(seq)
-
-
-def _ends(past: Columns, seq: int, event: Told | Failed) -> None:
-    _running(past, event.trial)
-    if isinstance(event, Told):
-        _finite(event.trial, *event.values, *(event.extra or {}).values())
-    past.ended_at[event.trial] = seq
-    past.outcomes[event.trial] = event
-    past.open.discard(event.trial)
-    past.order.append(event.trial)
-    past.order_at.append(seq)
-
-
-def _finite(number: int, *values: float) -> None:
-    """JSON has no NaN and no infinity: such a value could be written but not read back."""
-    if not all(map(math.isfinite, values)):
-        raise StateError(f"Trial {number} cannot have the values {values}: one is not finite.")
-
-
-def _running(past: Columns, number: int) -> None:
-    if not 0 <= number < len(past.asked):
-        raise StateError(f"There is no trial {number}; the study has {len(past.asked)}.")
-    outcome = past.outcomes[number]
-    if outcome is not None:
-        state = "done" if isinstance(outcome, Told) else "failed"
-        raise StateError(f"Trial {number} is already {state}; it can no longer change.")
-
-
-def _reported(past: Columns, seq: int, event: Reported) -> None:
-    _running(past, event.trial)
-    _finite(event.trial, event.value)
-    past.curves.setdefault(event.trial, []).append((seq, event.step, event.value))
-
-
-def _measured(past: Columns, seq: int, event: Measured) -> None:
-    if not FLOOR <= event.trial < len(past.asked):
-        raise StateError(f"There is no trial {event.trial} to measure.")
-    if event.stage == "search":
-        _running(past, event.trial)
-    if event.stage == "test" and not _open(past):
-        raise SealError("A test result without an opening of the seal.")
-    _finite(event.trial, event.value, event.train or 0.0)
-    past.measured.setdefault(event.trial, []).append((seq, event))
-
-
-def _retried(past: Columns, seq: int, event: Retried) -> None:
-    _running(past, event.trial)
-    past.retries.setdefault(event.trial, []).append((seq, event))
-
-
-def _broke(past: Columns, seq: int, event: Broke) -> None:
-    past.broke.append((seq, event))
-
-
-def _enqueued(past: Columns, seq: int, event: Enqueued) -> None:
-    _refuse_when_frozen(past, "queue a config")
-    past.queue.append((seq, event))
-
-
-def _created(past: Columns, seq: int, event: Created) -> None:
-    if seq != 0:
-        raise StateError("A study is created once, by its first event.")
-    past.milestones.append((seq, event))
-
-
-def _milestone(past: Columns, seq: int, event: Event) -> None:
-    past.milestones.append((seq, event))
-
-
-def _sealed(past: Columns, seq: int, event: Sealed) -> None:
-    if past.asked or past.measured:
-        raise SealError("The test set must be sealed before anything is fitted.")
-    if _has(past, Sealed):
-        raise SealError("This study has a sealed test set already.")
-    past.milestones.append((seq, event))
-
-
-def _learned(past: Columns, seq: int, event: Learned) -> None:
-    if past.asked:
-        raise StateError("A study learns from earlier ones before its first trial, not later.")
-    if len(event.configs) != len(event.losses):
-        raise StateError(
-            f"{len(event.configs)} configs of study {event.study!r} come with {len(event.losses)} losses."
-        )
-    past.milestones.append((seq, event))
-
-
-def _selected(past: Columns, seq: int, event: Selected) -> None:
-    for number in (event.trial, event.challenger):
-        if not 0 <= number < len(past.asked) or not isinstance(past.outcomes[number], Told):
-            raise StateError(f"Trial {number} has no value, so it cannot be selected.")
-    _refuse_when_frozen(past, "select again")
-    past.milestones.append((seq, event))
-
-
-def _frozen(past: Columns, seq: int, event: Frozen) -> None:
-    if not _has(past, Selected):
-        raise StateError("A study is frozen after its selection, not before.")
-    _refuse_when_frozen(past, "freeze it again")
-    past.milestones.append((seq, event))
-
-
-def _opening(past: Columns, seq: int, event: Opening) -> None:
-    looks = sum(isinstance(e, Opening) for _, e in past.milestones)
-    if not _has(past, Sealed) or not _has(past, Frozen):
-        raise SealError("The test set is opened after the contenders are frozen, not before.")
-    if _has(past, Voided):
-        raise SealError("The seal of this study was given up; there is no test set to open.")
-    if event.look != looks + 1:
-        raise SealError(f"This would be look {looks + 1} at the test set, not {event.look}.")
-    if _open(past):
-        raise SealError("The test set is being opened already; resume that opening.")
-    if event.look > 1 and not event.reason.strip():
-        raise SealError("The test set was opened before; another look needs a reason.")
-    past.milestones.append((seq, event))
-
-
-def _opened(past: Columns, seq: int, event: Opened) -> None:
-    if not _open(past):
-        raise SealError("A test result without an opening of the seal.")
-    past.milestones.append((seq, event))
-
-
-def _open(past: Columns) -> bool:
-    for _, event in reversed(past.milestones):
-        if isinstance(event, Opened):
-            return False
-        if isinstance(event, Opening):
-            return True
-    return False
-
-
-def _has(past: Columns, kind: type[Any]) -> bool:
-    return any(isinstance(event, kind) for _, event in past.milestones)
-
-
-def _refuse_when_frozen(past: Columns, what: str) -> None:
-    if _has(past, Frozen):
-        raise StateError(f"This study is frozen: you cannot {what}. Start a new study instead.")
-
-
-_APPLY: dict[type[Any], Any] = {
-    Created: _created, Environment: _milestone, Sealed: _sealed, Enqueued: _enqueued,
-    Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
-    Failed: _ends, Broke: _broke, Retried: _retried, Exhausted: _milestone, Selected: _selected,
-    Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Noted: _milestone, Concluded: _milestone,
-}  # fmt: skip
-
-__all__ = ["CONTROL", "FLOOR", "History", "State", "Trial", "Trials", "fold"]
