@@ -59,7 +59,9 @@ KINDS = {
     "uneven": uneven,
     "coarse": coarse,
     "quiet": quiet,
+    "adaptive": normal,
 }
+"""All search by Sobol, which no change of a model moves; "adaptive" with the default sampler."""
 BETTER = ("BETTER", "BETTER_MAYBE_TOO_LITTLE")
 
 
@@ -73,7 +75,13 @@ def study_of(kind, size, number):
         return KINDS[kind](own, shared, -size * trial.config["x"], **options)
 
     return assay.optimize(
-        objective, SPACE, budget=TRIALS, seed=number, isolation="none", progress=False
+        objective,
+        SPACE,
+        budget=TRIALS,
+        seed=number,
+        sampler="auto" if kind == "adaptive" else "sobol",
+        isolation="none",
+        progress=False,
     )
 
 

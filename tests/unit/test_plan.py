@@ -344,7 +344,7 @@ def test_defaults_without_noise_do_not_make_a_noisy_challenger_exact():
     stages, values = [], {CONTROL: 1.0, 1: 0.5}
     while isinstance(command := plan(spec, history), Evaluate):
         stages.append((command.trial, command.stage))
-        found = {unit: values[command.trial] for unit in command.units}
+        found = dict.fromkeys(command.units, values[command.trial])
         history = fold(measured(command.trial, command.stage, found), history)
     assert {(0, "control"), (0, "recheck"), (1, "recheck")} == set(stages)
     assert isinstance(command, Record)
