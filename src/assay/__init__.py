@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AssayError": "assay.core.errors",
+    "Belief": "assay.core.beliefs",
     "Budget": "assay.core.spec",
     "Choice": "assay.core.parameters",
     "Constant": "assay.core.parameters",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from assay.api.objective import optimize as optimize
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
+    from assay.core.beliefs import Belief as Belief
     from assay.core.errors import AssayError as AssayError
     from assay.core.errors import DataError as DataError
     from assay.core.errors import SealError as SealError

@@ -33,6 +33,7 @@ _DOING = {
     "confirm": "comparing on fresh seeds",
     "test": "opening the test set",
     "finished": "done",
+    "stopped": "stopped",
 }
 
 
@@ -143,8 +144,10 @@ class Tally:
 
     def parts(self, history: History, stand: Standing) -> list[str]:
         """What is shown, the most important first."""
+        if stand.phase == "test" and not history.looks:
+            return ["the search is complete, the test set still sealed"]
         of = f"{stand.done}/{stand.total}" if stand.total is not None else f"{stand.done}"
-        what = "trials" if stand.phase in ("search", "finished") else "evaluations"
+        what = "trials" if stand.phase in ("search", "finished", "stopped") else "evaluations"
         found = [f"{_DOING[stand.phase]}: {of} {what}"]
         if self.spec.single and self.best is not None:
             found.append(f"best {self._best_words(history)}")

@@ -13,7 +13,7 @@ import pytest
 
 LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"__main__"},
-    {"cli", "testing"},
+    {"cli", "optuna", "testing"},
     {"api"},
     {"progress"},
     {"report"},
@@ -29,6 +29,7 @@ HOMES = {
     "cloudpickle": ("assay.executors",),
     "hypothesis": ("assay.testing",),
     "jinja2": ("assay.report",),
+    "optuna": ("assay.optuna",),
     "pandas": ("assay.inputs",),
     "psutil": ("assay.executors", "assay.inputs", "assay.stores"),
     "threadpoolctl": ("assay.math.threads",),

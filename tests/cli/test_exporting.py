@@ -121,6 +121,22 @@ def test_released_logs_can_be_verified(run):
     assert "hash" not in done.output.partition("Head")[0]
 
 
+def test_a_predicate_whose_code_is_lost_is_a_note_not_a_fault(run):
+    space = Space(x=Float(0, 1, default=0.5), forbid=lambda config: config["x"] > 0.9)
+    with Study(space, storage="lab.db", name="lab") as study:
+        for _ in range(4):
+            study.tell(study.ask(), 1.0)
+    done = run("verify", "--storage", "lab.db")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Not checked: whether the sampler proposes its configs again.")
+    assert "nothing wrong: chain, steps and stored rows." in done.output
+    with sqlite3.connect("lab.db") as db:
+        db.execute("drop trigger event_unchanged")
+        db.execute("update event set body = replace(body, '[1.0]', '[2.0]') where seq = 2")
+    db.close()
+    assert run("verify", "--storage", "lab.db").exit_code == 1
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "|", "\n="])
 def test_no_cell_is_a_formula(start, folder):
     text = f"{start}cmd|'/c calc'!A1"

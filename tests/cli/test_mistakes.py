@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -86,6 +87,57 @@ def test_wrong_study_files(text, part, run, folder):
     assert done.exit_code in (WRONG_USE, STORAGE)
     assert part in " ".join(done.stderr.split()), done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("workers = 0", "workers"),
+        ("retries = -1", "retries"),
+        ("memory_mb = -5", "memory"),
+        ("trials = 0", "trials"),
+        ("gap = -1", "gap"),
+        ("test = 2.0", "2.0"),
+        ("seed = -1", "seed"),
+        ('study = "a\\u0000b"', "NUL"),
+        ('study = ""', "at least one character"),
+        ('storage = "postgres://x"', "sqlite:///lab.db"),
+        ("evidence = {repeats = 0}", "repeats"),
+        ("evidence = {repeats = 'three'}", "repeats"),
+        ("given = [{max_dept = 3}]", "Did you mean 'max_depth'"),
+        ("given = [{max_depth = -3}]", "max_depth"),
+        ("given = [{config = 3}]", "config"),
+        ('sampler = "cmaes"', "CMA-ES"),
+        ('encoding = "utf-99"', "utf-99"),
+        ("space = {parameters = 3}", "parameters"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_sealed_or_written(text, part, run, folder):
+    head = 'data = "small.csv"\ntarget = "bought"\nmodel = "decision_tree"\ntrials = 2\n'
+    head = head.replace("trials = 2\n", "") if "trials" in text else head
+    (folder / "study.toml").write_text(head + text)
+    done = run("run", "study.toml", "--quiet")
+    assert done.exit_code in (WRONG_USE, STORAGE), done.output
+    assert part in " ".join(done.stderr.split()), done.output
+    assert "Traceback" not in done.output
+    nothing_happened(folder)
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_study_runs(run, folder):
+    refused(run(*GOOD, "--report", "no/such/page.html"), WRONG_USE, "no/such/page.html")
+    refused(run(*GOOD, "--report", "."), WRONG_USE, "'.'")
+    nothing_happened(folder)
+
+
+def nothing_happened(folder):
+    """Nothing was sealed, no study was begun, and no test set is remembered."""
+    assert not list(folder.glob("*.vault"))
+    for storage in folder.glob("*.db"):
+        with closing(sqlite3.connect(storage)) as db:
+            assert db.execute("select count(*) from event").fetchone() == (0,)
+    for memory in folder.glob("home/seals.sqlite"):
+        with closing(sqlite3.connect(memory)) as db:
+            assert db.execute("select count(*) from seal").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(

@@ -132,3 +132,42 @@ def test_a_terminal_that_knows_few_letters(folder):
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u2013" in done.stdout, "a letter that it lacks is shown by its number"
+
+
+def test_a_full_disk_is_said_plainly_and_the_study_goes_on_when_there_is_space(start, run, folder):
+    """A file that may not grow stands for the disk; SQLite calls both a failed write."""
+    resource = pytest.importorskip("resource")
+
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (140_000, 140_000))
+
+    process = start(*FAST, "--trials", "12", preexec_fn=full)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 3, said
+    assert "Traceback" not in said
+    assert "disk" in said
+    assert said.rstrip().splitlines()[-1].strip() == "assay resume --storage lab.db small"
+    before = open_study("lab.db", readonly=True).history
+    assert 0 < before.length
+    done = run("resume", "--storage", "lab.db", "--quiet")
+    assert done.exit_code == 0, done.output
+    study = open_study("lab.db", readonly=True)
+    assert study.verdict is not None
+    assert study.history.n_ended == 12
+    assert run("verify", "--storage", "lab.db").exit_code == 0
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_nothing_in_the_way(start, run):
+    resource = pytest.importorskip("resource")
+
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = start(*FAST, preexec_fn=full)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 3, said
+    assert "Traceback" not in said
+    assert "disk" in said
+    done = run(*FAST)
+    assert done.exit_code == 0, done.output
+    assert run("verify", "--storage", "lab.db").exit_code == 0

@@ -29,7 +29,10 @@ def test_from_a_file_to_a_verdict_and_a_second_look(run, folder, monkeypatch):
         assert option in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "searching" in done.stderr
-    assert "assay unseal --storage lab.db shop" in done.stdout
+    assert "still sealed" in done.stdout
+    assert done.stderr.splitlines()[-1].endswith("still sealed")
+    for verb in ("report", "trials", "unseal"):
+        assert f"assay {verb} --storage lab.db shop" in done.stdout
     assert open_study("lab.db", readonly=True).verdict is None
 
     again = run("resume", "--storage", "lab.db", "--quiet")
@@ -39,6 +42,8 @@ def test_from_a_file_to_a_verdict_and_a_second_look(run, folder, monkeypatch):
     first = run("unseal", "--storage", "lab.db", "--yes")
     assert first.exit_code == 0, first.output
     assert "once" in first.stdout
+    assert "opening the test set: " in first.stderr
+    assert "assay report --storage lab.db shop" in first.stdout
     verdict = open_study("lab.db", readonly=True).verdict
     assert verdict is not None
 
@@ -49,8 +54,10 @@ def test_from_a_file_to_a_verdict_and_a_second_look(run, folder, monkeypatch):
     assert "--reason" in said
     assert " ".join(verdict.sentence.split()) in said, "the earlier result is shown"
 
-    second = run("unseal", "--storage", "lab.db", "--yes", "--reason", "a new idea", "--trial", "1")
+    words = ("--yes", "--quiet", "--reason", "a new idea", "--trial", "1")
+    second = run("unseal", "--storage", "lab.db", *words)
     assert second.exit_code == 0, second.output
+    assert (second.stderr, "looked at before" in second.stdout) == ("", False)
     assert "POST-HOC" in second.stdout
     history = open_study("lab.db", readonly=True).history
     assert history.looks == history.last(Opened).look == 2

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from assay.math.resampling import gain_from_auc, gain_from_losses, gain_from_statistic
+from assay.math.auc import RankedScores
+from assay.math.resampling import gain_from_losses, gain_from_statistic, gain_from_weighted
 from assay.math.rows import Independent, grouped, ordered, stratified
 
 pytestmark = pytest.mark.slow
@@ -57,7 +58,12 @@ def auc(rng, *, positives, seeds, within=0.7, n=300):
         return of_refit * y + common + within * rng.normal(size=(REFITS, n))
 
     truth = ndtr(1.3 / total) - ndtr(1.0 / total)
-    return gain_from_auc(y, scores(1.0), scores(1.3), stratified(y), rng, draws=DRAWS), truth
+
+    def area(y, scores):
+        return RankedScores(y, scores).auc
+
+    arms = scores(1.0), scores(1.3)
+    return gain_from_weighted(y, *arms, area, stratified(y), rng, draws=DRAWS), truth
 
 
 def callable_statistic(rng, n=150):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from assay.analysis.final import Judge, drawn_rows, final_results
+from assay.math.auc import RankedScores
 from assay.math.resampling import gain_from_losses, gain_from_statistic
 from assay.math.rows import Independent
 
@@ -108,10 +109,31 @@ def test_the_area_under_the_curve_is_that_of_the_stored_scores(rng):
         pairs = stored[y == 1][:, None] - stored[y == 0][None, :]
         return float(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
 
-    judge = Judge("roc_auc", True, False, area, rank=True)
+    judge = Judge("roc_auc", True, False, area, lambda y, s: RankedScores(y, s).auc)
     found = results(judge, control, selected)
     assert found["gain"]["estimate"] == pytest.approx(area(Y, selected) - area(Y, control))
     assert found["contenders"]["4"]["score"] == pytest.approx(area(Y, selected))
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_score_of_weighted_rows_says_the_same_in_a_fraction_of_the_time(maximize, rng):
+    def weighted(y, stored):
+        return lambda weights: weights @ (stored - y) ** 2 / weights.sum(axis=1)
+
+    def score(y, stored):
+        return float(np.mean((stored - y) ** 2))
+
+    arms = Y + rng.normal(0, 1, (3, N)), Y + rng.normal(0, 0.5, (3, N))
+    slow, fast = (
+        results(Judge("own", maximize, False, score, one), *arms) for one in (None, weighted)
+    )
+    assert (fast["gain"]["estimate"] < 0) == maximize
+    for one in ("0", "4"):
+        assert fast["contenders"][one] == {
+            key: pytest.approx(value) for key, value in slow["contenders"][one].items()
+        }
+    ends = [key for key, value in slow["gain"].items() if isinstance(value, float)]
+    assert [fast["gain"][key] for key in ends] == pytest.approx([slow["gain"][key] for key in ends])
 
 
 def test_equal_contenders_gain_nothing(rng):

@@ -10,14 +10,13 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from assay.core.errors import DataError
 from assay.evaluation.fingerprint import (
-    containment,
     fingerprint,
     key_hashes,
     row_hashes,
-    sketch,
     sketch_from_text,
     sketch_to_text,
 )
+from assay.math.sketches import containment, sketch
 
 KEY = b"a user's own key"
 

@@ -24,6 +24,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Learned,
     Measured,
     Noted,
     Opened,
@@ -93,6 +94,8 @@ class Model:
 
     def of_the_search(self):
         n, at, done = len(self.trials()), len(self.log), self.done()
+        if not n:
+            yield lambda r: Learned(f"s{r}", "hash", "head", r, [{"a": r}], (0.5,))
         if self.of(Frozen):
             return
         yield from [lambda r: Asked(n, {"a": r}, r % (at + 1), ("control", "sampler")[r % 2])] * 4
@@ -190,6 +193,7 @@ def check(history, log):
     assert history.waiting == model.waiting()
     assert history.breakages() == model.of(Broke)
     own = (Asked, Told, Failed, Reported, Measured, Retried, Broke, Enqueued)
+    assert history.learned == model.of(Learned)
     assert history.milestones() == [e for e in log if not isinstance(e, own)]
     assert history.looks == len(model.of(Opening))
     for kind in (Created, Sealed, Selected, Frozen, Noted):
@@ -285,6 +289,9 @@ def illegal(model):
         yield Opening(1, "", ())
     if not model.of(Selected):
         yield Frozen((0,), 1, "")
+    yield Learned("s", "", "", 3, [{}], ())
+    if n:
+        yield Learned("s", "", "", 3, [{}], (0.5,))
     if n or model.of(Measured) or model.of(Sealed):
         yield Sealed("s", 1, "rows", "", "")
     if not model.opening():

@@ -15,7 +15,7 @@ from assay.math.gp import (
     matern,
     squared_distances,
 )
-from assay.math.gp_fit import fit, negative_log_posterior, prior_start
+from assay.math.gp_fit import Density, fit, prior_start
 from assay.math.lbfgs import minimise
 
 OWNER = np.array([0, 1, 2, 2, 2])
@@ -154,9 +154,9 @@ def test_the_gradient_of_the_fit(seed):
     theta = np.random.default_rng(seed).normal(0, 0.7, 4) - [0, 0, 0, 3]
 
     def value(at):
-        return negative_log_posterior(at, rows, targets, OWNER)[0]
+        return Density(rows, targets, OWNER, 3).of(at)[0]
 
-    _, gradient = negative_log_posterior(theta, rows, targets, OWNER)
+    _, gradient = Density(rows, targets, OWNER, 3).of(theta)
     assert np.allclose(gradient, differences(value, theta, 1e-5), rtol=1e-6, atol=1e-6)
 
 
@@ -174,9 +174,7 @@ def test_the_value_of_the_fit_is_the_log_density():
     z = (theta[:3] - (math.sqrt(2) + 0.5 * math.log(3))) / math.sqrt(3)
     prior = 0.5 * z @ z + theta[:3].sum() + 0.5 * (theta[3] + 4) ** 2
     expected = best + 0.5 * np.linalg.slogdet(k)[1] + prior
-    assert negative_log_posterior(theta, rows, targets, OWNER)[0] == pytest.approx(
-        expected, abs=1e-5
-    )
+    assert Density(rows, targets, OWNER, 3).of(theta)[0] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_fit_goes_down_and_tells_what_matters():
@@ -190,7 +188,7 @@ def test_a_fit_goes_down_and_tells_what_matters():
 
     def value(hyper):
         theta = np.append(np.log(hyper.lengths), math.log(hyper.noise))
-        return negative_log_posterior(theta, rows, targets, owner)[0]
+        return Density(rows, targets, owner, len(theta) - 1).of(theta)[0]
 
     assert value(found) < value(start)
     assert found.lengths[0] < 1 < min(found.lengths[1:])

@@ -21,6 +21,7 @@ from assay.core.events import Broke, Concluded, Frozen, Measured, Opened, Openin
 from assay.core.spec import Limits
 from assay.executors.inline import InlineExecutor
 from assay.inputs import from_arrays
+from assay.report.phase import standing
 from assay.stores.memory import MemoryStore
 from assay.stores.seals import SealRegistry
 from assay.stores.sqlite import SqliteStore
@@ -168,6 +169,26 @@ def test_an_opening_that_was_cut_off_goes_on_as_the_same_look(at, monkeypatch):
     fits = [(e.trial, e.unit) for e in of(study, Measured) if e.stage == "test"]
     assert len(fits) == len(set(fits)) == 6
     assert study.verdict.look == 1
+
+
+def test_a_second_look_that_was_cut_off_is_shown_as_such_and_finished_by_resuming(monkeypatch):
+    study, prepared = closed(max_features=1)
+    open_test(study, prepared, INLINE)
+    named = of(study, Opening)[0].contenders
+    other = next(n for n in range(1, 4) if n not in named)
+    assert standing(study.spec, study.history).phase == "finished"
+    with monkeypatch.context() as patch:
+        failing(patch, 3)
+        with pytest.raises(Stop):
+            open_test(study, prepared, INLINE, reason="curious", trial=other)
+    now = standing(study.spec, study.history)
+    assert (now.phase, now.done, now.total) == ("test", 2, 6)
+    assert run_data(study, prepared, isolation="none", progress=False, open_at_end=False)
+    assert [event.look for event in of(study, Opened)] == [1, 2]
+    assert of(study, Opened)[1].results["gain"]["challenger"] == other
+    assert study.verdict.look == 2
+    assert standing(study.spec, study.history).phase == "finished"
+    assert study.verify() == []
 
 
 def test_a_cut_between_the_fits_and_the_result_goes_on_too(monkeypatch):

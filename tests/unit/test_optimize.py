@@ -20,12 +20,16 @@ from assay import (
     SpecError,
     StateError,
     Verdict,
+    open_study,
     optimize,
 )
 from assay.analysis.verdict import Action, Claim
+from assay.api.reporting import view
 from assay.core import units
 from assay.core.events import Broke, Concluded, Failed, Measured, Reported, Selected, Told
 from assay.executors.inline import InlineExecutor
+from assay.report.phase import standing
+from assay.report.text import summary
 from assay.stores.memory import MemoryStore
 
 SPACE = Space(x=Float(0.0, 1.0, default=0.5))
@@ -419,6 +423,57 @@ def test_trials_that_fail_after_the_control_are_no_obstacle():
     study = inline(objective, budget=5)
     assert [trial.state for trial in study.trials] == ["done"] + ["failed"] * 4
     assert study.verdict.action is Action.KEEP_DEFAULTS
+    assert study.verdict.sentence == (
+        "Keep the defaults: there is nothing to compare them with. All 4 other trials failed, the "
+        "last with: ValueError: no."
+    )
+    assert study.verdict.gain is None
+
+
+def test_without_other_trials_the_verdict_claims_no_comparison():
+    for objective in (noisy(1.0), lambda trial: 1.0):
+        study = inline(objective, budget=1)
+        assert study.verdict.action is Action.KEEP_DEFAULTS
+        assert "No other settings were tried." in study.verdict.sentence
+        assert "noise" not in study.verdict.sentence
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_winner_that_cannot_be_measured_again_is_not_said_to_have_lost(after):
+    """`after`: how many evaluations of a trial give a value before it breaks."""
+    seen = {}
+
+    def objective(trial):
+        seen[trial.number] = seen.get(trial.number, 0) + 1
+        if trial.number and seen[trial.number] > 1 + after:
+            raise ValueError("tired")
+        return noisy(1.0)(trial)
+
+    study = inline(objective, budget=4)
+    assert study.verdict.action is Action.KEEP_DEFAULTS
+    assert "be measured again" in study.verdict.sentence
+    assert "did not beat" not in study.verdict.sentence
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_a_study_that_cannot_go_on_says_so_and_gives_the_way_out(control):
+    def objective(trial):
+        raise ValueError("no GPU")
+
+    store = MemoryStore()
+    space = SPACE if control else Space(x=Float(0.0, 1.0))
+    with pytest.raises(StateError) as error:
+        inline(objective, space, storage=store, budget=12)
+    first, *where = str(error.value).splitlines()
+    assert "ValueError: no GPU. " in first
+    assert "new study" in first
+    assert any("no GPU" in line for line in where), "the lines after it say where"
+    study = open_study(store)
+    assert standing(study.spec, study.history).phase == "stopped"
+    said = " ".join(summary(view(study)).split())
+    assert ("The defaults failed" in said) == control
+    assert "ValueError: no GPU" in said
+    assert "assay resume" not in said
 
 
 def test_a_repeat_that_fails_is_logged_and_the_study_ends():

@@ -167,10 +167,11 @@ def test_targets_become_what_the_metric_sees():
 def test_a_judge_scores_as_the_metric_does():
     prepared = made(metric="accuracy")
     judge = prepared.judge()
-    assert (judge.decomposable, judge.maximize, judge.rank) == (True, True, False)
+    assert (judge.decomposable, judge.maximize, judge.weighted) == (True, True, None)
     assert judge.score(np.array([0, 1]), np.array([0.0, 1.0])) == 0.5
-    assert made(metric="roc_auc").judge().rank
-    assert not made(metric="roc_auc", task="three").judge().rank
+    ranks = made(metric="roc_auc").judge()
+    y, scores = np.array([0, 1, 1]), np.array([0.1, 0.4, 0.1])
+    assert ranks.weighted(y, scores)(np.ones((1, 3)))[0] == ranks.score(y, scores) == 0.75
 
 
 @pytest.mark.parametrize(

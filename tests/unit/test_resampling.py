@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.core.errors import DataError, SpecError
-from assay.math.auc import RankedScores, delong_variance
+from assay.math.auc import RankedScores, average_precision, delong_variance
 from assay.math.intervals import paired_t
-from assay.math.resampling import gain_from_auc, gain_from_losses, gain_from_statistic
+from assay.math.resampling import gain_from_losses, gain_from_statistic, gain_from_weighted
 from assay.math.rows import Independent, grouped, ordered, stratified
 
 GROUPS = [0, 0, 1, 1, 1, 2, 3, 3, 3, 3, 4, 4]
@@ -235,6 +235,10 @@ def scored(seed, n=300, refits=1, digits=1):
     return y, np.round(y + generator.normal(size=(refits, n)), digits)
 
 
+def auc(y, scores):
+    return RankedScores(y, scores).auc
+
+
 def brute_auc(y, scores, weights):
     pairs = wins = 0.0
     for i in np.flatnonzero(y):
@@ -258,6 +262,31 @@ def test_auc_is_undefined_without_one_of_the_classes():
     assert np.isnan(RankedScores([0, 1, 1], [1.0, 2.0, 3.0]).auc(np.array([[0.0, 1, 1]])))
 
 
+def brute_average_precision(y, scores, weights):
+    """The mean over positive rows of the precision among all rows that score as high."""
+    total = 0.0
+    for i in np.flatnonzero(y):
+        let_in = weights * (scores >= scores[i])
+        total += weights[i] * (let_in @ y) / max(let_in.sum(), 1)
+    return total / (weights @ y)
+
+
+@given(st.integers(0, 1000))
+def test_weighted_average_precision_lets_in_ties_together(seed):
+    y, scores = scored(seed, n=15, digits=0)
+    weights = np.random.default_rng(seed).integers(0, 3, size=(4, 15)).astype(float)
+    weights[:, :2] += 1
+    fast = average_precision(y, scores[0])(weights)
+    assert fast == pytest.approx([brute_average_precision(y, scores[0], w) for w in weights])
+    assert fast == pytest.approx(average_precision(y, scores[0])(np.asfortranarray(weights)))
+
+
+def test_average_precision_is_undefined_without_one_of_the_classes():
+    weights = np.array([[0.0, 1, 1], [1, 0, 0], [1, 0, 1]])
+    found = average_precision([0, 1, 1], [1.0, 2.0, 3.0])(weights)
+    assert np.isnan(found).tolist() == [True, True, False]
+
+
 def test_delong_agrees_with_the_jackknife():
     y, control = scored(1, n=120)
     selected = control + 0.5 * scored(2, n=120)[1]
@@ -278,7 +307,7 @@ def test_delong_agrees_with_the_jackknife():
 def test_the_auc_bootstrap_agrees_with_delong():
     y, control = scored(1)
     selected = control + 0.5 * scored(2)[1]
-    found = gain_from_auc(y, control, selected, stratified(y), rng())
+    found = gain_from_weighted(y, control, selected, auc, stratified(y), rng())
     delong = sqrt(delong_variance(y, control[0], selected[0]))
     assert found.gain.se == pytest.approx(delong, rel=0.05)
     assert found.gain.half_width == pytest.approx(1.96 * delong, rel=0.07)
@@ -287,7 +316,7 @@ def test_the_auc_bootstrap_agrees_with_delong():
 def test_auc_gains_are_positive_for_the_better_config():
     y, control = scored(1, refits=3)
     selected = control + y
-    found = gain_from_auc(y, control, selected, stratified(y), rng())
+    found = gain_from_weighted(y, control, selected, auc, stratified(y), rng())
     assert found.gain.low > 0
     assert found.selected.low > found.control.high
     assert found.gain.estimate == pytest.approx(found.selected.estimate - found.control.estimate)
@@ -296,7 +325,7 @@ def test_auc_gains_are_positive_for_the_better_config():
 @pytest.mark.parametrize("y", [[0] * 300, [0, 1, 2] * 100, [0, 1] * 50])
 def test_auc_needs_two_classes(y):
     with pytest.raises(DataError):
-        gain_from_auc(y, *[scored(1)[1]] * 2, Independent(300), rng())
+        gain_from_weighted(y, *[scored(1)[1]] * 2, auc, Independent(300), rng())
 
 
 def test_auc_refuses_resamples_that_often_lack_a_class():
@@ -304,7 +333,7 @@ def test_auc_refuses_resamples_that_often_lack_a_class():
     y[:2] = 1
     scores = np.random.default_rng(0).normal(size=(1, 40))
     with pytest.raises(DataError, match="undefined on 1"):
-        gain_from_auc(y, scores, scores + 1, Independent(40), rng())
+        gain_from_weighted(y, scores, scores + 1, auc, Independent(40), rng())
 
 
 # --- any statistic
@@ -330,12 +359,12 @@ def test_auc_given_as_a_callable_is_the_same_draw_for_draw():
     y, control = scored(1, n=60, refits=2)
     selected = scored(2, n=60, refits=2)[1]
 
-    def auc(truth, scores):
-        return RankedScores(truth, scores).auc(np.ones((1, truth.size)))[0]
+    def single(truth, scores):
+        return auc(truth, scores)(np.ones((1, truth.size)))[0]
 
     for rows in (stratified(y), grouped(np.arange(60) // 2), ordered(60)):
-        slow = gain_from_statistic(y, control, selected, auc, rows, rng(), draws=100)
-        fast = gain_from_auc(y, control, selected, rows, rng(), draws=100)
+        slow = gain_from_statistic(y, control, selected, single, rows, rng(), draws=100)
+        fast = gain_from_weighted(y, control, selected, auc, rows, rng(), draws=100)
         assert (slow.gain.low, slow.gain.high) == pytest.approx((fast.gain.low, fast.gain.high))
 
 

@@ -7,48 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from assay.core.errors import SpaceError, SpecError
+from assay.core.errors import SpecError
 from assay.core.events import Asked, Failed, Told
 from assay.core.history import History, fold
-from assay.core.parameters import Choice, Constant, Float, Int, Ordinal, When
+from assay.core.parameters import Float, Int
 from assay.core.rng import stream
 from assay.core.space import Space
 from assay.samplers.cmaes import CmaEs
 from assay.samplers.cmaes_state import rates, started, updated, warm_started
-from assay.samplers.unique import Unique
-from assay.testing import sampler_contract
-from assay.testing.sampler_contract import SamplerContract, grown
 
-NUMERIC = Space(depth=Int(1, 6), size=Ordinal([1, 2, 4]), kind=Constant("tree"))
 FIVE = Space({f"x{i}": Float(-5, 5) for i in range(5)})
-
-
-class TestCmaEs(SamplerContract):
-    def make(self, space):
-        return CmaEs()
-
-    def refuses(self, space):
-        nodes = space.nodes.values()
-        unordered = [n for n in nodes if type(n.parameter) is Choice and n.parameter.size > 1]
-        varying = [n for n in nodes if n.parameter.size > 1]
-        return bool(unordered or any(n.conditions for n in nodes) or not varying)
-
-    @pytest.fixture(autouse=True)
-    def numeric(self, monkeypatch):
-        monkeypatch.setattr(sampler_contract, "FINITE", NUMERIC)
-
-    def test_the_order_of_parameters_makes_no_difference(self):
-        space = Space(b=Float(0, 1), a=Int(1, 50), c=Ordinal(["x", "y"]))
-        other = Space(c=Ordinal(["x", "y"]), a=Int(1, 50), b=Float(0, 1))
-        history = grown(self.make(space), space, 20)
-        assert self._said(space, history, 0) == self._said(other, history, 0)
-
-
-class TestUniqueCmaEs(TestCmaEs):
-    never_repeats = True
-
-    def make(self, space):
-        return Unique(CmaEs())
 
 
 def minimised(function, space, trials, *, sampler=None, seed=0, fails=lambda n: False):
@@ -222,19 +190,6 @@ def test_results_may_come_in_any_order():
             done = running.pop(int(rng.integers(8)))
             history = fold([Told(done[0], (done[1],))], history)
     assert best(history) < 0.01
-
-
-@pytest.mark.parametrize(
-    "space",
-    [
-        Space(a=Choice(["x", "y"]), b=Float(0, 1)),
-        Space(a=Int(0, 1), b=When("a", 1, Float(0, 1))),
-        Space(a=Constant(1)),
-    ],
-)
-def test_spaces_that_it_cannot_search_are_refused(space):
-    with pytest.raises(SpaceError, match="CMA-ES"):
-        CmaEs().ask(space, History(), stream(0))
 
 
 @pytest.mark.parametrize("fields", [{"signs": (1.0, 1.0)}, {"sigma": 0}, {"sigma": 2}])

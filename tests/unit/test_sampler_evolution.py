@@ -17,25 +17,12 @@ from assay.math.pareto import front_ranks, hypervolume
 from assay.samplers.evolution import Evolution, crossed, fittest, mutated
 from assay.samplers.random import Random
 from assay.samplers.tpe_tree import Tree
-from assay.samplers.unique import Unique
-from assay.testing.sampler_contract import SEEDS, SamplerContract
+from assay.testing.sampler_contract import SEEDS
 from assay.testing.spaces import spaces
 
 MIXED = Space(
     kind=Choice(["a", "b", "c"]), x=Float(0, 1), n=Int(1, 8), rate=When("kind", "b", Float(0, 1))
 )
-
-
-class TestEvolution(SamplerContract):
-    def make(self, space):
-        return Evolution(population=4, tournament=2)
-
-
-class TestUniqueEvolution(SamplerContract):
-    never_repeats = True
-
-    def make(self, space):
-        return Unique(Evolution(population=4))
 
 
 def searched(sampler, space, values, trials, *, seed=0, fails=lambda n: False):

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import assay
 from assay.core.errors import StoreError
-from assay.evaluation.fingerprint import containment, row_hashes, sketch
+from assay.evaluation.fingerprint import row_hashes
+from assay.math.sketches import sketch
 from assay.stores import seals
 from assay.stores.seals import SealRegistry, home, message
 
@@ -106,16 +105,6 @@ def test_real_data_split_anew_is_measured(registry, name):
     truth = float(np.isin(second[:size], first[:size]).mean())
     assert shares(registry, part(columns, second[:size])) == pytest.approx([truth], abs=0.02)
     assert shares(registry, part(columns, first[size:])) == []
-
-
-hash_lists = st.lists(st.integers(0, 4000), max_size=3000)
-
-
-@given(hash_lists, hash_lists)
-def test_shares_are_the_containment_of_fingerprints(old, new):
-    old, new = (np.array(hashes, dtype=np.uint64) for hashes in (old, new))
-    stored = np.unique(old)[:1024].astype("<u8").tobytes()
-    assert seals._share(np.sort(new), stored) == pytest.approx(containment(new, sketch(old)))
 
 
 def test_less_than_one_per_cent_is_chance(registry):

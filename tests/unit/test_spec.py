@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.core.beliefs import Belief
 from assay.core.errors import SpaceError, SpecError
 from assay.core.parameters import Choice, Float, Int
 from assay.core.space import Space
@@ -72,6 +73,8 @@ OTHERS = {
     "evidence": Evidence(),
     "limits": Limits(retries=1),
     "data": {"folds": 5},
+    "constraints": ("mb <= 500",),
+    "beliefs": {"a": Belief(3)},
 }
 
 

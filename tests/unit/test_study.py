@@ -357,12 +357,32 @@ def test_a_larger_budget_is_a_logged_deviation_and_both_calls_then_go_on():
     assert study.verify() == []
 
 
-def test_a_finished_study_cannot_be_given_a_larger_budget():
+def test_a_budget_below_what_was_spent_is_a_logged_deviation_and_ends_the_search():
+    store = MemoryStore()
+    options = {"storage": store, "isolation": "none", "progress": False}
+
+    def interrupted(trial):
+        if trial.number == 5:
+            raise KeyboardInterrupt
+        return square(trial.config)
+
+    with pytest.raises(KeyboardInterrupt):
+        optimize(interrupted, SPACE, budget=20, **options)
+    study = optimize(lambda trial: square(trial.config), SPACE, budget=Budget(trials=3), **options)
+    assert [trial.state for trial in study.trials] == ["done"] * 6, "what was begun is finished"
+    (deviation,) = [event for event in log(store) if isinstance(event, Deviated)]
+    assert (deviation.before["trials"], deviation.after["trials"]) == (20, 3)
+    assert study.verdict is not None
+    assert study.verify() == []
+
+
+@pytest.mark.parametrize("budget", [2, 8])
+def test_a_finished_study_cannot_be_given_another_budget(budget):
     store = MemoryStore()
     options = {"storage": store, "isolation": "none", "progress": False}
     optimize(lambda trial: square(trial.config), SPACE, budget=4, **options)
     with pytest.raises(StateError, match="complete"):
-        optimize(lambda trial: square(trial.config), SPACE, budget=8, **options)
+        optimize(lambda trial: square(trial.config), SPACE, budget=budget, **options)
 
 
 def test_a_study_with_a_predicate_is_reopened_by_its_own_call(tmp_path):

@@ -21,6 +21,7 @@ from assay import (
     open_study,
     tune,
 )
+from assay.core.events import Sealed
 from assay.stores.memory import MemoryStore
 
 SPACE = Space(max_depth=Int(1, 8, default=6), min_samples_leaf=Int(1, 16, default=1))
@@ -73,15 +74,21 @@ def of(study, kind):
         ({"space": Space(max_dept=Int(1, 3, default=2))}, "max_depth"),
         ({"given": [{"max_depht": 3}]}, "max_depth"),
         ({"sampler": "sobl"}, "sobol"),
+        ({"sampler": {"name": "tpe", "start": 0}}, "start"),
         ({"workers": 0}, "workers"),
+        ({"workers": 2}, "isolation"),
+        ({"isolation": "thread"}, "thread"),
         ({"smallest_gain": -1.0}, "smallest_gain"),
     ],
     ids=str,
 )
-def test_wrong_options_say_what_to_use_instead(change, words):
+def test_wrong_options_say_what_to_use_instead_before_anything_is_sealed(change, words, home):
+    store = MemoryStore()
     with pytest.raises((SpecError, SpaceError, DataError)) as error:
-        tuned(**change)
+        tuned(storage=store, **change)
     assert words in str(error.value)
+    assert store.studies() == []
+    assert not home.exists(), "no test set is remembered"
 
 
 def test_an_unknown_model_is_answered_with_the_nearest():
@@ -150,6 +157,23 @@ def test_a_model_that_cannot_be_fitted_stops_the_study_with_its_reason():
     with pytest.raises(StateError, match="control"):
         tuned(model, *rows_of(), space=space, metric="accuracy", storage=store)
     assert store.read("study")
+
+
+def test_where_every_other_trial_failed_the_test_set_stays_closed():
+    space = Space(constant=Int(0, 5, default=1))
+    model = DummyClassifier(strategy="constant", constant=1)
+    study = tuned(
+        model, *rows_of(), space=space, metric="accuracy", given=[{"constant": 5}], budget=2
+    )
+    assert [trial.state for trial in study.trials] == ["done", "failed"]
+    assert study.history.last(Sealed)
+    assert not study.history.looks
+    assert "The only other trial failed with: " in study.verdict.sentence
+    assert study.verdict.sentence.endswith(
+        "The test set stays closed: there is nothing to test on it."
+    )
+    assert study.verdict.badge == "TEST SET NOT OPENED"
+    assert study.verify() == []
 
 
 def test_two_drivers_at_once_are_refused(tmp_path):

@@ -204,6 +204,62 @@ def test_a_log_without_a_plan_is_found(log):
     assert findings([Noted("hello")])
 
 
+# --- a predicate, whose code no file holds
+
+
+def not_low(config):
+    return config["x"] >= 0.1
+
+
+@pytest.fixture
+def predicated(tmp_path):
+    """A study file whose space has a Python predicate, and how to make the study again."""
+    space = Space(x=Float(0.0, 1.0, default=0.5), require=not_low)
+
+    def again():
+        storage = str(tmp_path / "lab.db")
+        return optimize(noisy, space, budget=6, storage=storage, isolation="none", progress=False)
+
+    again().close()
+    return tmp_path / "lab.db", again
+
+
+def test_proposals_of_a_space_with_a_predicate_are_a_note_and_no_finding(predicated):
+    file, again = predicated
+    checked = verify_stored(str(file), None)
+    assert checked.findings == ()
+    assert "'not_low'" in checked.unchecked
+    assert "study.verify()" in checked.unchecked
+    assert checked.what == "chain, steps and stored rows"
+    with again() as study:
+        assert study.verify() == []  # no warning: the predicate is at hand
+    with (
+        open_study(str(file)) as study,
+        pytest.warns(UserWarning, match="'not_low'"),
+    ):
+        assert study.verify() == []
+
+
+def test_with_a_predicate_everything_else_is_still_checked(predicated):
+    _, again = predicated
+    with again() as study:
+        events = list(study.store.read("study"))
+    told = next(event for event in events if isinstance(event, Told))
+    for forged in (
+        with_change(events, Asked, 0, config={"x": 0.9}),  # the control needs no sampler
+        [*events, told],
+        with_change(events, Selected, 0, trial=1, challenger=1),
+        [msgspec.structs.replace(events[0], plan="0" * 64), *events[1:]],
+    ):
+        with pytest.warns(UserWarning, match="not_low"):
+            assert findings(forged)
+
+
+def test_where_all_can_be_proposed_again_nothing_is_unchecked(file):
+    checked = verify_stored(str(file), None)
+    assert (checked.unchecked, checked.what) == ("", "chain, steps, proposals and stored rows")
+
+
 # --- in files
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from assay.analysis import wording
 from assay.analysis.effects import (
     control_noise,
     differences,
@@ -12,11 +13,19 @@ from assay.analysis.effects import (
     has_control,
     ratio,
 )
-from assay.analysis.selection import ranked
-from assay.analysis.verdict import Action, Verdict, judge, no_control, no_gain_shown
+from assay.analysis.floor import floor_warning
+from assay.analysis.selection import ranked, shortlist
+from assay.analysis.verdict import (
+    Action,
+    Verdict,
+    judge,
+    no_control,
+    no_gain_shown,
+    nothing_compared,
+)
 from assay.analysis.wording import Basis
 from assay.core import units
-from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected, Told
+from assay.core.events import CONTROL, Concluded, Failed, Opened, Sealed, Selected, Told
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.math.intervals import Interval
@@ -36,20 +45,23 @@ def conclude(
         refused: why the sealed test set was not opened.
     """
     verdict = _verdict(spec, history, opened or history.last(Opened))
-    if refused:
-        verdict = replace(
-            verdict, sentence=f"{verdict.sentence} The test set stays closed: {refused}"
-        )
-    return Concluded(verdict.to_json())
+    closed = f"The test set stays closed: {refused}" if refused else ""
+    said = (verdict.sentence, closed, floor_warning(spec, history))
+    return Concluded(replace(verdict, sentence=" ".join(filter(None, said))).to_json())
 
 
 def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdict:
     selected: Selected = history.last(Selected)
     if not has_control(history):
-        return no_control(spec.smallest_gain, _basis(spec, history, ranked(spec, history)[0]))
+        basis = _basis(spec, history, ranked(spec, history)[0])
+        return no_control(spec.smallest_gain, basis, missing_control(spec))
     if opened is not None:
         return _by_test(spec, history, opened, selected)
     challenger = selected.challenger
+    if challenger == CONTROL:
+        source: Any = "exact" if selected.rule == "best" else "recheck" if spec.data else "seeds"
+        basis = _basis(spec, history, CONTROL, source=source)
+        return nothing_compared(_why_nothing(spec, history), spec.smallest_gain, basis)
     if selected.rule == "best":
         (gain,) = differences(spec, history, challenger, units.search(spec)).values()
         point = Interval(gain, gain, gain, 0.0, None, "deterministic", 1)
@@ -58,12 +70,15 @@ def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdic
         )
     fresh = units.rechecks(spec) if spec.data else units.confirms(spec)
     gains = list(differences(spec, history, challenger, fresh).values())
-    source: Any = "recheck" if spec.data else "seeds"
+    source = "recheck" if spec.data else "seeds"
     n = int(spec.data["rows"]) if spec.data else len(gains)
     basis = _basis(spec, history, challenger, source=source, n=n)
-    if challenger == CONTROL or len(gains) < 2 or (spec.data and selected.trial == CONTROL):
+    if len(gains) < 2 or (spec.data and selected.trial == CONTROL):
         return no_gain_shown(
-            "guard", spec.smallest_gain, basis, detectable=detectable(spec, history)
+            "guard" if len(gains) > 1 else "unmeasured",
+            spec.smallest_gain,
+            basis,
+            detectable=detectable(spec, history),
         )
     return _with_guard(judge(fresh_interval(spec, gains), spec.smallest_gain, basis), selected)
 
@@ -72,10 +87,8 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
     found = opened.results
     challenger = int(found["gain"]["challenger"])
     if challenger == CONTROL:
-        basis = _basis(spec, history, CONTROL, source="recheck", n=found["rows"])
-        return no_gain_shown(
-            "guard", spec.smallest_gain, basis, detectable=detectable(spec, history)
-        )
+        basis = _basis(spec, history, CONTROL, n=found["rows"], look=_look(history, opened))
+        return nothing_compared(_why_nothing(spec, history), spec.smallest_gain, basis)
     fields = ("estimate", "low", "high", "se", "df", "method", "n", "level")
     gain = Interval(**{name: found["gain"][name] for name in fields})
     scores = found["contenders"]
@@ -90,6 +103,26 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
         look=_look(history, opened),
     )
     return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
+
+
+def _why_nothing(spec: StudySpec, history: History) -> str:
+    """Why no trial could be compared with the control."""
+    if shortlist(spec, history):
+        broken = [event.reason for event in history.breakages() if event.stage == "recheck"]
+        last = f", the last with: {_first_line(broken[-1])}" if broken else ""
+        return f"None of the best settings found could be measured again{last}."
+    ends = [history.outcome(number) for number in range(1, history.n_trials)]
+    reasons = [end.reason for end in ends if isinstance(end, Failed)]
+    return wording.none_tried(len(ends), len(reasons), _first_line(reasons[-1]) if reasons else "")
+
+
+def _first_line(reason: str) -> str:
+    return reason.strip().partition("\n")[0][:200].rstrip(".")
+
+
+def missing_control(spec: StudySpec) -> str:
+    """Why there is no control to compare with."""
+    return wording.NO_CONTROL if spec.control is None else wording.INFEASIBLE_CONTROL
 
 
 def _look(history: History, opened: Opened) -> int:

@@ -36,11 +36,9 @@ class Effect:
 
 
 def has_control(history: History) -> bool:
-    """Whether trial 0 is a control with a value."""
+    """Whether trial 0 is a control that is feasible: others can be compared with it, or give way to it."""
     return (
-        history.n_trials > 0
-        and history.origin(CONTROL) == "control"
-        and isinstance(history.outcome(CONTROL), Told)
+        history.n_trials > 0 and history.origin(CONTROL) == "control" and history.feasible(CONTROL)
     )
 
 
@@ -81,11 +79,11 @@ def control_noise(spec: StudySpec, history: History) -> Noise:
 
 
 def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effect | None:
-    """The effect of a trial on the search units; None while it runs, when it failed, or without control.
+    """The effect of a trial on the search units; None if it is not feasible, or without a control.
 
     Several folds: corrected paired interval (Nadeau and Bengio). One unit: the noise floor stands in.
     """
-    if not has_control(history) or not isinstance(history.outcome(trial), Told):
+    if not has_control(history) or not history.feasible(trial):
         return None
     if trial == CONTROL:
         return Effect(trial, 0.0, None, "control", None)

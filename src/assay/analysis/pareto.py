@@ -7,10 +7,11 @@ from assay.core.spec import StudySpec
 
 
 def front(spec: StudySpec, history: History) -> list[int]:
-    """Numbers of the non-dominated trials, by their first objective, best first."""
+    """Numbers of the feasible trials that none of them dominates, by their first objective, best first."""
     losses = {
         number: tuple(sign * value for sign, value in zip(spec.signs, told.values, strict=True))
         for number, told in history.told()
+        if history.feasible(number)
     }
     ordered = sorted(losses, key=lambda number: (losses[number], number))
     kept: list[int] = []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from assay.analysis.effects import (
     by_noise,
@@ -13,11 +16,13 @@ from assay.analysis.effects import (
     has_control,
 )
 from assay.core import units
+from assay.core.constraints import broken, numbers_of
 from assay.core.errors import StateError
-from assay.core.events import CONTROL, Concluded, Opened, Selected
+from assay.core.events import CONTROL, Concluded, Opened, Selected, Told
 from assay.core.history import History
 from assay.core.spec import Evidence, StudySpec
 from assay.math.intervals import Interval
+from assay.math.pareto import violation
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,10 @@ class Candidate:
 
 
 def ranked(spec: StudySpec, history: History) -> list[int]:
-    """Trials with a value, best first; the earlier one first when equal."""
+    """Feasible trials, best first; the earlier one first when equal."""
     sign = spec.signs[0]
     return sorted(
-        (number for number, _ in history.told()),
+        (number for number, _ in history.told() if history.feasible(number)),
         key=lambda number: (sign * history.outcome(number).values[0], number),  # type: ignore[union-attr]
     )
 
@@ -42,7 +47,7 @@ def best_trial(spec: StudySpec, history: History) -> int:
     """The trial to use: what the verdict recommends; before it the selected one, or the best value.
 
     Raises:
-        StateError: no trial has a value yet.
+        StateError: no trial has a value yet, or none is feasible.
     """
     concluded, selected = history.last(Concluded), history.last(Selected)
     if concluded and selected and concluded.verdict["action"] is not None:
@@ -53,8 +58,38 @@ def best_trial(spec: StudySpec, history: History) -> int:
         return int(selected.trial)
     best = ranked(spec, history)
     if not best:
-        raise StateError("No trial has a value yet.")
+        raise StateError(none_feasible(spec, history) or "No trial has a value yet.")
     return best[0]
+
+
+def nearest_to_feasible(spec: StudySpec, history: History) -> list[int]:
+    """Trials with a value, the nearest to meeting the constraints first; the feasible ones lead."""
+    numbers = [number for number, _ in history.told()]
+    excess = [
+        [constraint.excess(found.get(constraint.name, math.nan)) for constraint in spec.bounds]
+        for found in (numbers_of(told, spec.objectives) for _, told in history.told())
+    ]
+    far = violation(np.array(excess).reshape(len(numbers), len(spec.bounds)))
+    met = np.array([history.feasible(number) for number in numbers], bool)
+    far = np.where(met, 0.0, np.maximum(far, 1e-12))  # at a strict bound the excess is 0
+    return [numbers[i] for i in np.argsort(far, kind="stable")]
+
+
+def none_feasible(spec: StudySpec, history: History) -> str:
+    """That no trial with a value is feasible, and how near the nearest is; empty if it is not so."""
+    near = nearest_to_feasible(spec, history)[:1]
+    if not near or history.feasible(near[0]):
+        return ""
+    told = history.outcome(near[0])
+    assert isinstance(told, Told)
+    found = numbers_of(told, spec.objectives)
+    said = ", ".join(
+        f"{c.name} = {found[c.name]:.6g} where {c} is wanted"
+        if c.name in found
+        else f"{c.name} not finite where {c} is wanted"
+        for c in broken(spec.bounds, found)
+    )
+    return f"None of {history.n_ended} trials met the constraints; trial {near[0]} comes nearest: {said}."
 
 
 def shortlist(spec: StudySpec, history: History) -> list[int]:
@@ -91,7 +126,7 @@ def select(spec: StudySpec, history: History) -> Selected:
     """
     best = ranked(spec, history)
     if not has_control(history):
-        reason = "no defaults to compare with: the best value of the search"
+        reason = f"{_why_no_control(spec)}: the best value of the search"
         return Selected(best[0], best[0], "best", reason, [])
     if units.deterministic(spec, history) and not spec.data:
         challenger = next((n for n in best if n != CONTROL), CONTROL)
@@ -111,6 +146,12 @@ def select(spec: StudySpec, history: History) -> Selected:
     )
     kept = top.trial if beats else CONTROL
     return Selected(kept, top.trial, "recheck+guard", reason, [_row(c) for c in found])
+
+
+def _why_no_control(spec: StudySpec) -> str:
+    if spec.control is None:
+        return "no defaults to compare with"
+    return "the defaults do not meet the constraints"
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:

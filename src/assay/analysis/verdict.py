@@ -161,7 +161,7 @@ def judge(
 
 
 def no_gain_shown(
-    why: Literal["guard", "luck"],
+    why: Literal["guard", "luck", "unmeasured"],
     smallest_gain: float,
     basis: Basis,
     *,
@@ -171,7 +171,8 @@ def no_gain_shown(
 
     Args:
         why: "guard" if on fresh splits the best config did not beat the control by more than
-            noise; "luck" if the best trial stayed under the luck line.
+            noise; "luck" if the best trial stayed under the luck line; "unmeasured" if it could
+            not be measured again.
         smallest_gain: the smallest gain worth having.
         basis: what the comparison used.
         detectable: the smallest gain that this comparison could have shown, if known.
@@ -184,6 +185,7 @@ def no_gain_shown(
         "guard": "On fresh splits the best settings found did not beat the defaults by more than "
         "the noise.",
         "luck": "The best trial looks no better than luck alone would make the best of so many.",
+        "unmeasured": "The best settings found could not be measured again.",
     }[why]
     said = f"{reason} {wording.NO_GAIN_SHOWN}"
     if detectable is not None:
@@ -195,13 +197,23 @@ def no_gain_shown(
     )  # fmt: skip
 
 
-def no_control(smallest_gain: float, basis: Basis) -> Verdict:
-    """The verdict of a study that was given no defaults: no claim, no action.
+def nothing_compared(reason: str, smallest_gain: float, basis: Basis) -> Verdict:
+    """The verdict where no other settings have a value to compare with the control's.
+
+    >>> nothing_compared("No other settings were tried.", 0.0, Basis(metric="loss", n=1)).sentence
+    'Keep the defaults: there is nothing to compare them with. No other settings were tried.'
+    """
+    said = f"{wording.NOTHING_COMPARED} {reason}"
+    return _verdict(Claim.CANNOT_TELL, Action.KEEP_DEFAULTS, said, None, smallest_gain, basis)
+
+
+def no_control(smallest_gain: float, basis: Basis, why: str = wording.NO_CONTROL) -> Verdict:
+    """The verdict of a study without defaults, or with infeasible ones: no claim, no action.
 
     >>> no_control(0.0, Basis(metric="loss", n=10, source="seeds")).sentence
     'No defaults were given, so no gain over them can be stated.'
     """
-    said = f"{wording.NO_CONTROL}{_scored(basis)}"
+    said = f"{why}{_scored(basis)}"
     return _verdict(None, None, said + _remark(basis), None, smallest_gain, basis)
 
 

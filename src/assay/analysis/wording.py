@@ -12,7 +12,9 @@ from assay.math.intervals import Interval, normal_quantile
 Source: TypeAlias = Literal["test", "seeds", "exact", "recheck", "bbc", "nested", "none"]
 
 NO_GAIN_SHOWN = "No gain could be shown; that is not proof that none exists."
+NOTHING_COMPARED = "Keep the defaults: there is nothing to compare them with."
 NO_CONTROL = "No defaults were given, so no gain over them can be stated."
+INFEASIBLE_CONTROL = "The defaults do not meet the constraints, so no gain over them can be stated."
 NO_TEST_SET = "No test set was kept, so the gain on new data is unknown."
 RECHECK_ONLY = (
     "These rows took part in choosing the settings, so the gain may be flattered; "
@@ -223,6 +225,23 @@ def cannot_tell(gain: Interval, smallest_gain: float, basis: Basis, write: Numbe
         f"You measured {write.gain(gain.estimate)} ({write.interval(gain)}).",
         _what_would_settle(gain, smallest_gain, basis),
     )
+
+
+def none_tried(others: int, failed: int, last_reason: str) -> str:
+    """Why nothing could be compared with the control, of whose `others` none is of use.
+
+    >>> none_tried(4, 4, "ValueError: no GPU")
+    'All 4 other trials failed, the last with: ValueError: no GPU.'
+    >>> none_tried(4, 1, "ValueError: no GPU")
+    'Of the 4 other trials 1 failed, and none met the constraints.'
+    """
+    if not others:
+        return "No other settings were tried."
+    if failed < others:
+        some = f"Of the {others:,} other {_plural('trial', others)} {failed:,} failed, and none"
+        return f"{some if failed else 'None of the other trials'} met the constraints."
+    which = "The only other trial failed" if others == 1 else f"All {others:,} other trials failed"
+    return f"{which}{', the last' if others > 1 else ''} with: {last_reason.rstrip('.')}."
 
 
 def second_look(basis: Basis) -> str:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assay.analysis.conclusion import conclude
+from assay.api.earlier import LearnFrom, learned_from
 from assay.api.opening import open_test
-from assay.api.parts import executor_of, store_at
+from assay.api.parts import check_execution, executor_of, store_at
 from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.sealing import seal
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
-from assay.core.errors import SealError
-from assay.core.events import Concluded, Created, Enqueued, Event, Frozen, Sealed
+from assay.core.beliefs import Belief
+from assay.core.errors import SealError, SpecError
+from assay.core.events import CONTROL, Concluded, Created, Enqueued, Event, Frozen, Sealed
 from assay.core.protocols import Executor, Store
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits
@@ -43,6 +45,8 @@ def tune(
     storage: str | Store | None = None,
     name: str | None = None,
     given: Sequence[Mapping[str, Any]] = (),
+    beliefs: Mapping[str, Belief] | None = None,
+    learn_from: LearnFrom = (),
     evidence: Evidence = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
     workers: int = 1,
@@ -69,8 +73,8 @@ def tune(
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
-        seed, sampler, storage, name, given, evidence, limits, workers, isolation, progress: as for
-            `optimize`.
+        seed, sampler, storage, name, given, beliefs, learn_from, evidence, limits, workers,
+            isolation, progress: as for `optimize`.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
 
@@ -82,6 +86,7 @@ def tune(
         SealError: test rows were development rows of an earlier study.
         StateError: the control or every trial fails, or another process drives this study.
     """
+    check_execution(workers=workers, isolation=isolation, limits=limits)
     table = from_arrays(X, y, groups=groups, time=time)
     wishes = Wishes(
         metric=metric,
@@ -94,12 +99,15 @@ def tune(
         smallest_gain=smallest_gain,
         seed=seed,
         sampler=sampler,
+        beliefs=beliefs or {},
         evidence=evidence,
         limits=limits,
     )
     prepared = prepare(table, estimator, wishes)
     store = store_at(storage)
-    study = begin(prepared, store, name or "study", given=given, reason=reason)
+    study = begin(
+        prepared, store, name or "study", given=given, learn_from=learn_from, reason=reason
+    )
     complete = run_data(
         study,
         prepared,
@@ -120,6 +128,7 @@ def begin(
     name: str,
     *,
     given: Sequence[Mapping[str, Any]] = (),
+    learn_from: LearnFrom = (),
     reason: str = "",
     source: Mapping[str, Any] | None = None,
 ) -> Study:
@@ -127,17 +136,17 @@ def begin(
 
     Args:
         given: configs, or {"config": …, "source": …, "note": …}.
+        learn_from: earlier studies in the store.
         source: how to load the data again.
     """
-    spec = prepared.spec
-    events: list[Event] = []
+    events: list[Event] = [_enqueued(prepared.spec.space, config) for config in given]
+    events += learned_from(prepared.spec, store, name, learn_from)
     if prepared.test is not None and not _exists(store, name):
         made = seal(name, prepared.dev, prepared.test, store, reason=reason)
-        events.append(made.event)
+        events.insert(0, made.event)
         if made.warning:
             warnings.warn(made.warning, stacklevel=3)
-    events += [_enqueued(spec.space, config) for config in given]
-    return Study.of(spec, store, name, events, source)
+    return Study.of(prepared.spec, store, name, events, source)
 
 
 def run_data(
@@ -186,11 +195,14 @@ def _finish(
     watch: Any,
 ) -> bool:
     history = study.ledger.history
-    if history.last(Concluded):
+    if history.last(Concluded) and not history.half_open:
         return True
     if not history.last(Sealed):
         study.ledger.decide(lambda now: [conclude(study.spec, now)])
-    elif open_at_end:
+    elif history.last(Frozen).contenders == (CONTROL,) and not history.half_open:
+        said = "there is nothing to test on it."
+        study.ledger.decide(lambda now: [conclude(study.spec, now, refused=said)])
+    elif open_at_end or history.half_open:
         try:
             return open_test(study, prepared, executor, reason=reason, watch=watch)
         except SealError as refused:
@@ -205,6 +217,8 @@ def _exists(store: Store, name: str) -> bool:
 
 def _enqueued(space: Space, given: Mapping[str, Any]) -> Enqueued:
     config = given.get("config", given) if "config" not in space.names else given
+    if not isinstance(config, Mapping):
+        raise SpecError(f"A given config is a table of parameters, got config = {config!r:.80}.")
     source, note = (
         str(given.get(word, "")) if config is not given else "" for word in ("source", "note")
     )

@@ -74,6 +74,7 @@ def trial_rows(study: Study) -> list[dict[str, Any]]:
             {
                 "number": trial.number,
                 "state": trial.state,
+                **({"feasible": trial.feasible} if study.spec.bounds else {}),
                 "origin": trial.origin,
                 "values": dict(zip(study.spec.objectives, values, strict=True)),
                 "gain": effect.gain if effect else None,

@@ -11,7 +11,7 @@ from typing import Any
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
-from assay.api.parts import executor_of, store_at
+from assay.api.parts import check_execution, executor_of, store_at
 from assay.api.prepare import Chosen, Prepared, Wishes, prepare
 from assay.api.session import driving
 from assay.api.study import Study, open_study
@@ -21,6 +21,7 @@ from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits
 from assay.evaluation.splits import Splits
 from assay.inputs import load
+from assay.progress import showing
 
 Say = Callable[[tuple[Chosen, ...], Study], None]
 
@@ -31,6 +32,10 @@ def prepared_from(options: TuneOptions) -> Prepared:
     Raises:
         DataError, SpecError, SpaceError: something does not fit; says what and what to do.
     """
+    limits = Limits(options.timeout, options.memory_mb, options.retries)
+    check_execution(workers=options.workers, isolation="process", limits=limits)
+    if options.gap < 0:
+        raise SpecError(f"gap needs a number of rows >= 0, got {options.gap}.")
     table = load(
         options.data,
         options.target,
@@ -49,8 +54,9 @@ def prepared_from(options: TuneOptions) -> Prepared:
         smallest_gain=options.smallest_gain,
         seed=options.seed,
         sampler=options.sampler,
+        beliefs=options.beliefs,
         evidence=_evidence(options.evidence),
-        limits=Limits(options.timeout, options.memory_mb, options.retries),
+        limits=limits,
         horizon=max(options.gap, 1),
     )
     return prepare(table, options.model, wishes)
@@ -70,9 +76,17 @@ def tune_file(
     prepared = prepared_from(options)
     store = store_at(options.storage)
     known = set(store.studies())
-    name = options.study or free_name(Path(options.data).stem, known, store, prepared.spec.plan)
+    name = options.study
+    if name is None:
+        name = free_name(Path(options.data).stem, known, store, prepared.spec.plan)
     study = begin(
-        prepared, store, name, given=options.given, reason=options.reason, source=_source(options)
+        prepared,
+        store,
+        name,
+        given=options.given,
+        learn_from=options.learn_from,
+        reason=options.reason,
+        source=_source(options),
     )
     if say:
         say(prepared.chosen, study)
@@ -95,7 +109,13 @@ def resume_file(
 
 
 def unseal_file(
-    storage: str, name: str | None, *, reason: str, trial: int | None = None, workers: int = 1
+    storage: str,
+    name: str | None,
+    *,
+    reason: str,
+    trial: int | None = None,
+    workers: int = 1,
+    progress: bool | None = None,
 ) -> Study:
     """Open the test set of a stored study, for the first time or with a reason again.
 
@@ -106,8 +126,8 @@ def unseal_file(
     check_may_open(open_study(storage, name, readonly=True).history, reason)
     study, prepared, _ = reopened(storage, name)
     executor = partial(executor_of, workers=workers, isolation="process", limits=study.spec.limits)
-    with driving(study):
-        opened = open_test(study, prepared, executor, reason=reason, trial=trial)
+    with driving(study), showing(study.spec, workers=workers, wanted=progress) as watch:
+        opened = open_test(study, prepared, executor, reason=reason, trial=trial, watch=watch)
     if not opened:
         raise KeyboardInterrupt
     return study

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assay.analysis.conclusion import conclude
-from assay.api.parts import executor_of, sampler_settings, store_at
+from assay.api.earlier import LearnFrom, learned_from
+from assay.api.parts import check_execution, executor_of, sampler_settings, store_at
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study, allowed_defaults
+from assay.core.beliefs import Belief
 from assay.core.errors import SpecError
-from assay.core.events import Concluded, Enqueued, Selected
+from assay.core.events import Concluded, Enqueued, Event, Selected
 from assay.core.protocols import Store
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
@@ -30,7 +32,10 @@ def optimize(
     storage: str | Store | None = None,
     name: str | None = None,
     control: Given | None = None,
+    constraints: Sequence[str] = (),
     given: Sequence[Given] = (),
+    beliefs: Mapping[str, Belief] | None = None,
+    learn_from: LearnFrom = (),
     smallest_gain: float = 0.0,
     evidence: Evidence | None = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -48,7 +53,9 @@ def optimize(
         direction: "minimize" or "maximize"; a list or a dict by name for several objectives.
         seed, sampler, storage, name, control: as for `Study`. The same call on a stored study
             goes on where it stopped.
+        constraints: bounds on numbers that the objective returns by name, as for `Study`.
         given: configs to try before the sampler's own.
+        beliefs, learn_from: what was known before, as for `Study`.
         smallest_gain: the smallest gain worth having, in units of the objective.
         evidence: how the control is repeated and the winner rechecked; None: neither, no verdict.
         limits: time, memory and retries of one evaluation.
@@ -80,12 +87,17 @@ def optimize(
         sampler=sampler_settings(sampler),
         budget=budget if isinstance(budget, Budget) else Budget(trials=budget),
         control=space.settle(control) if control is not None else allowed_defaults(space),
+        constraints=constraints,
+        beliefs=beliefs or {},
         smallest_gain=smallest_gain,
         evidence=evidence,
         limits=limits,
     )
+    check_execution(workers=workers, isolation=isolation, limits=limits)
+    store, name = store_at(storage), name or "study"
     queued = [Enqueued(space.settle(config)) for config in given]
-    study = Study.of(spec, store_at(storage), name or "study", queued)
+    first: list[Event] = [*learned_from(spec, store, name, learn_from), *queued]
+    study = Study.of(spec, store, name, first)
     run_objective(study, objective, workers=workers, isolation=isolation, progress=progress)
     return study
 

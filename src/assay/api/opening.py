@@ -63,7 +63,7 @@ def open_test(
     history = study.history
     sealed = check_may_open(history, reason)
     test = sealed_rows(study.store, sealed)  # before the intent: rows that are lost cost no look
-    if not _half_open(history):
+    if not history.half_open:
         contenders = _contenders(history, trial)
         study.ledger.decide(lambda now: [opening(now, reason, contenders)])
     intent: Opening = study.ledger.history.last(Opening)
@@ -94,7 +94,7 @@ def check_may_open(history: History, reason: str) -> Sealed:
         raise StateError(
             "The search has not ended: run `assay resume` first, then open the test set."
         )
-    if _half_open(history) or reason.strip():
+    if history.half_open or reason.strip():
         return sealed
     if history.looks:
         concluded: Concluded | None = history.last(Concluded)
@@ -129,11 +129,6 @@ def _contenders(history: History, trial: int | None) -> tuple[int, ...]:
             f"them; trial {trial} may follow as a second look, with a reason."
         )
     return CONTROL, trial
-
-
-def _half_open(history: History) -> bool:
-    intent, result = history.last(Opening), history.last(Opened)
-    return intent is not None and (result is None or result.look < intent.look)
 
 
 def _until_measured(

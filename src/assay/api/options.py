@@ -35,6 +35,8 @@ class TuneOptions:
         sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton", "grid".
         space: parameters to search, in the JSON form of a space; None: the model's own.
         given: configs to try first, {"config": {…}, "source": "https://…"}.
+        beliefs: values that are thought good, {"lr": {"value": 0.03, "strength": "weak"}}.
+        learn_from: names of earlier studies in the storage, or ["*"] for those that fit.
         evidence: repeats, seeds, top, rechecks, guard, refits.
         timeout, memory_mb, retries: limits of one trial.
         workers: trials at once.
@@ -64,6 +66,8 @@ class TuneOptions:
     sampler: str = "auto"
     space: dict[str, Any] | None = None
     given: tuple[dict[str, Any], ...] = ()
+    beliefs: dict[str, Any] = field(default_factory=dict)
+    learn_from: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
     timeout: float | None = None
     memory_mb: float | None = None

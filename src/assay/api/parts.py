@@ -27,8 +27,10 @@ _KINDS = {
 }
 """The module and the class of each sampler: only those that are asked for are imported."""
 SAMPLERS = tuple(_KINDS)
-_GIVEN = {"seed", "signs"}
+_GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
+_KNOWING = ("auto", "gp")
+"""The samplers that use what was known before: beliefs and earlier studies."""
 
 
 def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
@@ -93,15 +95,50 @@ def sampler_of(spec: StudySpec) -> Sampler:
     """The sampler of a study; one that never repeats a config of a finite space.
 
     Raises:
-        SpecError: the sampler cannot search for so many objectives.
+        SpecError: the sampler cannot search for so many objectives, or cannot keep to constraints.
     """
     from assay.samplers.unique import Unique
 
     kind = _kind(spec.sampler["name"])
+    if spec.beliefs:
+        check_knowing(spec, "beliefs")
+    if spec.bounds and kind.__name__ == "CmaEs":
+        raise SpecError(
+            "Sampler 'cmaes' cannot keep to constraints. Use 'auto', 'gp', 'tpe' or 'evolution'."
+        )
     options = {k: v for k, v in spec.sampler.items() if k != "name"}
-    told = {"seed": spec.seed, "signs": spec.signs}
+    beliefs = tuple((name, b.value, b.strength) for name, b in spec.beliefs.items())
+    told = {
+        "seed": spec.seed,
+        "signs": spec.signs,
+        "beliefs": beliefs,
+        "constraints": _limits(spec),
+    }
     options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
     return Unique(kind(**options))
+
+
+def _limits(spec: StudySpec) -> tuple[tuple[int | str, float, float], ...]:
+    """The constraints of a study in the form of `assay.samplers.constraints`."""
+    place = {name: i for i, name in enumerate(spec.objectives)}
+    return tuple((place.get(c.name, c.name), c.sign, c.sign * c.bound) for c in spec.bounds)
+
+
+def check_knowing(spec: StudySpec, what: str) -> None:
+    """See that the sampler of a study uses what was known before.
+
+    Raises:
+        SpecError: it does not, or there are several objectives.
+    """
+    name = spec.sampler["name"]
+    if name not in _KNOWING:
+        raise SpecError(
+            f"Sampler {name!r} makes no use of {what}. Use sampler='auto' or 'gp', or leave {what} out."
+        )
+    if not spec.single:
+        raise SpecError(
+            f"{what} needs one objective, and this study has {len(spec.signs)}. Leave {what} out."
+        )
 
 
 def _kind(name: str) -> Any:
@@ -113,21 +150,30 @@ def executor_of(evaluate: Evaluate, *, workers: int, isolation: str, limits: Lim
     """Child processes, or this process for isolation="none".
 
     Raises:
-        SpecError: an unknown isolation, a wrong number of workers, or limits that need a process.
+        SpecError: as `check_execution`.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SpecError(f"workers needs a whole number >= 1, got {workers!r}.")
+    check_execution(workers=workers, isolation=isolation, limits=limits)
     if isolation == "process":
         from assay.executors.local import LocalExecutor
 
         return LocalExecutor(evaluate, workers=workers, memory_mb=limits.memory_mb)
-    if isolation != "none":
+    from assay.executors.inline import InlineExecutor
+
+    return InlineExecutor(evaluate)
+
+
+def check_execution(*, workers: int, isolation: str, limits: Limits) -> None:
+    """Refuse what no executor can do; called before a study is begun too.
+
+    Raises:
+        SpecError: an unknown isolation, a wrong number of workers, or limits that need a process.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise SpecError(f"workers needs a whole number >= 1, got {workers!r}.")
+    if isolation not in ("process", "none"):
         raise SpecError(f"isolation needs 'process' or 'none', got {isolation!r}.")
-    if limits.seconds or limits.memory_mb or workers > 1:
+    if isolation == "none" and (limits.seconds or limits.memory_mb or workers > 1):
         raise SpecError(
             "isolation='none' runs trials in this process, one at a time: a timeout, a memory cap "
             "and several workers need isolation='process'."
         )
-    from assay.executors.inline import InlineExecutor
-
-    return InlineExecutor(evaluate)

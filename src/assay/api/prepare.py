@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.analysis.final import Judge, drawn_rows
-from assay.api.parts import sampler_settings
+from assay.api.parts import sampler_of, sampler_settings
 from assay.core.errors import SpecError
 from assay.core.events import FLOOR
+from assay.core.history import History
 from assay.core.jobs import Job
+from assay.core.rng import stream
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec
 from assay.evaluation.fingerprint import fingerprint
@@ -53,6 +55,7 @@ class Wishes:
     smallest_gain: float | None = None
     seed: int = 0
     sampler: str | Mapping[str, Any] = "auto"
+    beliefs: Mapping[str, Any] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     limits: Limits = field(default_factory=Limits)
     horizon: int = 1
@@ -91,8 +94,8 @@ class Prepared:
                 return scoring.recompose(metric, stored)
             return scoring.value(metric, y, stored, classes=classes)
 
-        rank = metric.name == "roc_auc" and classes is not None and len(classes) == 2
-        return Judge(metric.name, metric.direction == "maximize", metric.decomposable, score, rank)
+        maximize, weighted = metric.direction == "maximize", scoring.weighted(metric)
+        return Judge(metric.name, maximize, metric.decomposable, score, weighted)
 
     def drawn(self, test: Table) -> Rows:
         """How the test rows are drawn again for the intervals.
@@ -170,8 +173,10 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
     )
     classes = np.unique(table.y) if kind == "classification" else None
     prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
+    # what cannot go well is refused before anything is sealed
+    sampler_of(spec).ask(space, History(), stream(spec.seed, "trial", 0))
     if test is not None:
-        prepared.drawn(test)  # a test set that can have no interval is refused before it is sealed
+        prepared.drawn(test)
     return prepared
 
 
@@ -209,6 +214,7 @@ def _spec(
         evidence=wishes.evidence,
         limits=wishes.limits,
         data=data,
+        beliefs=wishes.beliefs,
     )
 
 
@@ -228,7 +234,7 @@ def _space_why(wishes: Wishes) -> str:
 
 def _sampler_line(spec: StudySpec) -> Chosen:
     name = str(spec.sampler["name"])
-    why = "Sobol points: no model of the objective yet" if name == "auto" else "you chose it"
+    why = "a model of the trials so far proposes the next" if name == "auto" else "you chose it"
     if name == "grid":
         from assay.samplers.grid import Grid
 

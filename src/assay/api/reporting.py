@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.core.errors import StateError
 from assay.stores.chain import head
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.api.study import Study
+    from assay.report.influence import Influence
     from assay.report.view import View
 
 
@@ -32,4 +35,16 @@ def page(study: Study) -> str:
     """The report as one HTML page."""
     from assay.report.html import page as page_of
 
-    return page_of(view(study))
+    return page_of(replace(view(study), importance=_influence(study)))
+
+
+def _influence(study: Study) -> Influence | None:
+    """Which parameters mattered; None while there is too little to say."""
+    from assay.report.influence import influence
+
+    if not study.spec.single:
+        return None
+    try:
+        return influence(study.importance())
+    except StateError:
+        return None

@@ -16,9 +16,10 @@ from assay.core.errors import SealError, StoreError
 from assay.core.events import Sealed
 from assay.core.jsonform import digest
 from assay.core.protocols import Store
-from assay.evaluation.fingerprint import containment, row_hashes, sketch, sketch_to_text
+from assay.evaluation.fingerprint import row_hashes, sketch_to_text
 from assay.inputs.packing import pack, unpack
 from assay.inputs.table import Table
+from assay.math.sketches import containment, sketch
 from assay.stores.envelope import now
 from assay.stores.seals import Kind, Overlap, SealRegistry, message
 from assay.stores.vault import FileVault, MemoryVault

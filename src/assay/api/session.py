@@ -13,6 +13,7 @@ from assay.api.study import Study
 from assay.core.errors import StateError
 from assay.core.events import Environment
 from assay.core.protocols import Executor, Store
+from assay.core.spec import StudySpec
 from assay.engine.plan import Command, Finish, plan
 from assay.engine.run import Loop, Watch
 
@@ -73,7 +74,11 @@ def run_plan(
     finally:
         pool.close()
     if finish.failed:
-        raise StateError(f"Study {study.name!r} stopped: {finish.reason}.{_way_out(finish)}")
+        reason, _, where = finish.reason.partition("\n")
+        stopped = (
+            f"Study {study.name!r} stopped: {reason.rstrip('.')}. {_way_out(study.spec, finish)}"
+        )
+        raise StateError(f"{stopped}\n{where}" if where else stopped)
     return finish
 
 
@@ -112,7 +117,16 @@ def _timed(study: Study) -> bool:
     return bool(study.spec.budget and study.spec.budget.seconds)
 
 
-def _way_out(finish: Finish) -> str:
-    if "control" in finish.reason:
-        return " Fix the objective, or give control={…} with settings that work."
-    return " See `study.trials` for the reasons; fix the objective and start a new study."
+def _way_out(spec: StudySpec, finish: Finish) -> str:
+    if "the control failed" not in finish.reason:
+        return "See the reasons of its trials, mend the cause, and start a new study."
+    if spec.data:
+        return (
+            "The model must work with its own settings before others can be compared with them. Mend "
+            "the cause, or choose another model or other limits, and start a new study under "
+            "another name."
+        )
+    return (
+        "Mend the objective, or give control={…} with settings that work, and start a new study "
+        "under another name."
+    )

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from assay.analysis.effects import Effect, effects, has_control
+from assay.analysis.importance import Importances
 from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
+from assay.api.budgets import budget_now, changed_budget
+from assay.api.earlier import LearnFrom, learned_from
 from assay.api.parts import sampler_of, sampler_settings, sqlite_path, store_at
 from assay.core import units
-from assay.core.changes import changes, in_words
+from assay.core.beliefs import Belief
 from assay.core.errors import SpecError, StateError, did_you_mean
 from assay.core.events import (
     Asked,
     Concluded,
     Created,
-    Deviated,
     Enqueued,
     Environment,
     Event,
@@ -32,7 +34,7 @@ from assay.core.events import (
 from assay.core.history import History, Trial, Trials
 from assay.core.protocols import Sampler, Store
 from assay.core.space import Space
-from assay.core.spec import Budget, StudySpec, directions_of
+from assay.core.spec import StudySpec, directions_of
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose
 from assay.engine.trial import OpenTrial
@@ -50,6 +52,12 @@ class Study:
         storage: "sqlite:///lab.db", a file ending in .db, or a store; None: in memory.
         name: the study's name in its storage. A study with this name and the same plan goes on.
         control: the config to compare with; None: the defaults of the space, if all have one.
+        constraints: bounds on numbers told by name, ["latency_ms <= 10", "memory_mb < 500"]. A
+            trial that breaks one is infeasible: it informs the search, but is never the best.
+        beliefs: what you think good, {"lr": assay.Belief(0.03)}: the search starts there, and turns
+            away where the trials say otherwise. For the samplers "auto" and "gp".
+        learn_from: earlier studies in the same storage by name, or "*" for those that fit: their best
+            configs come first, and what they found guides the search while it agrees with the trials.
 
     Raises:
         SpaceError, SpecError: the plan is wrong, or differs from the one that is stored.
@@ -75,6 +83,9 @@ class Study:
         storage: str | Store | None = None,
         name: str | None = None,
         control: Mapping[str, Any] | None = None,
+        constraints: Sequence[str] = (),
+        beliefs: Mapping[str, Belief] | None = None,
+        learn_from: LearnFrom = (),
     ) -> None:
         if not isinstance(space, Space):
             raise SpecError(
@@ -87,8 +98,11 @@ class Study:
             seed=seed,
             sampler=sampler_settings(sampler),
             control=space.settle(control) if control is not None else allowed_defaults(space),
+            constraints=constraints,
+            beliefs=beliefs or {},
         )
-        self._settle(spec, store_at(storage), name or "study")
+        store, name = store_at(storage), name or "study"
+        self._settle(spec, store, name, learned_from(spec, store, name, learn_from))
 
     @classmethod
     def of(
@@ -114,9 +128,9 @@ class Study:
     ) -> None:
         self.name = name
         self._store = store
+        self._sampler = sampler_of(spec)  # refused, if need be, before anything is written
         self._ledger = Ledger(store, name)
         self.spec = self._born(spec, events, source)
-        self._sampler = sampler_of(self.spec)
 
     def _born(
         self, spec: StudySpec, events: Sequence[Event], source: Mapping[str, Any] | None
@@ -125,7 +139,7 @@ class Study:
 
         def birth(history: History) -> Sequence[Event]:
             if history.length:
-                return [*_raised_budget(history, spec)]
+                return changed_budget(history, spec)
             return [Created(spec.to_json(), spec.plan, dict(source) if source else None), *events]
 
         self._ledger.decide(birth)
@@ -248,11 +262,32 @@ class Study:
 
     @property
     def front(self) -> list[Trial]:
-        """The trials that no other trial beats in every objective."""
+        """The feasible trials that no other one beats in every objective."""
         from assay.analysis.pareto import front
 
         history = self.history
         return [history.trial(number) for number in front(self.spec, history)]
+
+    def hypervolume(self, reference: Sequence[float] | Mapping[str, float]) -> float:
+        """The volume between the front and a reference: larger is better, 0 for no front.
+
+        Args:
+            reference: for each objective a value that is just good enough, in its own units and
+                direction; trials that are not better than it in every objective add nothing.
+
+        Raises:
+            SpecError: not one finite number for each objective.
+
+        >>> from assay import Float, Space
+        >>> study = Study(Space(x=Float(0, 1)), direction={"loss": "minimize", "gain": "maximize"})
+        >>> for value in ({"loss": 1, "gain": 3}, {"loss": 2, "gain": 5}):
+        ...     study.tell(study.ask(), value)
+        >>> study.hypervolume({"loss": 4, "gain": 2})
+        7.0
+        """
+        from assay.api.values import volume
+
+        return volume(self.spec, self.front, reference)
 
     @property
     def control(self) -> Trial | None:
@@ -270,6 +305,41 @@ class Study:
         """The gain of each trial over the control, with its noise; empty without a control."""
         history = self.history
         return effects(self.spec, history) if has_control(history) else []
+
+    def importance(
+        self,
+        method: str = "ped-anova",
+        *,
+        top: float = 0.1,
+        level: float = 0.95,
+        objective: str | None = None,
+    ) -> Importances:
+        """How much each parameter matters, as a share from 0 to 1 with its interval, highest first.
+
+        Args:
+            method: "ped-anova": how much of *being among the best trials* each parameter explains by
+                itself; "gp": how much of the *variance of the value over the space*, with its
+                interactions, by a Gaussian process.
+            top: the share of the trials that count as the best, at least 5; for "ped-anova".
+            objective: its name, needed if there are several.
+
+        Raises:
+            SpecError: an unknown method or objective, or `top` or `level` not between 0 and 1.
+            StateError: too few trials with a value, or too little in them to say what matters.
+
+        >>> from assay import Float, Space
+        >>> study = Study(Space(x=Float(0, 1), y=Float(0, 1)), sampler="random")
+        >>> for _ in range(100):
+        ...     trial = study.ask()
+        ...     study.tell(trial, trial.config["x"] ** 2)
+        >>> list(study.importance())
+        ['x', 'y']
+        """
+        from assay.api.explaining import importance
+
+        return importance(
+            self.spec, self.history, method=method, top=top, level=level, objective=objective
+        )
 
     def report(self, path: str | Path | None = None) -> str:
         """The report as one HTML page; written to `path` if given."""
@@ -385,44 +455,6 @@ def allowed_defaults(space: Space) -> dict[str, Any] | None:
     """The default config, if every active parameter has a default and no clause forbids it."""
     defaults = space.defaults()
     return defaults if defaults is not None and space.allowed(defaults) else None
-
-
-def budget_now(history: History, spec: StudySpec) -> Budget | None:
-    """The budget after all logged deviations."""
-    for event in reversed(history.milestones()):
-        if isinstance(event, Deviated) and event.what == "budget":
-            return Budget(**event.after)
-    stored = history.last(Created).spec["budget"]
-    return Budget(**stored) if stored else spec.budget
-
-
-def _raised_budget(history: History, spec: StudySpec) -> list[Event]:
-    """Nothing for the same plan; a logged deviation for a larger budget; an error for the rest."""
-    created: Created = history.last(Created)
-    now = budget_now(history, spec)
-    before = {**created.spec, "budget": _json(now)}
-    after = spec.to_json()
-    found = changes(before, after)
-    if not found or created.plan == spec.plan:
-        return []
-    if all(path.startswith("budget") for path, _, _ in found) and spec.budget:
-        if history.last(Selected):
-            raise StateError(
-                "This study is complete: its selection is made, so a larger budget changes nothing. "
-                "Start a new study under another name."
-            )
-        reason = "resumed with another budget"
-        return [Deviated("budget", before["budget"], after["budget"], reason)]
-    raise SpecError(
-        f"A study of this name exists with another plan ({in_words(found)}). "
-        "Use another name, or the same plan to go on with it."
-    )
-
-
-def _json(budget: Budget | None) -> dict[str, Any] | None:
-    from dataclasses import asdict
-
-    return asdict(budget) if budget else None
 
 
 __all__ = ["Environment", "Study", "open_study"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from assay.core.errors import SpecError
 from assay.core.events import Failed, Told
+from assay.core.history import Trial
 from assay.core.spec import StudySpec
 
 _STEPS = 2**63
@@ -18,16 +19,42 @@ _STEPS = 2**63
 def settle_values(trial: int, value: Any, spec: StudySpec) -> Told | Failed:
     """The event that ends a trial with `value`; failed when a number is not finite.
 
+    Of numbers in constraints, one that is not finite makes the trial infeasible.
+
     Raises:
-        SpecError: not a number, or not one for each objective.
+        SpecError: not a number, or not one for each objective and each constraint.
     """
     named = _named(value, spec)
     numbers = {name: _number(name, given) for name, given in named.items()}
+    for constraint in spec.bounds:
+        if constraint.name not in numbers:
+            raise SpecError(
+                f"The values lack {constraint.name!r}, which the study needs for its constraint "
+                f"{str(constraint)!r}; got {sorted(numbers)}. Tell all numbers by name."
+            )
     wrong = [name for name in spec.objectives if not math.isfinite(numbers[name])]
     if wrong:
         return Failed(trial, "invalid", f"{wrong[0]} is {numbers[wrong[0]]}, not a finite number")
     extra = {n: x for n, x in numbers.items() if n not in spec.directions and math.isfinite(x)}
     return Told(trial, tuple(numbers[name] for name in spec.objectives), extra or None)
+
+
+def volume(
+    spec: StudySpec, front: Sequence[Trial], reference: Sequence[float] | Mapping[str, float]
+) -> float:
+    """The hypervolume of a front below a reference, both in the study's own directions.
+
+    Raises:
+        SpecError: the reference is not one finite number for each objective.
+    """
+    from assay.math.pareto import hypervolume
+
+    named = _named(reference, spec)
+    numbers = [_number(f"The reference of {name!r}", named[name]) for name in spec.objectives]
+    if not all(map(math.isfinite, numbers)):
+        raise SpecError(f"hypervolume needs finite references, got {reference!r:.80}.")
+    turned = [[s * v for s, v in zip(spec.signs, t.values or (), strict=True)] for t in front]
+    return hypervolume(turned, [s * v for s, v in zip(spec.signs, numbers, strict=True)])
 
 
 def step_value(step: Any, value: Any) -> tuple[int, float]:

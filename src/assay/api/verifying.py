@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from assay.analysis.selection import select
 from assay.api.parts import sampler_of
@@ -16,6 +17,7 @@ from assay.core.events import Asked, Created, Event, Measured, Selected, decode
 from assay.core.history import History, fold
 from assay.core.protocols import ExhaustedError, Row, Sampler
 from assay.core.rng import stream
+from assay.core.space import LostPredicate
 from assay.core.spec import StudySpec, plan_hash
 from assay.engine.propose import propose
 from assay.stores.chain import from_line, verify_lines
@@ -28,27 +30,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checked:
-    """What `verify` found. `what` says what was checked; `head` is the hash of the last row."""
+    """What `verify` found. `what` says what was checked; `head` is the hash of the last row.
+
+    `unchecked` says what could not be checked, why, and how to; empty if all was.
+    """
 
     study: str
     rows: int
     head: str
     findings: tuple[str, ...]
     what: str
+    unchecked: str = ""
 
 
 def verify(study: Study, *, head: str | None = None) -> list[str]:
     """Everything that is wrong with a study's log; empty if nothing is.
 
     The hash chain, the blobs, the legality of every transition, and every proposal and selection,
-    which are derived again from the plan, the seed and what the log held at that time.
+    which are derived again from the plan, the seed and what the log held at that time. A space with
+    a Python predicate must be at hand for that: a warning says so if the study was opened without it.
 
     Args:
         head: hash of the last row as it was printed in a report; with it a cut tail is found too.
     """
     rows = study.store.rows(study.name)
     findings = [str(finding) for finding in verify_chain(study.name, rows, anchored_head=head)]
-    return findings + _recomputed(rows, study.store.blob, study.spec)
+    found, unchecked = _recomputed(rows, study.store.blob, study.spec)
+    if unchecked:
+        warnings.warn(unchecked, stacklevel=3)
+    return findings + found
 
 
 def verify_stored(storage: str, name: str | None, *, head: str | None = None) -> Checked:
@@ -64,9 +74,9 @@ def verify_stored(storage: str, name: str | None, *, head: str | None = None) ->
     study = chosen_study(store, name)
     rows = store.rows(study)
     findings = [str(finding) for finding in verify_chain(study, rows, anchored_head=head)]
-    findings += _recomputed(rows, store.blob)
-    what = "chain, steps, proposals and stored rows"
-    return Checked(study, len(rows), head_of(study, rows), tuple(findings), what)
+    found, unchecked = _recomputed(rows, store.blob)
+    what = f"chain, steps{'' if unchecked else ', proposals'} and stored rows"
+    return Checked(study, len(rows), head_of(study, rows), (*findings, *found), what, unchecked)
 
 
 def verify_export(path: str | Path, *, name: str | None = None, head: str | None = None) -> Checked:
@@ -80,7 +90,6 @@ def verify_export(path: str | Path, *, name: str | None = None, head: str | None
     """
     log = Path(path)
     study = name if name is not None else _name_beside(log)
-    what = "chain, steps and proposals"
     try:
         lines = log.read_bytes().splitlines()
     except OSError as error:
@@ -89,9 +98,10 @@ def verify_export(path: str | Path, *, name: str | None = None, head: str | None
         rows = [from_line(line)[1] for line in lines]
         findings = [str(f) for f in verify_lines(study, lines, anchored_head=head)]
     except TamperError as error:
-        return Checked(study, len(lines), "", (str(error),), what)
-    findings += _recomputed(rows, None)
-    return Checked(study, len(rows), head_of(study, rows), tuple(findings), what)
+        return Checked(study, len(lines), "", (str(error),), "chain")
+    found, unchecked = _recomputed(rows, None)
+    what = f"chain{' and steps' if unchecked else ', steps and proposals'}"
+    return Checked(study, len(rows), head_of(study, rows), (*findings, *found), what, unchecked)
 
 
 def _name_beside(log: Path) -> str:
@@ -106,8 +116,8 @@ def _name_beside(log: Path) -> str:
 
 def _recomputed(
     rows: Sequence[Row], blob: Callable[[str], bytes] | None, known: StudySpec | None = None
-) -> list[str]:
-    """What is wrong with the events themselves, as far as they can be read.
+) -> tuple[list[str], str]:
+    """What is wrong with the events themselves, as far as they can be read, and what is not checked.
 
     `known`: the plan in memory, whose space has the Python predicates that no file holds.
     """
@@ -122,15 +132,43 @@ def _recomputed(
     if blob is not None:
         found += _blobs(events, blob)
     if not events or not isinstance(events[0], Created):
-        return [*found, "row 0: the log does not begin with a plan"]
+        return [*found, "row 0: the log does not begin with a plan"], ""
     try:
         spec = StudySpec.from_json(events[0].spec)
         if known and known.space.to_json() == spec.space.to_json():
             spec = replace(spec, space=known.space)
         sampler = sampler_of(spec)
     except (AssayError, LookupError, TypeError, ValueError) as error:
-        return [*found, f"row 0: the plan cannot be read: {error}"]
-    return found + _plan_hash(events[0]) + _replay(spec, sampler, events)
+        return [*found, f"row 0: the plan cannot be read: {error}"], ""
+    unchecked = _unchecked(spec, events)
+    found += _plan_hash(events[0]) + _replay(spec, _Lost() if unchecked else sampler, events)
+    return found, unchecked
+
+
+class _LostError(Exception):
+    """A proposal would need the code of a predicate."""
+
+
+class _Lost:
+    """Stands for the sampler of a space that has lost the code of a predicate."""
+
+    def ask(self, *_: object) -> NoReturn:
+        raise _LostError
+
+
+def _unchecked(spec: StudySpec, events: Sequence[Event]) -> str:
+    """Which proposals cannot be made again, and how they can; empty where all can."""
+    clauses = (*spec.space.forbidden, *spec.space.required)
+    lost = list(dict.fromkeys(repr(c.name) for c in clauses if isinstance(c, LostPredicate)))
+    if not lost or not any(isinstance(event, Asked) for event in events):
+        return ""
+    one = len(lost) == 1
+    return (
+        f"Not checked: whether the sampler proposes its configs again. The space uses the Python "
+        f"predicate{'' if one else 's'} {', '.join(lost)}, and a study file does not hold code. To "
+        "check it, make the study in Python again by the same call, with its space, storage and name, "
+        "and call study.verify()."
+    )
 
 
 def _blobs(events: Sequence[Event], blob: Callable[[str], bytes]) -> list[str]:
@@ -178,6 +216,8 @@ def _proposal(
             config = again.config if isinstance(again, Asked) else None
         else:  # it was asked without seeing the latest trials
             config = sampler.ask(spec.space, seen, stream(spec.seed, "trial", event.trial)).config
+    except _LostError:
+        return []
     except (AssayError, ExhaustedError) as error:
         return [f"row {number}: trial {event.trial} cannot be proposed again: {error}"]
     if config == event.config:

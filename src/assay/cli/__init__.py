@@ -10,12 +10,13 @@ import sys
 import click
 
 from assay import __version__
-from assay.cli import catalogue, changing, checking, demonstration, looking, tuning
+from assay.cli import catalogue, changing, checking, demonstration, explaining, looking, tuning
 from assay.cli.commands import Commands
 
 _ORDER = (
     *(tuning.tune, tuning.run, tuning.resume),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
+    explaining.importance,
     *(changing.note, changing.unseal),
     *(checking.verify, checking.export, checking.report),
     *(catalogue.models, catalogue.schema, demonstration.demo),

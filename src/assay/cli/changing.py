@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.commands import STOPPED, Command, command_line, storage_option, study_argument
+from assay.cli.commands import (
+    STOPPED,
+    Command,
+    command_line,
+    commands_of,
+    storage_option,
+    study_argument,
+)
 from assay.cli.printing import inert, paragraph, width
 
 if TYPE_CHECKING:
@@ -44,8 +51,15 @@ def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
     "--workers", type=click.IntRange(min=1), default=1, help="Fits at once.  [default: 1]"
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--quiet", is_flag=True, help="Print the result only.")
 def unseal(
-    study: str | None, storage: str, reason: str, trial: int | None, workers: int, yes: bool
+    study: str | None,
+    storage: str,
+    reason: str,
+    trial: int | None,
+    workers: int,
+    yes: bool,
+    quiet: bool,
 ) -> None:
     """Open the sealed test set: once, or again for a reason.
 
@@ -65,17 +79,26 @@ def unseal(
     sealed = check_may_open(history, reason)
     if trial is not None:
         history.trial(trial)
-    for line in _price(history, sealed).splitlines():
-        click.echo(paragraph(line, width()))
+    if not quiet:
+        for line in _price(history, sealed).splitlines():
+            click.echo(paragraph(line, width()))
     if not yes and sys.stdin.isatty():
         click.confirm("Open it?", abort=True)
     try:
-        done = unseal_file(storage, found.name, reason=reason, trial=trial, workers=workers)
+        done = unseal_file(
+            storage,
+            found.name,
+            reason=reason,
+            trial=trial,
+            workers=workers,
+            progress=not quiet,
+        )
     except KeyboardInterrupt:
         again = command_line("unseal", found.name, storage)
         click.echo(f"Stopped; nothing is lost. To go on:\n  {again}", err=True)
         sys.exit(STOPPED)
-    click.echo(summary(view(done)))
+    command = commands_of(done.name, storage)
+    click.echo(summary(view(done), width=min(width(), 100), command=command))
 
 
 def _price(history: History, sealed: Sealed) -> str:
@@ -88,7 +111,7 @@ def _price(history: History, sealed: Sealed) -> str:
         )
     said = [event for event in _verdicts(history) if event]
     earlier = f" It said: {said[-1]}" if said else ""
-    if history.looks > _results(history):
+    if history.half_open:
         return f"An opening of the {rows} was interrupted; this finishes it."
     return (
         f"The {rows} were looked at before.{earlier}\nThis look is not a test any more: its result "
@@ -101,10 +124,3 @@ def _verdicts(history: History) -> list[str]:
 
     found = [event for event in history.milestones() if isinstance(event, Concluded)]
     return [str(event.verdict.get("sentence") or "") for event in found]
-
-
-def _results(history: History) -> int:
-    from assay.core.events import Opened
-
-    last = history.last(Opened)
-    return last.look if last else 0

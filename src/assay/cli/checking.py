@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from assay.cli.commands import FOUND_WRONG, Command, storage_option, study_argument
-from assay.cli.printing import inert, write_whole
+from assay.cli.printing import inert, paragraph, width, write_whole
+from assay.report.words import count
 
 
 @click.command(cls=Command)
@@ -22,7 +23,8 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
 
     Its hash chain, its stored rows, the legality of every step, and every proposal.
 
-    Exit code 1 if anything is wrong, with one line for each finding.
+    Exit code 1 if anything is wrong, with one line for each finding. What could not be checked is
+    said, and is not a finding.
     """
     from assay.api.verifying import verify_export, verify_stored
 
@@ -31,11 +33,13 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
     else:
         checked = verify_stored(storage, study, head=head)
     what = f"{inert(repr(checked.study))}: {checked.rows:,} rows"
+    if checked.unchecked:
+        click.echo(paragraph(checked.unchecked, width()))
     if checked.findings:
         for finding in checked.findings:
             click.echo(inert(finding))
         click.echo(
-            f"Study {what}, {len(checked.findings)} findings. This is not the log that was written."
+            f"Study {what}, {count(len(checked.findings), 'finding')}. This is not the log that was written."
         )
         raise click.exceptions.Exit(FOUND_WRONG)
     click.echo(f"Study {what}, nothing wrong: {checked.what}.")

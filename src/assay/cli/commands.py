@@ -136,6 +136,11 @@ def command_line(verb: str, study: str, storage: str, *more: str) -> str:
     return shlex.join(words)
 
 
+def commands_of(study: str, storage: str) -> Callable[[str], str]:
+    """What to type for a verb about this study, as text for the terminal."""
+    return lambda verb: inert(command_line(verb, study, storage))
+
+
 def _words(study: str, storage: str) -> Iterator[str]:
     if storage != default_storage():
         yield from ("--storage", storage)

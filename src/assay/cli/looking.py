@@ -28,7 +28,7 @@ _text_or_json = click.option(
 @study_argument
 @storage_option
 def status(study: str | None, storage: str) -> None:
-    """Where all studies of a storage stand, or one; also while they run."""
+    """Where all studies of a storage stand, or one, also as they run."""
     from assay.cli.status import status_text
 
     click.echo(status_text(storage, study))

@@ -84,11 +84,28 @@ def write_whole(path: str | os.PathLike[str], text: str) -> Path:
         part.write_text(text, encoding="utf-8")
         os.replace(part, target)
     except OSError as error:
-        raise SpecError(
-            f"Cannot write {str(target)!r}: {error.strerror or error}. Name a file in a folder that "
-            "exists and that you may write to."
-        ) from None
+        raise _unwritable(target, error.strerror or str(error)) from None
     return target
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that could not be written later, when the work that leads to it is done.
+
+    Raises:
+        SpecError: it is a folder, or its folder does not exist or may not be written to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise _unwritable(target, "it is a folder")
+    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        raise _unwritable(target, f"there is no folder {str(target.parent)!r} to write to")
+
+
+def _unwritable(target: Path, why: str) -> SpecError:
+    return SpecError(
+        f"Cannot write {str(target)!r}: {why}. Name a file in a folder that exists and that you may "
+        "write to."
+    )
 
 
 def paragraph(text: str, total: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +13,14 @@ from assay.cli.commands import (
     STOPPED,
     Command,
     command_line,
+    commands_of,
     default_storage,
     options,
     storage_option,
     study_argument,
 )
 from assay.cli.forms import evidence_of, given_in, space_in
+from assay.core.errors import StoreError
 
 if TYPE_CHECKING:
     from assay.api.options import TuneOptions
@@ -155,7 +156,10 @@ def resume(
     """Go on with a study on a data file where it stopped."""
     from assay.api.files import resume_file
     from assay.api.study import open_study
+    from assay.cli.printing import check_writable
 
+    if report:
+        check_writable(report)
     name = open_study(storage, study, readonly=True).name
 
     def go_on(say: Say) -> Study:
@@ -168,6 +172,10 @@ def carry_out(given: TuneOptions, *, report: str | None, quiet: bool) -> Study:
     """Run the study of these options in this terminal, from the plan to the summary."""
     from assay.api.files import tune_file
     from assay.cli.plan import plan_text
+    from assay.cli.printing import check_writable
+
+    if report:
+        check_writable(report)
 
     def begin(say: Say) -> Study:
         return tune_file(given, say=say, progress=not quiet)
@@ -188,7 +196,11 @@ def sit(
     *,
     say: Say | None = None,
 ) -> Study:
-    """Run a study to the end of its plan; after Ctrl-C print how to go on, and exit."""
+    """Run a study to the end of its plan; after Ctrl-C print how to go on, and exit.
+
+    Raises:
+        StoreError: the storage fails; the message says how to go on when that is mended.
+    """
     known = [name] if name else []
 
     def begun(chosen: tuple[Chosen, ...], study: Study) -> None:
@@ -200,6 +212,11 @@ def sit(
         return run(begun)
     except KeyboardInterrupt:
         _stopped(known, storage)
+    except StoreError as error:
+        if not known:
+            raise
+        again = command_line("resume", known[-1], storage)
+        raise StoreError(f"{error}\nWhen that is mended, go on with:\n  {again}") from error
 
 
 def _stopped(known: list[str], storage: str) -> NoReturn:
@@ -216,18 +233,7 @@ def _finish(study: Study, storage: str, report: str | None) -> None:
     from assay.cli.printing import inert, width, write_whole
     from assay.report.text import summary
 
-    click.echo(summary(view(study), width=min(width(), 100)))
-    if storage != default_storage():
-        click.echo(inert(f"These commands need:  --storage {shlex.quote(storage)}"))
-    if _waits(study):
-        click.echo(
-            f"The test set is still sealed. To open it:  {command_line('unseal', study.name, storage)}"
-        )
+    command = commands_of(study.name, storage)
+    click.echo(summary(view(study), width=min(width(), 100), command=command))
     if report:
         click.echo(f"The report is in {inert(str(write_whole(report, page(study))))}.")
-
-
-def _waits(study: Study) -> bool:
-    from assay.core.events import Frozen
-
-    return study.verdict is None and study.history.last(Frozen) is not None

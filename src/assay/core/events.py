@@ -57,6 +57,22 @@ class Enqueued(Struct, frozen=True, tag="enqueued", omit_defaults=True):
     note: str = ""
 
 
+class Learned(Struct, frozen=True, tag="learned"):
+    """What an earlier study found, taken over before the first trial, so that the log needs no other.
+
+    `study`, `plan`, `head` (the hash of its last row) and `trials` say which study, and how far it
+    had come; `configs` are some of its configs, as far as this space has their parameters; `losses`
+    are those of the configs as normal scores of their ranks among all its trials, lower is better.
+    """
+
+    study: str
+    plan: str
+    head: str
+    trials: int
+    configs: list[dict[str, Any]]
+    losses: tuple[float, ...]
+
+
 class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
     """A config was proposed after seeing the first `seen` events of the log.
 
@@ -203,7 +219,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 
 Event: TypeAlias = (
-    Created | Environment | Sealed | Enqueued | Asked | Reported | Measured | Told | Failed | Broke
+    Created | Environment | Sealed | Enqueued | Learned | Asked | Reported | Measured | Told | Failed | Broke
     | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
     | Concluded
 )  # fmt: skip

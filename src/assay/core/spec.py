@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
+from assay.core.beliefs import Belief, settled
+from assay.core.constraints import Constraint, parsed
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.jsonform import digest
 from assay.core.space import Space
@@ -124,6 +127,9 @@ class StudySpec:
         evidence: None: nothing is repeated or rechecked, and no verdict is given.
         limits: what one evaluation may take.
         data: fingerprint, task, model, splits and seal of a study on data, in JSON form.
+        beliefs: values that the user thinks good, by parameter.
+        constraints: bounds on numbers that the objective returns by name, "latency_ms <= 10". A
+            trial that breaks one is infeasible: it informs the search, and is never selected.
     """
 
     space: Space
@@ -137,6 +143,8 @@ class StudySpec:
     evidence: Evidence | None = None
     limits: Limits = field(default_factory=Limits)
     data: Mapping[str, Any] | None = None
+    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    constraints: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
@@ -146,6 +154,13 @@ class StudySpec:
         directions_of(self.directions)
         if not (_is_number(self.alpha) and 0 < self.alpha < 1):
             raise SpecError(f"alpha needs a number between 0 and 1, got {self.alpha!r}.")
+        object.__setattr__(self, "beliefs", settled(self.space, self.beliefs))
+        object.__setattr__(self, "constraints", tuple(map(str, parsed(self.constraints))))
+        if self.data and self.constraints:
+            raise SpecError(
+                "constraints are for an objective that returns several numbers by name; a study on "
+                "data has one. Use assay.optimize."
+            )
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -161,6 +176,11 @@ class StudySpec:
     def single(self) -> bool:
         """Whether there is one objective."""
         return len(self.directions) == 1
+
+    @cached_property
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints, ready to be used."""
+        return parsed(self.constraints)
 
     @property
     def plan(self) -> str:
@@ -181,6 +201,9 @@ class StudySpec:
             "evidence": asdict(self.evidence) if self.evidence else None,
             "limits": asdict(self.limits),
             "data": dict(self.data) if self.data is not None else None,
+            **_beliefs_json(self.beliefs),
+            # plans from before there were any keep their hashes
+            **({"constraints": list(self.constraints)} if self.constraints else {}),
         }
 
     @staticmethod
@@ -203,6 +226,13 @@ class StudySpec:
         if read["limits"] is None:
             read["limits"] = Limits()
         return StudySpec(**read)
+
+
+def _beliefs_json(beliefs: Mapping[str, Belief]) -> dict[str, Any]:
+    """Nothing for none, so that plans from before there were beliefs keep their hashes."""
+    if not beliefs:
+        return {}
+    return {"beliefs": {name: belief.to_json() for name, belief in beliefs.items()}}
 
 
 def plan_hash(form: Mapping[str, Any]) -> str:

@@ -300,13 +300,12 @@ def _measured(job: Job, message: Measurement) -> tuple[list[Event], dict[str, by
 
 
 def _wrong_names(values: Mapping[str, float], spec: StudySpec) -> str | None:
-    if spec.single and "value" in values:
-        return None
-    missing = [name for name in spec.objectives if name not in values]
-    if not missing:
+    own = () if spec.single and "value" in values else spec.objectives
+    needed = [*own, *(bound.name for bound in spec.bounds if bound.name not in spec.directions)]
+    if all(name in values for name in needed):
         return None
     return (
-        f"the objective returned {sorted(values)}, but the study needs {list(spec.objectives)}. "
+        f"the objective returned {sorted(values)}, but the study needs {needed}. "
         "Return a dict with these names."
     )
 

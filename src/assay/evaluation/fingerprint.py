@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import DataError
+from assay.math.sketches import Hashes
 
 Columns: TypeAlias = Mapping[str, Any]
-Hashes: TypeAlias = NDArray[np.uint64]
 
 _PUBLIC_KEY = b"assay data fingerprint 1"
 _KEY_COLUMNS = 3
@@ -98,25 +98,6 @@ def key_hashes(columns: Columns, key: bytes) -> Hashes | None:
     chosen = dict(sorted(arrays.items(), key=_by_cardinality)[:_KEY_COLUMNS])
     hashes = row_hashes(chosen, key)
     return hashes if len(np.unique(hashes)) > _UNIQUE * len(hashes) else None
-
-
-def sketch(hashes: Hashes, *, k: int = 1024) -> Hashes:
-    """The `k` smallest distinct hashes, ascending: enough to recognise a set of any size."""
-    return np.unique(hashes)[:k]
-
-
-def containment(hashes: Hashes, sketch: Hashes, *, k: int = 1024) -> float:
-    """The estimated share of rows with `hashes` that are in the set of `sketch`.
-
-    Exact if the set has fewer than `k` rows; otherwise rows above the sketch's largest value are
-    left out, which gives a standard error of at most 0.5 / sqrt(rows looked up).
-
-    >>> old = row_hashes({"a": range(100)}, b"key")
-    >>> containment(row_hashes({"a": range(50, 150)}, b"key"), sketch(old))
-    0.5
-    """
-    known = hashes if len(sketch) < k else hashes[hashes <= sketch[-1]]
-    return float(np.isin(known, sketch).mean()) if len(known) else 0.0
 
 
 def sketch_to_text(sketch: Hashes) -> str:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from assay.core.errors import DataError, SpecError, did_you_mean
-from assay.learners import formulas
-from assay.learners.formulas import Numbers
+from assay.learners.aggregates import AGGREGATES, of_all
+from assay.learners.formulas import LOSSES, Numbers
+from assay.math.resampling import Weighted
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
 Needs: TypeAlias = Literal["predict", "proba", "decision", "model"]
@@ -213,14 +214,19 @@ def value(
     losses = per_row(metric, y, prediction)
     if losses is not None:
         return recompose(metric, losses)
-    return formulas.AGGREGATES[metric.name](np.asarray(y), prediction)
+    return of_all(AGGREGATES[metric.name], np.asarray(y), prediction)
 
 
 def per_row(metric: Metric, y: Any, prediction: Numbers) -> Numbers | None:
     """(n,) loss of each row, lower is better; None if the metric is no mean over rows."""
     if not metric.decomposable:
         return None
-    return formulas.LOSSES[metric.name](np.asarray(y), prediction)
+    return LOSSES[metric.name](np.asarray(y), prediction)
+
+
+def weighted(metric: Metric) -> Weighted | None:
+    """The metric for many weightings of the rows at once; None for means and users' functions."""
+    return AGGREGATES.get(metric.name) if metric.function is None else None
 
 
 def recompose(metric: Metric, losses: Numbers) -> float:

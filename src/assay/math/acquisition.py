@@ -19,6 +19,7 @@ from assay.math.checks import Array
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _NEAR = -1.0
 _FAR = -1e4  # beyond it 1 - sqrt(pi/2) |z| erfcx(|z|/sqrt(2)) is rounding noise; it is 1/z^2
+_UNDERFLOW = -5.0  # of h as written; at -5 it has 13 digits
 
 
 def log_h(z: Array) -> Array:
@@ -78,3 +79,28 @@ def log_ei_with_gradient(
     d_sigma = d_variance / (2 * sigma)[:, None]
     d_z = -(d_mean + z[:, None] * d_sigma) / sigma[:, None]
     return np.log(sigma) + log, d_sigma / sigma[:, None] + ratio[:, None] * d_z
+
+
+def log_mean_h(z: Array) -> tuple[Array, Array]:
+    """The ln of the mean over s of h(z_s) in each row (m, S), and its derivatives by z, shape (m, S).
+
+    As written where the largest z of a row is not far out (there smaller ones may underflow), else
+    by logarithms.
+
+    >>> value, slope = log_mean_h(np.array([[0.0, 0.0], [-50.0, -50.0]]))
+    >>> value.round(3), slope.round(1)
+    (array([-9.190000e-01, -1.258744e+03]), array([[ 0.6,  0.6],
+           [25. , 25. ]]))
+    """
+    from scipy.special import log_ndtr, ndtr
+
+    below = ndtr(z)
+    total = np.maximum(np.exp(-0.5 * z**2 - _LOG_SQRT_2PI) + z * below, 0.0).sum(axis=1)
+    far = z.max(axis=1) < _UNDERFLOW
+    total[far] = 1.0
+    value, slope = np.log(total), below / total[:, None]
+    if far.any():
+        logs = log_h(z[far])
+        value[far] = np.logaddexp.reduce(logs, axis=1)
+        slope[far] = np.exp(log_ndtr(z[far]) - value[far][:, None])
+    return value - math.log(z.shape[1]), slope

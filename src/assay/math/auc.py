@@ -1,6 +1,8 @@
-"""Area under the ROC curve: for many weightings of the same rows at once, and its variance."""
+"""Areas under curves of ranked scores: for many weightings of the same rows at once; the variance."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,25 +23,62 @@ class RankedScores:
     def __init__(self, positive: npt.ArrayLike, scores: npt.ArrayLike) -> None:
         values = finite(scores, "scores", ndim=1)
         is_positive = two_classes(positive, values.size)
-        self._positive = np.flatnonzero(is_positive)
-        negative = np.flatnonzero(~is_positive)
-        self._negative = negative[np.argsort(values[negative], kind="stable")]
+        ranked = np.argsort(values, kind="stable")
+        self._positive = ranked[is_positive[ranked]]
+        self._negative = ranked[~is_positive[ranked]]
         ladder = values[self._negative]
         self._below = np.searchsorted(ladder, values[self._positive], side="left")
         self._to = np.searchsorted(ladder, values[self._positive], side="right")
+        self._ties = bool((self._below < self._to).any())
 
     def auc(self, weights: Array) -> Array:
-        """The AUC for each row of `weights`, shape (draws, n); NaN where a class has no weight."""
-        of_positive = weights[:, self._positive]
-        passed = np.zeros((weights.shape[0], self._negative.size + 1))
-        np.cumsum(weights[:, self._negative], axis=1, out=passed[:, 1:])
-        wins = passed[:, self._below]
-        wins += passed[:, self._to]
-        pairs = of_positive.sum(axis=1) * passed[:, -1]
-        area = 0.5 * np.einsum("ij,ij->i", of_positive, wins)
-        share = np.full(area.shape, np.nan)
-        np.divide(area, pairs, out=share, where=pairs > 0)
-        return share
+        """The AUC for each row of `weights`, shape (draws, n); NaN where a class has no weight.
+
+        Fastest if `weights` is in Fortran order, as all of it is done for one row after the other.
+        """
+        of_positive = weights.T[self._positive]
+        passed = np.zeros((self._negative.size + 1, len(weights)))
+        np.cumsum(weights.T[self._negative], axis=0, out=passed[1:])
+        wins = passed[self._below]
+        if self._ties:
+            wins += passed[self._to]
+            wins *= 0.5
+        pairs = of_positive.sum(axis=0) * passed[-1]
+        return _share(np.einsum("ij,ij->j", of_positive, wins), pairs)
+
+
+def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> Callable[[Array], Array]:
+    """From weights of rows, (draws, n), to the average precision for each; sorted once.
+
+    The mean of the precision at each positive row, where rows of equal score are let in together.
+    NaN where a class has no weight. Higher is better.
+
+    Raises:
+        DataError: shapes that differ, values not finite, or one class only.
+
+    >>> average_precision([0, 1, 1], [0.1, 0.4, 0.1])(np.ones((1, 3)))
+    array([0.83333333])
+    """
+    values = finite(scores, "scores", ndim=1)
+    is_positive = two_classes(positive, values.size)
+    order = np.argsort(-values, kind="stable")
+    right = order[is_positive[order]]
+    # The last row, and the last positive row, that come in together with each positive row.
+    last = np.searchsorted(-values[order], -values[right], side="right") - 1
+    last_right = np.searchsorted(-values[right], -values[right], side="right") - 1
+
+    def of(weights: Array) -> Array:
+        of_right = weights.T[right]
+        passed = weights.T[order]
+        np.cumsum(passed, axis=0, out=passed)  # in place: fresh megabytes cost more than the sum
+        hits = of_right.cumsum(axis=0)
+        precision = hits[last_right]
+        let_in = passed[last]
+        precision /= np.maximum(let_in, 1.0, out=let_in)  # none before the first row that was drawn
+        area = np.einsum("ij,ij->j", of_right, precision)
+        return _share(area, np.where(hits[-1] < passed[-1], hits[-1], 0.0))
+
+    return of
 
 
 def delong_variance(
@@ -86,6 +125,10 @@ def two_classes(positive: npt.ArrayLike, n: int) -> npt.NDArray[np.bool_]:
             f"the values {np.unique(values)[:5].tolist()}."
         )
     return values.astype(bool)
+
+
+def _share(part: Array, whole: Array) -> Array:
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))
 
 
 def _placements(is_positive: npt.NDArray[np.bool_], scores: Array) -> tuple[Array, Array]:

@@ -57,6 +57,7 @@ class Encoding:
         continuous: coordinates without cells, and `continuous_columns`, their columns in a row.
         gridded: searched coordinates with cells, choices among them.
         categories: coordinates of choices.
+        numbers: columns of a row that hold numbers rather than the value of a choice.
 
     >>> from assay.core.parameters import Float
     >>> encoding = Encoding(Space(rate=Float(0, 1), kind=Choice(["a", "b"])))
@@ -100,6 +101,7 @@ class Encoding:
         self._coordinate = np.array(coordinate, np.intp)
         self._level = np.array(level)
         self._one_hot = ~np.isnan(self._level)
+        self.numbers = np.flatnonzero(~self._one_hot)
         column = {int(i): c for c, i in enumerate(self._coordinate)}
         self.continuous_columns = np.array([column[int(i)] for i in self.continuous], np.intp)
 
@@ -182,6 +184,20 @@ class Encoding:
         values = points[:, self._coordinate]
         hot = np.abs(values - self._level) < 1e-9
         return np.where(self._one_hot, hot * math.sqrt(0.5), values)
+
+    def points_of(self, rows: Array) -> Array:
+        """The snapped points that have these rows, shape (m, size)."""
+        points = np.tile(self._idle, (len(rows), 1))
+        for column, i in enumerate(self._coordinate):
+            if self._one_hot[column]:
+                points[rows[:, column] > 0, i] = self._level[column]
+            else:
+                points[:, i] = rows[:, column]
+        return points
+
+    def columns(self, coordinate: int) -> Indices:
+        """The columns of a row that belong to a coordinate: one, or one for each level of a choice."""
+        return np.flatnonzero(self._coordinate == coordinate)
 
     def _index(self, coordinates: Array, i: int) -> Indices:
         if i in self._logs:

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from assay.math.bends import bend, bend_with_slopes
 from assay.math.checks import Array
 from assay.math.encoding import Indices
 
@@ -32,10 +34,22 @@ class SingularError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """A lengthscale for each searched parameter, shape (d,), and the variance of the noise."""
+    """A lengthscale for each searched parameter, shape (d,), and the variance of the noise.
+
+    `bends` are ln a and ln b of each column of a row, shape (2, D), see `assay.math.bends`; None where
+    all scales are as declared.
+    """
 
     lengths: Array
     noise: float
+    bends: Array | None = None
+
+
+def bent_columns(hyper: Hyperparameters) -> Indices:
+    """The columns of a row whose scale is bent."""
+    if hyper.bends is None:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero((hyper.bends != 0).any(axis=0))
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,20 @@ def profiled_mean(inverse: Array, targets: Array) -> float:
     return float(weights @ targets / (weights.sum() + 1.0))
 
 
+class Look(NamedTuple):
+    """Rows against those of the data: `slope` is 2 dk/dR, `v` is k K^-1; shape (m, n) each.
+
+    `stretch` is the derivative of a place by its row: one over the lengthscale, where nothing is bent.
+    """
+
+    scaled: Array
+    stretch: Array
+    k: Array
+    slope: Array
+    v: Array
+    variance: Array
+
+
 class Posterior:
     """The process after seeing targets `t` at rows `Z`.
 
@@ -109,6 +137,7 @@ class Posterior:
         targets: shape (n,).
         owner: the lengthscale of each column, by number, shape (D,).
         hyper: lengthscales and noise.
+        variances: known variances of the targets, besides the noise, shape (n,); None: there are none.
 
     Raises:
         SingularError: the kernel matrix cannot be inverted, whatever is added to its diagonal.
@@ -119,24 +148,43 @@ class Posterior:
     array([-1.,  0.])
     """
 
-    def __init__(self, rows: Array, targets: Array, owner: Indices, hyper: Hyperparameters) -> None:
+    def __init__(
+        self,
+        rows: Array,
+        targets: Array,
+        owner: Indices,
+        hyper: Hyperparameters,
+        variances: Array | None = None,
+    ) -> None:
         self.scale = 1.0 / hyper.lengths[owner]
-        self.scaled = rows * self.scale
+        self.bends = hyper.bends
+        self._bent = bent_columns(hyper)
+        self.scaled = self.place(rows)
         self.targets = targets
+        known = np.zeros(len(rows)) if variances is None else variances
         correlation = matern(squared_distances(self.scaled, self.scaled))
-        self.noise, self.inverse = _inverted(correlation, hyper.noise)
+        self.noise, self.inverse = _inverted(correlation, hyper.noise, known)
+        self.variances = known
         self.mean = profiled_mean(self.inverse, targets)
         self.weights = self.inverse @ (targets - self.mean)
         if not np.isfinite(self.weights).all():
             raise SingularError("The weights of the process are not finite.")
 
+    def place(self, rows: Array) -> Array:
+        """`rows` (m, D) where the kernel has them: on bent scales, in lengthscales."""
+        placed = rows * self.scale
+        if self.bends is not None:
+            bent = self._bent
+            placed[:, bent] = bend(rows[:, bent], self.bends[:, bent]) * self.scale[bent]
+        return placed
+
     def correlations(self, rows: Array) -> Array:
         """The correlation of each of `rows` (m, D) with each row of the data, shape (m, n)."""
-        return matern(squared_distances(rows * self.scale, self.scaled))
+        return matern(squared_distances(self.place(rows), self.scaled))
 
     def distances(self, rows: Array) -> Array:
         """Distances to the rows of the data in lengthscales, shape (m, n)."""
-        return np.sqrt(squared_distances(rows * self.scale, self.scaled))
+        return np.sqrt(squared_distances(self.place(rows), self.scaled))
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Means and variances, without noise, at `rows` (m, D)."""
@@ -150,7 +198,15 @@ class Posterior:
         With dk/dR = -(5/6) (1 + r) exp(-r), R the squared distance, and V = k K^-1:
         d mu / dz = sum_j 2 dk/dR a_j (z - z_j) / l,  d var / dz = -4 sum_j dk/dR V_j (z - z_j) / l.
         """
-        scaled = rows * self.scale
+        seen = self.look(rows)
+        mean = self.mean + seen.k @ self.weights
+        d_mean = self.pulled(seen.slope * self.weights, seen)
+        d_variance = -2.0 * self.pulled(seen.slope * seen.v, seen)
+        return mean, seen.variance, d_mean, d_variance
+
+    def look(self, rows: Array) -> Look:
+        """What values and gradients at `rows` (m, D) are made of."""
+        scaled, stretch = self._place_with_stretch(rows)
         r = squared_distances(scaled, self.scaled)
         r *= 5.0
         np.sqrt(r, out=r)
@@ -160,19 +216,34 @@ class Posterior:
         slope *= r
         slope *= -5.0 / 3.0
         v = k @ self.inverse
-        mean = self.mean + k @ self.weights
         variance = np.maximum(1.0 - np.einsum("ij,ij->i", v, k), LEAST_VARIANCE)
-        d_mean = self._pulled(slope * self.weights, scaled)
-        d_variance = -2.0 * self._pulled(slope * v, scaled)
-        return mean, variance, d_mean, d_variance
+        return Look(scaled, stretch, k, slope, v, variance)
 
-    def _pulled(self, weights: Array, scaled: Array) -> Array:
+    def _place_with_stretch(self, rows: Array) -> tuple[Array, Array]:
+        placed = rows * self.scale
+        if self.bends is None:
+            return placed, self.scale
+        bent, stretch = self._bent, np.tile(self.scale, (len(rows), 1))
+        by = bend_with_slopes(rows[:, bent], self.bends[:, bent])
+        placed[:, bent] = by.value * self.scale[bent]
+        stretch[:, bent] *= by.by_x
+        return placed, stretch
+
+    def pulled(self, weights: Array, seen: Look) -> Array:
+        """sum_j w_j (z - z_j) / l with the weights w (m, n) of the rows that were looked at."""
         total = weights.sum(axis=1)[:, None]
-        return np.asarray((total * scaled - weights @ self.scaled) * self.scale)
+        return np.asarray((total * seen.scaled - weights @ self.scaled) * seen.stretch)
+
+    def joint(self, rows: Array) -> tuple[Array, Array]:
+        """Means (m,) and covariance (m, m), without noise, of the values at `rows` (m, D)."""
+        k = self.correlations(rows)
+        scaled = self.place(rows)
+        covariance = matern(squared_distances(scaled, scaled)) - k @ self.inverse @ k.T
+        return self.mean + k @ self.weights, covariance
 
     def fitted(self) -> Array:
-        """Means at the rows of the data: t - noise a, shape (n,)."""
-        return np.asarray(self.targets - self.noise * self.weights)
+        """Means at the rows of the data: t - noise a, known variances included, shape (n,)."""
+        return np.asarray(self.targets - (self.noise + self.variances) * self.weights)
 
     def left_out(self) -> tuple[Array, Array]:
         """Mean and variance of each target, noise included, given all others, shape (n,).
@@ -183,12 +254,12 @@ class Posterior:
         return self.targets - self.weights / precision, 1.0 / precision
 
 
-def _inverted(correlation: Array, noise: float) -> tuple[float, Array]:
+def _inverted(correlation: Array, noise: float, variances: Array) -> tuple[float, Array]:
     """The noise that was enough, and the inverse of the matrix with it on its diagonal."""
     n = len(correlation)
     for jitter in JITTERS:
         matrix = correlation.copy()
-        matrix.flat[:: n + 1] = 1.0 + noise + jitter
+        matrix.flat[:: n + 1] = 1.0 + noise + jitter + variances
         try:
             return noise + jitter, inverse(matrix).matrix
         except SingularError:

@@ -17,14 +17,19 @@ ships both. Differs: the signal's variance is fixed at 1, for targets of sd 1.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from assay.math.bends import LIMIT as BEND
+from assay.math.bends import SD as BEND_SD
+from assay.math.bends import bend_with_slopes
 from assay.math.checks import Array
 from assay.math.encoding import Indices
 from assay.math.gp import (
     Hyperparameters,
     SingularError,
+    bent_columns,
     inverse,
     polynomial,
     profiled_mean,
@@ -38,6 +43,8 @@ SHORTEST_START = 0.3
 NOISE_MU, NOISE_SD = -4.0, 1.0
 NOISES = (1e-5, 2.0)
 NOISE_START = 1e-2
+BEND_GAIN, BEND_GAIN_EACH = 2.0, 0.5
+NEAR_ONE = 0.25  # of the logarithm of a power
 FAILED = 1e10  # stands for a density of 0: the search steps back from it
 
 
@@ -58,8 +65,9 @@ def fit(
     start: Hyperparameters,
     *,
     iterations: int = 30,
+    variances: Array | None = None,
 ) -> Hyperparameters:
-    """The most probable lengthscales and noise near `start`.
+    """The most probable lengthscales and noise near `start`, and bends of the scales that it bends.
 
     Args:
         rows: shape (n, D).
@@ -67,22 +75,51 @@ def fit(
         owner: the lengthscale of each column, by number, shape (D,).
         start: where to begin.
         iterations: at most so many steps of the search.
+        variances: known variances of the targets besides the noise, shape (n,).
 
     >>> x = np.linspace(0, 1, 12)[:, None]
     >>> found = fit(x, np.sin(9 * x[:, 0]), np.array([0]), prior_start(1))
     >>> bool(0.1 < found.lengths[0] < 1.0), bool(found.noise < 1e-2)
     (True, True)
     """
+    density = Density(rows, targets, owner, len(start.lengths), variances, bent_columns(start))
+    return density.hyper(_least(density, start, iterations)[0])
 
-    def function(thetas: Array, _which: Indices) -> tuple[Array, Array]:
-        found = [negative_log_posterior(theta, rows, targets, owner) for theta in thetas]
-        return np.array([f for f, _ in found]), np.array([g for _, g in found])
 
-    lower, upper = _bounds(len(start.lengths))
-    theta = np.clip(np.append(np.log(start.lengths), math.log(start.noise)), lower, upper)
-    best, _ = minimise(
-        function,
-        theta[None],
+def bent_fit(
+    rows: Array,
+    targets: Array,
+    owner: Indices,
+    straight: Hyperparameters,
+    numbers: Indices,
+    *,
+    iterations: int = 30,
+    variances: Array | None = None,
+) -> Hyperparameters:
+    """The same with bent scales of some of the columns `numbers`, or `straight` if that is as good.
+
+    As good: bends gain no more than two nats and half a nat for each power that is not near 1. Columns
+    with both powers near 1 stay as they were: they would cost time in all that follows.
+    """
+    without = Density(
+        rows, targets, owner, len(straight.lengths), variances, bent_columns(straight)
+    )
+    density = replace(without, bent=numbers)
+    theta, value = _least(density, straight, iterations)
+    powers = theta[density.d + 1 :].reshape(2, -1)
+    moved = np.abs(powers) > NEAR_ONE
+    gain = without.of(_theta(straight, without.bent))[0] - value
+    if gain <= BEND_GAIN + BEND_GAIN_EACH * np.count_nonzero(moved):
+        return straight
+    powers[:, ~moved.any(axis=0)] = 0.0
+    return density.hyper(theta)
+
+
+def _least(density: Density, start: Hyperparameters, iterations: int) -> tuple[Array, float]:
+    lower, upper = _bounds(density.d, len(density.bent))
+    theta, value = minimise(
+        density.of_all,
+        np.clip(_theta(start, density.bent), lower, upper)[None],
         lower=lower,
         upper=upper,
         iterations=iterations,
@@ -90,58 +127,95 @@ def fit(
         small=1e-3,
         first_step=1.0,
     )
-    return Hyperparameters(np.exp(best[0, :-1]), math.exp(best[0, -1]))
+    return theta[0], float(value[0])
 
 
-def negative_log_posterior(
-    theta: Array, rows: Array, targets: Array, owner: Indices
-) -> tuple[float, Array]:
-    """NLP and its gradient at theta, shape (d + 1,)."""
-    d, n = len(theta) - 1, len(targets)
-    a = rows * np.exp(-theta[:d])[owner]
-    noise = math.exp(theta[d])
-    r = squared_distances(a, a)
-    r *= 5.0
-    np.sqrt(r, out=r)
-    decay = np.exp(-r)
-    kernel = polynomial(r) * decay
-    kernel.flat[:: n + 1] = 1.0 + noise
-    try:
-        solved = inverse(kernel)
-    except SingularError:
-        return FAILED, np.zeros(d + 1)
-    mean = profiled_mean(solved.matrix, targets)
-    rest = targets - mean
-    weights = solved.matrix @ rest
-    value = 0.5 * float(rest @ weights) + solved.half_log_det + 0.5 * mean**2
-    m = solved.matrix
-    m -= np.outer(weights, weights)
-    gradient = np.empty(d + 1)
-    gradient[d] = 0.5 * noise * np.trace(m)
-    r += 1.0
-    m *= r
-    m *= decay
-    m *= -5.0 / 12.0
-    by_row = m.sum(axis=1)[:, None] * a - m @ a
-    gradient[:d] = -4.0 * np.bincount(owner, np.einsum("ij,ij->j", by_row, a), d)
-    prior, d_prior = _negative_log_prior(theta)
-    return value + prior, gradient + d_prior
+@dataclass(frozen=True)
+class Density:
+    """Minus the log posterior density of theta: ln l, ln noise, and ln a and ln b of bent columns."""
+
+    rows: Array
+    targets: Array
+    owner: Indices
+    d: int
+    variances: Array | None = None
+    bent: Indices = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    def hyper(self, theta: Array) -> Hyperparameters:
+        """What theta stands for."""
+        d, bends = self.d, None
+        if len(self.bent):
+            bends = np.zeros((2, self.rows.shape[1]))
+            bends[:, self.bent] = theta[d + 1 :].reshape(2, -1)
+        return Hyperparameters(np.exp(theta[:d]), math.exp(theta[d]), bends)
+
+    def of_all(self, thetas: Array, _which: Indices) -> tuple[Array, Array]:
+        """For each of `thetas` (b, size); gradients too, shape (b, size)."""
+        found = [self.of(theta) for theta in thetas]
+        return np.array([f for f, _ in found]), np.array([g for _, g in found])
+
+    def of(self, theta: Array) -> tuple[float, Array]:
+        """NLP and its gradient at theta, shape (size,)."""
+        d, n, owner = self.d, len(self.targets), self.owner
+        scale = np.exp(-theta[:d])[owner]
+        noise = math.exp(theta[d])
+        a = self.rows * scale
+        powers = theta[d + 1 :].reshape(2, -1)
+        if len(self.bent):
+            bent = bend_with_slopes(self.rows[:, self.bent], powers)
+            a[:, self.bent] = bent.value * scale[self.bent]
+        r = squared_distances(a, a)
+        r *= 5.0
+        np.sqrt(r, out=r)
+        decay = np.exp(-r)
+        kernel = polynomial(r) * decay
+        kernel.flat[:: n + 1] = 1.0 + noise + (0.0 if self.variances is None else self.variances)
+        try:
+            solved = inverse(kernel)
+        except SingularError:
+            return FAILED, np.zeros(len(theta))
+        mean = profiled_mean(solved.matrix, self.targets)
+        rest = self.targets - mean
+        weights = solved.matrix @ rest
+        value = 0.5 * float(rest @ weights) + solved.half_log_det + 0.5 * mean**2
+        m = solved.matrix
+        m -= np.outer(weights, weights)
+        gradient = np.empty(len(theta))
+        gradient[d] = 0.5 * noise * np.trace(m)
+        r += 1.0
+        m *= r
+        m *= decay
+        m *= -5.0 / 12.0
+        by_place = 4.0 * (m.sum(axis=1)[:, None] * a - m @ a)
+        gradient[:d] = -np.bincount(owner, np.einsum("ij,ij->j", by_place, a), d)
+        if len(self.bent):
+            by_bent = by_place[:, self.bent] * scale[self.bent]
+            by_powers = [np.einsum("ij,ij->j", by_bent, s) for s in (bent.by_a, bent.by_b)]
+            gradient[d + 1 :] = np.concatenate(by_powers)
+        prior, d_prior = _negative_log_prior(theta, d)
+        return value + prior, gradient + d_prior
 
 
-def _negative_log_prior(theta: Array) -> tuple[float, Array]:
-    """Log-normal densities of lengthscales and noise, without what does not depend on theta."""
-    d = len(theta) - 1
-    mu = np.append(np.full(d, _length_mu(d)), NOISE_MU)
-    sd = np.append(np.full(d, LENGTH_SD), NOISE_SD)
+def _negative_log_prior(theta: Array, d: int) -> tuple[float, Array]:
+    """Log-normal densities of all of theta, without what does not depend on theta."""
+    bends = len(theta) - d - 1
+    mu = np.concatenate([np.full(d, _length_mu(d)), [NOISE_MU], np.zeros(bends)])
+    sd = np.concatenate([np.full(d, LENGTH_SD), [NOISE_SD], np.full(bends, BEND_SD)])
     z = (theta - mu) / sd
-    linear = np.append(np.ones(d), 0.0)  # the density is one of l; that of the noise is of ln noise
+    linear = np.zeros(len(theta))
+    linear[:d] = 1.0  # the density is one of l; those of the others are of their logarithms
     return float(0.5 * z @ z + linear @ theta), z / sd + linear
+
+
+def _theta(hyper: Hyperparameters, columns: Indices) -> Array:
+    bends = np.zeros((2, len(columns))) if hyper.bends is None else hyper.bends[:, columns]
+    return np.concatenate([np.log(hyper.lengths), [math.log(hyper.noise)], bends.ravel()])
 
 
 def _length_mu(d: int) -> float:
     return math.sqrt(2.0) + 0.5 * math.log(d)
 
 
-def _bounds(d: int) -> tuple[Array, Array]:
-    limits = np.log([LENGTHS] * d + [NOISES])
+def _bounds(d: int, bent: int) -> tuple[Array, Array]:
+    limits = np.array([np.log(LENGTHS)] * d + [np.log(NOISES)] + [[-BEND, BEND]] * (2 * bent))
     return limits[:, 0], limits[:, 1]

@@ -22,16 +22,21 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.core.errors import DataError
-from assay.math.auc import RankedScores
 from assay.math.checks import Array, at_least, finite, probability
 from assay.math.intervals import Interval
 from assay.math.refits import Measured, Resampling, Total, percentile, studentised
 from assay.math.rows import Ordered, Rows
 
+Values: TypeAlias = Callable[[Array], Array]
+"""Weights of rows, shape (draws, n), to a value for each draw, NaN where it is undefined."""
+
+Weighted: TypeAlias = Callable[[npt.NDArray[Any], Array], Values]
+"""The truth and one prediction, prepared once, to their values under many weightings of the rows."""
+
 # Counts of units, shape (draws, units), to what is measured on them, each (draws, refits).
 _Measure: TypeAlias = Callable[[Rows, Array], list[Array]]
 
-_CHUNK_CELLS = 1_000_000  # counts held in memory at once
+_CHUNK_CELLS = 250_000  # counts held at once: two megabytes stay in the cache of a core
 _MOST_UNDEFINED = 0.05  # share of resamples on which a statistic may be undefined
 
 
@@ -107,45 +112,58 @@ def gain_from_losses(
     return _final(gain, total, [percentile(one, one, of) for one in alone])
 
 
-def gain_from_auc(
-    positive: npt.ArrayLike,
-    scores_control: npt.ArrayLike,
-    scores_selected: npt.ArrayLike,
+def gain_from_weighted(
+    y: npt.ArrayLike,
+    predictions_control: npt.ArrayLike,
+    predictions_selected: npt.ArrayLike,
+    metric: Weighted,
     rows: Rows,
     rng: np.random.Generator,
     *,
     level: float = 0.95,
     draws: int = 2000,
 ) -> FinalGain:
-    """The AUC of the selected config minus that of the control, over rows and refits.
+    """The metric of the selected config minus that of the control, over rows and refits.
+
+    For metrics that value many weightings of the same rows at once; calls `metric` once for each
+    refit.
 
     Args:
-        positive: 0 or 1 for each row, shape (rows,).
-        scores_control: higher means more likely positive, shape (refits, rows).
-        scores_selected: the same rows, shape (refits, rows).
-        rows: how rows are drawn: `stratified(positive)`, unless rows come in groups or in time.
+        y: the truth, shape (rows,) or (rows, ...).
+        predictions_control: shape (refits, rows) or (refits, rows, classes).
+        predictions_selected: the same rows.
+        metric: `metric(y, prediction)` turns weights of rows, (draws, rows), into values,
+            (draws,); higher is better; NaN where undefined. Weights are whole numbers.
+        rows: how rows are drawn; `stratified(y)` for AUC, F1 and their like.
         rng, level, draws: as in `gain_from_losses`.
 
     Raises:
-        DataError: shapes do not fit, values that are not finite, one class only, or more than
-            5 % of the resamples lack a class.
+        DataError: shapes do not fit, the metric is undefined on the rows themselves, or on more
+            than 5 % of the resamples.
 
+    >>> from assay.math.auc import RankedScores
     >>> from assay.math.rows import stratified
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(200) % 2
     >>> good, poor = y + rng.normal(size=(2, 200)), y + 3 * rng.normal(size=(2, 200))
-    >>> gain_from_auc(y, poor, good, stratified(y), rng).gain.low > 0
+    >>> auc = lambda y, scores: RankedScores(y, scores).auc
+    >>> gain_from_weighted(y, poor, good, auc, stratified(y), rng).gain.low > 0
     True
     """
-    control = _by_refit(scores_control, "scores_control", rows)
-    selected = _by_refit(scores_selected, "scores_selected", rows)
-    ranked = [[RankedScores(positive, one) for one in arm] for arm in (control, selected)]
+    truth = np.asarray(y)
+    arms = [np.asarray(predictions_control), np.asarray(predictions_selected)]
+    for name, arm in zip(("predictions_control", "predictions_selected"), arms, strict=True):
+        _check_shape(arm, name, rows)
+    if truth.shape[:1] != (rows.n,):
+        raise DataError(f"y needs one entry for each of {rows.n} rows, got shape {truth.shape}.")
+    prepared = [[metric(truth, one) for one in arm] for arm in arms]
 
-    def areas(rows: Rows, counts: Array) -> list[Array]:
-        weights = rows.weights(counts)
-        return [np.stack([one.auc(weights) for one in arm], axis=1) for arm in ranked]
+    def values(rows: Rows, counts: Array) -> list[Array]:
+        # The draws of one row side by side: metrics that sort rows take them row by row.
+        weights = np.asfortranarray(rows.weights(counts))
+        return [np.stack([value(weights) for value in arm], axis=1) for arm in prepared]
 
-    return _by_percentile(areas, _resampling(rows, rng, level, draws), higher_is_better=True)
+    return _by_percentile(values, _resampling(rows, rng, level, draws), higher_is_better=True)
 
 
 def gain_from_statistic(
@@ -162,19 +180,15 @@ def gain_from_statistic(
     """The statistic of the selected config minus that of the control, over rows and refits.
 
     Calls `statistic` draws x refits x 2 times: use `gain_from_losses` for means of per-row losses
-    and `gain_from_auc` for AUC.
+    and `gain_from_weighted` for metrics of weighted rows.
 
     Args:
-        y: the truth, shape (rows,) or (rows, ...).
-        predictions_control: shape (refits, rows) or (refits, rows, classes).
-        predictions_selected: the same rows.
         statistic: called as statistic(y, prediction); higher is better; NaN if undefined.
-        rows: how rows are drawn; `stratified(y)` for F1 and its like.
-        rng, level, draws: as in `gain_from_losses`.
+        y, predictions_control, predictions_selected, rows, rng, level, draws: as in
+            `gain_from_weighted`.
 
     Raises:
-        DataError: shapes do not fit, the statistic is undefined on the rows themselves, or on
-            more than 5 % of the resamples.
+        DataError: as in `gain_from_weighted`.
 
     >>> from assay.math.rows import Independent
     >>> rng = np.random.default_rng(0)
@@ -184,22 +198,24 @@ def gain_from_statistic(
     >>> gain_from_statistic(y, far, near, r2, Independent(100), rng, draws=200).gain.low > 0
     True
     """
-    truth = np.asarray(y)
-    arms = [np.asarray(predictions_control), np.asarray(predictions_selected)]
-    for name, arm in zip(("predictions_control", "predictions_selected"), arms, strict=True):
-        _check_shape(arm, name, rows)
-    if truth.shape[:1] != (rows.n,):
-        raise DataError(f"y needs one entry for each of {rows.n} rows, got shape {truth.shape}.")
 
-    def values(rows: Rows, counts: Array) -> list[Array]:
-        weights = np.rint(rows.weights(counts)).astype(np.intp)
-        drawn = [np.repeat(np.arange(rows.n), row) for row in weights]
-        return [
-            np.array([[statistic(truth[i], one[i]) for one in arm] for i in drawn], dtype=float)
-            for arm in arms
-        ]
+    def one_by_one(truth: npt.NDArray[Any], prediction: Array) -> Values:
+        def value(weights: Array) -> Array:
+            drawn = [np.repeat(np.arange(len(truth)), row) for row in weights.astype(np.intp)]
+            return np.array([statistic(truth[i], prediction[i]) for i in drawn], dtype=float)
 
-    return _by_percentile(values, _resampling(rows, rng, level, draws), higher_is_better=True)
+        return value
+
+    return gain_from_weighted(
+        y,
+        predictions_control,
+        predictions_selected,
+        one_by_one,
+        rows,
+        rng,
+        level=level,
+        draws=draws,
+    )
 
 
 def _by_percentile(

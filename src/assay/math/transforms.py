@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.math.checks import Array
+from assay.math.encoding import Indices
 
 LOG_FROM_RATIO = 10.0
 
@@ -34,13 +35,17 @@ class Targets:
         name: of the transform.
         y: the losses, shape (n,).
         t: the targets, mean 0 and sd 1; all 0 if the losses are constant.
-        slope: T' at each loss of the better half; of no meaning at others.
+        slope: T' at each loss.
     """
 
     name: str
     y: Array
     t: Array
     slope: Array
+
+    def at(self, numbers: Indices) -> Targets:
+        """Those with these numbers."""
+        return Targets(self.name, self.y[numbers], self.t[numbers], self.slope[numbers])
 
     def loss(self, t: Array) -> Array:
         """The losses at targets `t`: between data by straight lines, outside as at the end.
@@ -82,7 +87,7 @@ def soft_tail(y: Array) -> Targets:
         return plain(y)
     beyond = np.maximum(y - median, 0.0) / spread
     softened = np.where(better, y, median + spread * np.log1p(beyond))
-    return _scaled("soft tail", y, softened, np.ones_like(y))
+    return _scaled("soft tail", y, softened, 1.0 / (1.0 + beyond))
 
 
 def log(y: Array) -> Targets:
@@ -96,7 +101,25 @@ def log(y: Array) -> Targets:
     return _scaled("log", y, np.log(y), 1.0 / y)
 
 
-TRANSFORMS = {"plain": plain, "soft tail": soft_tail, "log": log}
+def about_zero(y: Array) -> Targets:
+    """Numbers that must not exceed 0: by the logarithm of how far they are from it, on either side.
+
+    With s the median distance from 0, y becomes sign(y) ln(1 + |y|/s), over the root mean square of
+    these: 0 stays 0, and what is near it is told apart best.
+
+    Source: the bilog transformation of Eriksson and Poloczek 2021, arXiv:2002.08526, section 3.
+
+    >>> about_zero(np.array([-1.0, 0.0, 2.0, 1e6])).t.round(2)
+    array([-0.08,  0.  ,  0.13,  1.99])
+    """
+    distance = np.abs(y)
+    middle = float(np.median(distance)) or float(distance.max()) or 1.0
+    far = np.log1p(distance / middle)
+    size = float(np.sqrt(np.mean(far**2))) or 1.0
+    return Targets("about zero", y, np.sign(y) * far / size, 1.0 / (size * (middle + distance)))
+
+
+TRANSFORMS = {"plain": plain, "soft tail": soft_tail, "log": log, "about zero": about_zero}
 
 
 def candidates(y: Array) -> list[Targets]:

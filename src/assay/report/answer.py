@@ -10,12 +10,12 @@ from assay.analysis.effects import has_control
 from assay.analysis.selection import ranked
 from assay.analysis.verdict import Action, Claim
 from assay.core import units
-from assay.core.events import CONTROL, Concluded, Failed, Opened, Sealed, Selected
+from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected
 from assay.core.history import History
 from assay.core.parameters import value_key
 from assay.core.spec import StudySpec
 from assay.report import words
-from assay.report.phase import Standing, standing
+from assay.report.unfinished import where_it_stands
 
 Tone: TypeAlias = Literal["gain", "keep", "loss", "open"]
 Kind: TypeAlias = Literal["control", "selected", "validation", "corrected"]
@@ -25,14 +25,6 @@ _TONES: dict[str, Tone] = {
     Claim.BETTER_MAYBE_TOO_LITTLE.name: "gain",
     Claim.EQUIVALENT.name: "keep",
     Claim.WORSE.name: "loss",
-}
-_DOING = {
-    "control": "measuring the defaults",
-    "search": "searching",
-    "recheck": "measuring the best trials again",
-    "confirm": "comparing on fresh seeds",
-    "test": "opening the sealed test set",
-    "finished": "finished",
 }
 
 
@@ -213,47 +205,8 @@ def _badge(spec: StudySpec, history: History, verdict: Mapping[str, Any]) -> str
 
 
 def _without_verdict(spec: StudySpec, history: History, spent: str) -> Card:
-    claim, sentence = _no_verdict_words(spec, history, standing(spec, history))
+    claim, sentence = where_it_stands(spec, history)
     return Card("open", claim, sentence, None, None, metric_name(spec), None, spent)
-
-
-def _no_verdict_words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
-    if history.n_trials == 0:
-        return "NOT STARTED", "No trial has been run yet."
-    best = ranked(spec, history) if spec.single else []
-    ended, failed = history.n_ended, _failed(history)
-    if ended and failed == ended:
-        last = history.outcome(history.ended[-1])
-        reason = words.name(last.reason, 200) if isinstance(last, Failed) else ""
-        all_of = f"All {ended} trials" if ended > 1 else "The only trial"
-        return "NO RESULT", f"{all_of} failed. The last reason: {reason}"
-    if not spec.single:
-        names = " and ".join(words.name(n, 40) for n in spec.objectives)
-        return (
-            "NO VERDICT",
-            f"With several objectives ({names}) there is a front of trials, no one best.",
-        )
-    so_far = ""
-    if best:
-        value = history.outcome(best[0]).values[0]  # type: ignore[union-attr]
-        so_far = f" Best value so far: {words.number(value)} (trial {best[0]})."
-    if spec.evidence is None:
-        why = "nothing was repeated or measured again, so no verdict is given."
-        return "NO VERDICT", f"{words.count(ended, 'trial')} ended; {why}{so_far}"
-    if now.phase == "finished":
-        why = (
-            ""
-            if has_control(history)
-            else " No defaults were given, so no gain over them can be stated."
-        )
-        return "NO VERDICT", f"The study is complete.{why}{so_far}"
-    of = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
-    what = "trials ended" if now.phase == "search" else "evaluations done"
-    return "NO VERDICT YET", f"It stands here: {_DOING[now.phase]}, {of} {what}.{so_far}"
-
-
-def _failed(history: History) -> int:
-    return history.n_ended - sum(1 for _ in history.told())
 
 
 # --- the four numbers

@@ -169,7 +169,7 @@ def course(
         if of_gains
         else Point(number, told.values[0], "")
         for number, told in history.told()
-        if not of_gains or number in effects
+        if (number in effects if of_gains else history.feasible(number))
     ]
     if not points:
         return None

@@ -12,6 +12,7 @@ from assay.report import chart, words
 from assay.report.answer import Bar, Numbers
 from assay.report.course import course_chart, shown_range, thinned
 from assay.report.evidence import Course, NoiseTable, Step
+from assay.report.influence import Influence
 from assay.report.record import Cost
 
 _MEANS = {
@@ -21,6 +22,7 @@ _MEANS = {
     "corrected": "what the best of such a search is worth",
 }
 WIDE, NARROW = 680.0, 340.0
+_MOST_PARAMETERS = 12
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,26 @@ def cost(account: Cost) -> Figure:
     return _bars("CPU time by stage", rows, words.seconds, "CPU time")
 
 
+def importance(found: Influence) -> Figure:
+    """The share of each parameter, with its interval."""
+    title = "Importance of the parameters"
+    shown = found.rows[:_MOST_PARAMETERS]
+    about = "; ".join(f"{name}: {_percent(value)}" for name, value, _, _ in shown)
+    bars = [(name, value, "bar-quiet") for name, value, _, _ in shown]
+    spans = [(low, high) for _, _, low, high in shown]
+    wide, narrow = _both(title, about, lambda width: _bar_rows(bars, _percent, width, spans))
+    rows = tuple(
+        (name, _percent(value), f"{_percent(low)} to {_percent(high)}")
+        for name, value, low, high in found.rows
+    )
+    heads = ("parameter", "share", f"{100 * found.level:g} % interval")
+    return Figure(title, wide, narrow, (), Table(title, heads, rows))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 def _bars(
     title: str, rows: Sequence[tuple[str, float, str]], shown: Callable[[float], str], unit: str
 ) -> Figure:
@@ -282,9 +304,13 @@ def _bars(
 
 
 def _bar_rows(
-    rows: Sequence[tuple[str, float, str]], shown: Callable[[float], str], width: float
+    rows: Sequence[tuple[str, float, str]],
+    shown: Callable[[float], str],
+    width: float,
+    spans: Sequence[tuple[float, float]] = (),
 ) -> tuple[float, list[str]]:
-    most = max(x for _, x, _ in rows) or 1.0
+    ends = [high for _, high in spans] or [x for _, x, _ in rows]
+    most = max(ends) or 1.0
     names = max(chart.width_of(label) for label, _, _ in rows) + 12
     figures = max(chart.width_of(shown(x), strong=True) for _, x, _ in rows) + 8
     beside = width - names - figures > 0.4 * width
@@ -295,5 +321,8 @@ def _bar_rows(
         top = i * row + (0 if beside else 18)
         parts.append(chart.text(0, top + (14 if beside else -4), label))
         parts.append(chart.box(left, top + 2, scale(x) - left, 16, look))
-        parts.append(chart.text(scale(x) + 6, top + 14, shown(x), look="label strong"))
+        if spans:
+            low, high = spans[i]
+            parts += chart.whisker(scale(low), scale(high), top + 10, "whisker")
+        parts.append(chart.text(scale(ends[i]) + 6, top + 14, shown(x), look="label strong"))
     return len(rows) * row + 2, parts

@@ -32,6 +32,7 @@ SECTIONS = (
     Section("flow", "How the trials went"),
     Section("course", "History"),
     Section("changes", "What changed"),
+    Section("importance", "What mattered"),
     Section("recheck", "How the winner was chosen"),
     Section("cost", "What it cost"),
     Section("data_notes", "Data first"),

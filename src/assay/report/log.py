@@ -17,6 +17,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Learned,
     Measured,
     Noted,
     Opened,
@@ -99,6 +100,10 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Environment: lambda _: "environment recorded",
     Sealed: lambda e: f"{words.count(e.rows, 'test row')} sealed ({words.name(e.level, 60)})",
     Enqueued: lambda e: f"config queued: {words.exact(e.config)}",
+    Learned: lambda e: (
+        f"learned from study {words.name(e.study, 60)}: "
+        f"{len(e.configs)} of its {words.count(e.trials, 'trial')}"
+    ),
     Asked: _asked,
     Reported: lambda e: f"trial {e.trial}, step {e.step}: {words.number(e.value, 6)}",
     Measured: _measured,

@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 
 from assay.analysis.selection import shortlist
 from assay.core import units
-from assay.core.events import CONTROL, Concluded, Exhausted, Opened, Sealed, Selected, Voided
+from assay.core.events import CONTROL, Concluded, Exhausted, Opening, Sealed, Selected, Voided
 from assay.core.history import History
 from assay.core.spec import StudySpec
+from assay.engine.plan import Finish, plan
 
-Phase: TypeAlias = Literal["control", "search", "recheck", "confirm", "test", "finished"]
+Phase: TypeAlias = Literal["control", "search", "recheck", "confirm", "test", "finished", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,12 @@ class Standing:
 
 def phase(spec: StudySpec, history: History) -> Phase:
     """What is being done now."""
+    if history.half_open:
+        return "test"
     if history.last(Concluded):
         return "finished"
+    if _is_stuck(spec, history):
+        return "stopped"
     selected = history.last(Selected)
     if selected:
         return _after_selection(spec, history, selected)
@@ -55,7 +60,9 @@ def standing(spec: StudySpec, history: History) -> Standing:
         return _measured(history, now, arms, units.confirms(spec))
     if now == "test":
         fixed = bool(units.deterministic(spec, history))
-        return _measured(history, now, arms, units.refits(spec, max(history.looks, 1), fixed=fixed))
+        opening: Opening | None = history.last(Opening)
+        fits = units.refits(spec, max(history.looks, 1), fixed=fixed)
+        return _measured(history, now, opening.contenders if opening else arms, fits)
     return Standing(now, history.n_ended, history.n_ended)
 
 
@@ -68,13 +75,20 @@ def evaluations(spec: StudySpec, trials: int) -> int:
     return rechecked * len(units.rechecks(spec)) + 2 * last
 
 
+def _is_stuck(spec: StudySpec, history: History) -> bool:
+    """Whether nothing more can be done, as the control or every trial failed."""
+    if not history.n_ended or any(history.feasible(number) for number, _ in history.told()):
+        return False
+    command = plan(spec, history)
+    return isinstance(command, Finish) and command.failed
+
+
 def _after_selection(spec: StudySpec, history: History, selected: Selected) -> Phase:
     if not spec.data:
         return "finished" if selected.rule == "best" else "confirm"
     if not history.last(Sealed) or history.last(Voided):
         return "finished"
-    opened = history.last(Opened)
-    return "finished" if opened and opened.look == history.looks else "test"
+    return "finished" if history.looks else "test"
 
 
 def _search_is_over(spec: StudySpec, history: History) -> bool:

@@ -197,6 +197,8 @@ def _note(form: Any) -> Note:
 def _facts(spec: StudySpec, form: Mapping[str, Any], plan: str) -> Iterator[tuple[str, str]]:
     goals = (f"{way} {words.name(n, 60)}" for n, way in spec.directions.items())
     yield "goal", ", ".join(goals)
+    if spec.constraints:
+        yield "constraints", words.name(", ".join(spec.constraints), 500)
     if spec.single:
         unset = "not stated: any gain counts"
         least = (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from shlex import quote
 from textwrap import wrap
 
 from assay.core.history import Trial
-from assay.report import words
+from assay.report import why, words
 from assay.report.answer import Change, Changes, compared
 from assay.report.trials import TrialRow, TrialTable
 from assay.report.view import View
@@ -15,8 +15,13 @@ from assay.report.view import View
 WIDTH = 80
 
 
-def summary(view: View, *, width: int = WIDTH) -> str:
-    """The verdict, the gain next to its cost, the settings, and how to look further."""
+def summary(view: View, *, width: int = WIDTH, command: Callable[[str], str] | None = None) -> str:
+    """The verdict, the gain next to its cost, the settings, and how to look further.
+
+    Args:
+        command: the command to type for a verb such as "resume", which names the storage where need
+            be; None: the study is in the default storage.
+    """
     card = view.card
     head = card.claim + (f"  [{card.badge}]" if card.badge else "")
     blocks = [[head, *wrap(card.sentence, width)]]
@@ -30,7 +35,9 @@ def summary(view: View, *, width: int = WIDTH) -> str:
         blocks.append(_settings(view.changes))
     if view.front:
         blocks.append(_front(view))
-    blocks.append(_further(view))
+    blocks.append(
+        _further(view, width, command or (lambda verb: f"assay {verb} {quote(view.name)}"))
+    )
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
@@ -67,7 +74,7 @@ def show(view: View, trial: Trial, *, width: int = WIDTH) -> str:
     facts.append(
         ("cost", f"{words.seconds(trial.cpu_s)} CPU, {words.seconds(trial.wall_s)} wall clock")
     )
-    parts = [[f"Trial {trial.number}", *_listed(facts)], _config(trial)]
+    parts = [[f"Trial {trial.number}", *_listed(facts)], *_why(view, trial, width), _config(trial)]
     if trial.units:
         parts.append(["evaluations (repeat, fold, seed)", *_units(trial)])
     if trial.curve:
@@ -76,9 +83,9 @@ def show(view: View, trial: Trial, *, width: int = WIDTH) -> str:
             ["steps", *wrap(shown, width - 2, initial_indent="  ", subsequent_indent="  ")]
         )
     if trial.failure:
-        why = wrap(words.name(f"{trial.failure.kind}: {trial.failure.reason}", 2000), width - 2)
+        reason = wrap(words.name(f"{trial.failure.kind}: {trial.failure.reason}", 2000), width - 2)
         output = [f"  | {line}" for line in words.lines(trial.failure.output)]
-        parts.append(["failed", *(f"  {line}" for line in why), *output])
+        parts.append(["failed", *(f"  {line}" for line in reason), *output])
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -134,17 +141,17 @@ def _front(view: View) -> list[str]:
     return lines
 
 
-def _further(view: View) -> list[str]:
-    study = quote(view.name)
-    commands = []
-    if view.standing.phase != "finished":
-        commands.append((f"assay resume {study}", "go on where it stopped"))
-    commands += [
-        (f"assay report {study}", "the whole report as a page"),
-        (f"assay trials {study}", "what each trial did"),
-    ]
-    wide = max(len(command) for command, _ in commands)
-    return [f"  {command.ljust(wide)}   {what}" for command, what in commands]
+def _further(view: View, width: int, command: Callable[[str], str]) -> list[str]:
+    verbs = {"report": "the whole report as a page", "trials": "what each trial did"}
+    if view.standing.phase == "test":
+        verbs = {"unseal": "open the sealed test set", **verbs}
+    elif view.standing.phase not in ("finished", "stopped"):
+        verbs = {"resume": "go on where it stopped", **verbs}
+    commands = {command(verb): what for verb, what in verbs.items()}
+    wide = max(map(len, commands))
+    if 2 + wide + 3 + max(map(len, verbs.values())) <= width:
+        return [f"  {typed.ljust(wide)}   {what}" for typed, what in commands.items()]
+    return [line for typed, what in commands.items() for line in (f"  {what}:", f"    {typed}")]
 
 
 def _chosen(table: TrialTable, most: int | None, *, by_number: bool) -> Sequence[TrialRow]:
@@ -191,6 +198,14 @@ def _cut(text: str, size: int) -> str:
 def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     wide = max((len(name) for name, _ in facts), default=0)
     return [f"  {name.ljust(wide)}  {fact}" for name, fact in facts]
+
+
+def _why(view: View, trial: Trial, width: int) -> list[list[str]]:
+    """Why it was proposed, as a block of lines; none if its proposer said nothing."""
+    said = why.in_words(trial, _objectives(view))
+    return (
+        [["why", *wrap(said, width, initial_indent="  ", subsequent_indent="  ")]] if said else []
+    )
 
 
 def _config(trial: Trial) -> list[str]:

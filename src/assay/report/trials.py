@@ -18,7 +18,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial. `state` is its standing against the control, or "done", "failed", "running"."""
+    """A trial. `state`: its standing against the control, or done, infeasible, failed, running."""
 
     number: int
     origin: str
@@ -38,7 +38,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class TrialTable:
-    """All trials, by number. `ranking` holds the numbers of those with a value, best first."""
+    """All trials, by number. `ranking` holds the numbers of feasible ones with a value, best first."""
 
     objectives: tuple[str, ...]
     against_control: bool
@@ -72,7 +72,8 @@ def trial_table(
         for number in range(history.n_trials)
     )
     sign = spec.signs[0]
-    ranking = sorted((n for n, _ in history.told()), key=lambda n: (sign * rows[n].values[0], n))  # type: ignore[index]
+    feasible = (n for n, _ in history.told() if history.feasible(n))
+    ranking = sorted(feasible, key=lambda n: (sign * rows[n].values[0], n))  # type: ignore[index]
     names = tuple(words.name(n, 60) for n in spec.objectives)
     return TrialTable(names, control and spec.single, rows, tuple(ranking))
 
@@ -93,6 +94,11 @@ def _shown(name: str, value: Any, config: Mapping[str, Any]) -> str:
     return words.value(value) if name in config else "inactive"
 
 
+def _state(history: History, number: int) -> str:
+    state = history.trial(number).state
+    return "infeasible" if state == "done" and not history.feasible(number) else state
+
+
 def _row(
     history: History, number: int, effect: Effect | None, base: Mapping[str, Any], level: float
 ) -> TrialRow:
@@ -104,7 +110,7 @@ def _row(
     return TrialRow(
         number=number,
         origin=history.origin(number),
-        state=effect.standing if effect else "done" if told else "failed" if failed else "running",
+        state=effect.standing if effect else _state(history, number),
         values=told.values if told else None,
         gain=Gain(
             effect.gain,

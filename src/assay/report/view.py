@@ -17,6 +17,7 @@ from assay.report.answer import Card, Changes, Numbers
 from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
+from assay.report.influence import Influence
 from assay.report.phase import Standing, standing
 from assay.report.record import Cost, Machine, Note, Plan
 from assay.report.trials import TrialTable, trial_table
@@ -45,6 +46,8 @@ class View:
     trials: TrialTable | None
     events: int
     head: str
+    importance: Influence | None = None
+    """Only for a whole page: it takes longer than the rest."""
 
 
 def view_of(

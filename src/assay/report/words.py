@@ -25,6 +25,15 @@ def name(text: str, longest: int = _LONGEST) -> str:
     return "".join(map(_visible, short)) or "(empty)"
 
 
+def headline(text: str, longest: int = 200) -> str:
+    r"""The first line of a text, such as the reason of a failure with its traceback, as by `name`.
+
+    >>> headline("ValueError: no GPU\n  File ...")
+    'ValueError: no GPU'
+    """
+    return name(text.strip().partition("\n")[0], longest)
+
+
 def lines(text: str, most: int = 60) -> list[str]:
     """The last lines of a text of several lines, each as by `name`."""
     found = text.splitlines()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from assay.core.protocols import Proposal, Sampler
 from assay.core.space import Space
-from assay.samplers.evolution import Evolution
+from assay.samplers.constraints import Limit, limits_of
 from assay.samplers.gp import Gp
+from assay.samplers.gp_beliefs import Beliefs
 from assay.samplers.tpe import Tpe
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from assay.core.history import History
 
 MANY_TRIALS = 1_000
-MANY_OBJECTIVES = 2
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,16 @@ class Auto:
 
     The rules, first that applies, each with its evidence in docs/decisions/0012-auto.md:
 
-    - several objectives: evolution;
     - every other ask after 1,000 trials, whose worst the process forgets: TPE;
-    - everything else: the Gaussian process.
+    - everything else, several objectives and constraints included: the Gaussian process.
 
     The choice depends on the space and on the history alone, so that it can be replayed.
 
     Args:
         seed: of the evenly spread configs at the start.
         signs: for each objective 1 to minimise it, -1 to maximise it.
+        beliefs: for the Gaussian process, see `assay.samplers.gp_beliefs`.
+        constraints: bounds as a study gives them.
 
     >>> from assay.core.history import History
     >>> from assay.core.parameters import Int
@@ -45,6 +46,13 @@ class Auto:
 
     seed: int = 0
     signs: tuple[float, ...] = (1.0,)
+    beliefs: Beliefs = ()
+    constraints: tuple[Limit, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signs", tuple(self.signs))
+        object.__setattr__(self, "beliefs", tuple((n, v, s) for n, v, s in self.beliefs))
+        object.__setattr__(self, "constraints", limits_of(self.constraints))
 
     def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
         """The next config.
@@ -59,8 +67,8 @@ class Auto:
 
     def choice(self, history: History) -> tuple[str, Sampler]:
         """The name of the rule that applies, and the sampler that it chooses."""
-        if len(self.signs) >= MANY_OBJECTIVES:
-            return "several objectives", Evolution(self.signs, seed=self.seed)
         if history.n_ended >= MANY_TRIALS and history.n_trials % 2:
-            return "many trials", Tpe(self.signs, seed=self.seed)
-        return "model", Gp(self.seed, self.signs)
+            return "many trials", Tpe(self.signs, seed=self.seed, constraints=self.constraints)
+        return "model", Gp(
+            self.seed, self.signs, beliefs=self.beliefs, constraints=self.constraints
+        )

@@ -14,6 +14,7 @@ from assay.core.protocols import Proposal
 from assay.core.space import Space
 from assay.math.pareto import crowding, front_ranks
 from assay.math.parzen import Axis
+from assay.samplers.constraints import Limit, limits_of
 from assay.samplers.cube import first_allowed
 from assay.samplers.sobol import Sobol
 from assay.samplers.tpe_past import Past, past_of
@@ -42,6 +43,7 @@ class Evolution:
         population: how many trials can be parents; so many evenly spread ones come first.
         tournament: how many are drawn, of which the best becomes a parent.
         seed: of the first, evenly spread configs.
+        constraints: bounds as a study gives them; feasible trials count as better than others.
 
     Source: Real et al. 2019, AAAI 33, 4780-4789; Deb et al. 2002, IEEE TEC 6, 182-197, with its
     simulated binary crossover and polynomial mutation. Differs: no generations; wider steps (eta 5 for
@@ -59,9 +61,11 @@ class Evolution:
     population: int = 20
     tournament: int = 4
     seed: int = 0
+    constraints: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signs", tuple(self.signs))
+        object.__setattr__(self, "constraints", limits_of(self.constraints))
         for name in ("population", "tournament"):
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, int) or number < 2:
@@ -73,7 +77,7 @@ class Evolution:
         Raises:
             SpaceError: the clauses allow next to nothing.
         """
-        past = past_of(space, history, self.signs)
+        past = past_of(space, history, self.signs, self.constraints)
         told = np.flatnonzero(~np.isnan(past.losses[:, 0]))
         if len(told) < self.population:
             config, why = Sobol(self.seed).ask(space, history, rng)

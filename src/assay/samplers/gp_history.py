@@ -27,8 +27,10 @@ from assay.math import transforms
 from assay.math.checks import Array
 from assay.math.encoding import Encoding, Indices, Mask
 from assay.math.gp import Hyperparameters, Posterior, SingularError
-from assay.math.gp_fit import fit, prior_start
+from assay.math.gp_fit import bent_fit, fit, prior_start
 from assay.math.transforms import Targets
+from assay.samplers.constraints import number_of
+from assay.samplers.gp_failures import labels_of, worth_a_model
 
 if TYPE_CHECKING:
     from assay.core.history import History
@@ -36,10 +38,13 @@ if TYPE_CHECKING:
 MOST_LISTED = 2000  # a space of so many configs is searched by looking at all of them
 MOST_FITTED = 200  # rows that a fit of lengthscales sees
 MOST_ROWS = 400  # rows that the process sees
+BENT_FROM = 16  # trials; with fewer, scales are as declared
+STANDARD_ERROR = "se"  # the name under which an objective may tell it
+MOST_VARIANCE = 100.0
+FEWEST_UNITS = 3
 ANCHOR_STEPS, REFIT_STEPS = 30, 12
-FAILURE = (
-    1.0  # target of a failed trial, in sd above the mean: the worst would shut off its neighbours
-)
+FAILURE = 1.0  # target of a failed trial, in sd above the mean: as the worst, it would shut off good places
+MODELLED_FAILURE = 0.0  # the same where failures have a model of their own
 
 
 class Fit(NamedTuple):
@@ -51,13 +56,27 @@ class Fit(NamedTuple):
 
 @dataclass
 class Memory:
-    """The points, losses and fits of one study for one space and direction."""
+    """The points, losses and fits of one study, for one space and one of the numbers that it returns.
+
+    Args:
+        space: of the configs.
+        sign: 1 if the number is to be low, -1 if it is to be high.
+        which: an objective by its place, or another number by its name.
+        bound: what sign * number must not exceed: losses are its excess. None for an objective.
+        linear: not to see losses by their logarithms, where volumes of several of them are compared.
+    """
 
     space: Space
     sign: float
+    which: int | str = 0
+    bound: float | None = None
+    linear: bool = False
     losses: list[float] = field(default_factory=list)  # by order of ending; NaN where it failed
+    errors: list[float] = field(default_factory=list)  # standard errors of the losses; 0: not known
     first_with: dict[bytes, int] = field(default_factory=dict)  # point -> first trial there
     fits: dict[int, Fit] = field(default_factory=dict)
+    failing: dict[int, Hyperparameters] = field(default_factory=dict)  # fits of what fails
+    first_ended: float = math.inf  # the position at which the first trial ended
     _points: list[Array] = field(default_factory=list)  # by trial number
 
     @cached_property
@@ -78,8 +97,28 @@ class Memory:
         ended = history.ended
         for position in range(len(self.losses), history.n_ended):
             outcome = history.outcome(ended[position])
-            told = isinstance(outcome, Told)
-            self.losses.append(self.sign * outcome.values[0] if told else math.nan)  # type: ignore[union-attr]
+            self.losses.append(self._loss(outcome) if isinstance(outcome, Told) else math.nan)
+            self.errors.append(self._error(history, position))
+
+    def _loss(self, told: Told) -> float:
+        return self.sign * number_of(told, self.which) - (self.bound or 0.0)
+
+    def _error(self, history: History, position: int) -> float:
+        number = history.ended[position]
+        if number == 0:
+            self.first_ended = position
+        main = self.which == 0 and self.bound is None
+        return error_of(history, number, self.first_ended < position) if main else 0.0
+
+    def forms(self, losses: Array) -> list[Targets]:
+        """The forms in which losses may be seen; NaN is left out."""
+        told = losses[np.isfinite(losses)]
+        if not len(told):
+            return []
+        if self.bound is not None:
+            return [transforms.about_zero(told)]
+        found = transforms.candidates(told)
+        return [form for form in found if form.name != "log"] if self.linear else found
 
     def points(self, numbers: Sequence[int] | Indices) -> Array:
         """The points of trials, shape (m, size)."""
@@ -92,11 +131,20 @@ class Memory:
         return np.array([self.first_with.get(key_of(p), never) < n for p in points], bool)
 
 
-def memory_of(space: Space, history: History, sign: float) -> Memory:
-    """The memory kept with this history, up to date with it."""
+def memory_of(
+    space: Space,
+    history: History,
+    sign: float,
+    which: int | str = 0,
+    bound: float | None = None,
+    *,
+    linear: bool = False,
+) -> Memory:
+    """The memory kept with this history, up to date with it; arguments as for `Memory`."""
     # by identity: equality of spaces compares their JSON. The memory holds the space, so no other
     # space can come to have its id.
-    memory = history.memo(("gp", id(space), sign), lambda: Memory(space, sign))
+    number = (sign, which, bound, linear)
+    memory = history.memo(("gp", id(space), *number), lambda: Memory(space, *number))
     memory.follow(history)
     return memory
 
@@ -109,6 +157,25 @@ def key_of(point: Array) -> bytes:
 # --- losses
 
 
+def error_of(history: History, number: int, first_ended: bool) -> float:
+    """The standard error of a trial's loss, as far as it can be known; 0 where it cannot.
+
+    What the objective told of it; or, where the loss is a mean over units such as folds, that of the
+    mean difference to the first trial on the same units: what units have in common does not count.
+    `first_ended`: that trial had ended before.
+    """
+    outcome = history.outcome(number)
+    said = outcome.extra or {} if isinstance(outcome, Told) else {}
+    if STANDARD_ERROR in said:
+        return abs(said[STANDARD_ERROR])
+    ours = history.units(number, "search") if first_ended and number else {}
+    if len(ours) < FEWEST_UNITS:
+        return 0.0
+    theirs = history.units(0, "search")
+    gaps = [event.value - theirs[unit].value for unit, event in ours.items() if unit in theirs]
+    return float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps)) if len(gaps) >= FEWEST_UNITS else 0.0
+
+
 def targets_of(losses: Array, name: str) -> tuple[Targets, Array]:
     """Transformed losses of the trials that have one, and targets of all, failures too."""
     told = np.isfinite(losses)
@@ -116,8 +183,15 @@ def targets_of(losses: Array, name: str) -> tuple[Targets, Array]:
     return targets, _filled(targets, told)
 
 
+def variances_of(targets: Targets, told: Mask, errors: Array) -> Array:
+    """The variances that standard errors of the losses, 0 where not known, give to the targets."""
+    variances = np.zeros(len(told))
+    variances[told] = np.minimum((errors[told] * targets.slope) ** 2, MOST_VARIANCE)
+    return variances
+
+
 def _filled(targets: Targets, told: Mask) -> Array:
-    filled = np.full(len(told), FAILURE)
+    filled = np.full(len(told), MODELLED_FAILURE if worth_a_model(told) else FAILURE)
     filled[told] = targets.t
     return filled
 
@@ -168,58 +242,126 @@ def fit_at(memory: Memory, history: History, n: int) -> Fit:
         SingularError: no lengthscales give a kernel matrix that can be inverted.
     """
     if n not in memory.fits:
-        losses = np.array(memory.losses[:n])
-        rows = memory.encoding.rows(memory.points(history.ended[:n]))
-        owner = memory.encoding.owner
+        data = Data.of(memory, history, n)
         if n == anchor(n):
-            memory.fits[n] = _first_fit(rows, losses, owner, len(memory.encoding.searched))
+            memory.fits[n] = _first_fit(data, prior_start(len(memory.encoding.searched)))
         else:
             earlier = fit_at(memory, history, anchor(n))
-            targets = targets_of(losses, earlier.transform)[1]
-            memory.fits[n] = earlier._replace(
-                hyper=_fitted(rows, targets, owner, earlier.hyper, REFIT_STEPS)
-            )
+            view = data.seen_as(transforms.TRANSFORMS[earlier.transform](data.told_losses))
+            memory.fits[n] = earlier._replace(hyper=view.fitted(earlier.hyper, REFIT_STEPS))
     return memory.fits[n]
 
 
-def _first_fit(rows: Array, losses: Array, owner: Indices, d: int) -> Fit:
+def failing_at(memory: Memory, history: History, n: int) -> Hyperparameters:
+    """The fit to which of the first `n` trials that ended failed; `n` as for `fit_at`.
+
+    Raises:
+        SingularError: no lengthscales give a kernel matrix that can be inverted.
+    """
+    if n not in memory.failing:
+        told = np.isfinite(memory.losses[:n])
+        start, steps = prior_start(len(memory.encoding.searched)), ANCHOR_STEPS
+        if told.all() or not told.any():
+            return start
+        if n != anchor(n):
+            start, steps = failing_at(memory, history, anchor(n)), REFIT_STEPS
+        rows = memory.encoding.rows(memory.points(history.ended[:n]))
+        labels, kept = labels_of(told), thinned(-labels_of(told), MOST_FITTED)
+        owner = memory.encoding.owner
+        memory.failing[n] = fit(rows[kept], labels[kept], owner, start, iterations=steps)
+    return memory.failing[n]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The first trials that ended: rows, losses (NaN: failed), their standard errors and their forms."""
+
+    encoding: Encoding
+    rows: Array
+    losses: Array
+    errors: Array
+    forms: list[Targets]
+
+    @classmethod
+    def of(cls, memory: Memory, history: History, n: int) -> Data:
+        rows = memory.encoding.rows(memory.points(history.ended[:n]))
+        losses, errors = np.array(memory.losses[:n]), np.array(memory.errors[:n])
+        return cls(memory.encoding, rows, losses, errors, memory.forms(losses))
+
+    @property
+    def told(self) -> Mask:
+        return np.isfinite(self.losses)
+
+    @property
+    def told_losses(self) -> Array:
+        return self.losses[self.told]
+
+    def seen_as(self, targets: Targets) -> View:
+        """What a fit sees through one of the transforms."""
+        filled = _filled(targets, self.told)
+        kept = thinned(filled, MOST_FITTED)
+        variances = variances_of(targets, self.told, self.errors)
+        return View(self, targets, kept, filled[kept], variances[kept])
+
+
+@dataclass(frozen=True)
+class View:
+    """The rows that a fit sees, by number, with their targets and known variances."""
+
+    data: Data
+    targets: Targets
+    kept: Indices
+    filled: Array
+    variances: Array
+
+    def fitted(self, start: Hyperparameters, steps: int) -> Hyperparameters:
+        return fit(
+            self.data.rows[self.kept],
+            self.filled,
+            self.data.encoding.owner,
+            start,
+            iterations=steps,
+            variances=self.variances,
+        )
+
+    def bent(self, straight: Hyperparameters) -> Hyperparameters:
+        """Lengthscales and bent scales, or `straight` lengthscales if these do nearly as well."""
+        encoding = self.data.encoding
+        if len(self.data.losses) < BENT_FROM or not len(encoding.numbers):
+            return straight
+        return bent_fit(
+            self.data.rows[self.kept],
+            self.filled,
+            encoding.owner,
+            straight,
+            encoding.numbers,
+            iterations=ANCHOR_STEPS,
+            variances=self.variances,
+        )
+
+    def score(self, hyper: Hyperparameters) -> float:
+        """How well the better half of the losses is predicted when left out."""
+        data, kept = self.data, self.kept
+        rows, owner = data.rows[kept], data.encoding.owner
+        try:
+            mean, variance = Posterior(rows, self.filled, owner, hyper, self.variances).left_out()
+        except SingularError:
+            return -math.inf
+        place = np.cumsum(data.told) - 1  # of each trial among those with a loss
+        with_loss = data.told[kept]
+        shown = self.targets.at(place[kept[with_loss]])
+        return transforms.score(shown, mean[with_loss], variance[with_loss])
+
+
+def _first_fit(data: Data, start: Hyperparameters) -> Fit:
     """The best of the transforms that the losses allow, each with its own lengthscales."""
-    told = np.isfinite(losses)
-    start = prior_start(d)
-    if not told.any():
-        return Fit(start, "plain")
     best, best_score = Fit(start, "plain"), -math.inf
-    for targets in transforms.candidates(losses[told]):
-        filled = _filled(targets, told)
-        hyper = _fitted(rows, filled, owner, start, ANCHOR_STEPS)
-        reached = _score(rows, filled, owner, hyper, targets, told)
+    if not data.told.any():
+        return best
+    for targets in data.forms:
+        view = data.seen_as(targets)
+        hyper = view.fitted(start, ANCHOR_STEPS)
+        reached = view.score(hyper)
         if reached > best_score:
-            best, best_score = Fit(hyper, targets.name), reached
-    return best
-
-
-def _fitted(
-    rows: Array, targets: Array, owner: Indices, start: Hyperparameters, steps: int
-) -> Hyperparameters:
-    kept = thinned(targets, MOST_FITTED)
-    return fit(rows[kept], targets[kept], owner, start, iterations=steps)
-
-
-def _score(
-    rows: Array,
-    filled: Array,
-    owner: Indices,
-    hyper: Hyperparameters,
-    targets: Targets,
-    told: Mask,
-) -> float:
-    kept = thinned(filled, MOST_FITTED)
-    try:
-        mean, variance = Posterior(rows[kept], filled[kept], owner, hyper).left_out()
-    except SingularError:
-        return -math.inf
-    place = np.cumsum(told) - 1  # of each trial among those with a loss
-    with_loss = told[kept]
-    chosen = place[kept[with_loss]]
-    shown = Targets(targets.name, targets.y[chosen], targets.t[chosen], targets.slope[chosen])
-    return transforms.score(shown, mean[with_loss], variance[with_loss])
+            best, best_score, chosen = Fit(hyper, targets.name), reached, view
+    return best._replace(hyper=chosen.bent(best.hyper)) if best_score > -math.inf else best

@@ -9,7 +9,7 @@ has. All functions take snapped points and give snapped points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -75,6 +75,10 @@ class Surface:
     terms: Sequence[Term]
     scale: Array
     seen: int
+
+    def plus(self, terms: Sequence[Term]) -> Surface:
+        """The same with further terms."""
+        return replace(self, terms=[*self.terms, *terms])
 
     def score(self, points: Array) -> Array:
         """The acquisition at snapped points, shape (m,); higher is better."""

@@ -54,13 +54,18 @@ class Sobol:
         Raises:
             SpaceError: the clauses allow next to nothing.
         """
-        index, dims = history.n_sampled, len(space)
-        point = sobol_point(index, *scrambled(self.seed, min(dims, MOST_DIMS)))
-        if dims > MOST_DIMS:
-            # base 2 is Sobol's own: its digits would repeat those of the first dimension
-            rest = halton_point(index, self.seed, dims - MOST_DIMS, skip=1)
-            point = np.concatenate([point, rest])
+        index = history.n_sampled
+        point = self.point(index, len(space))
         return proposal(space, point, name="sobol", seed=self.seed, index=index)
+
+    def point(self, index: int, dims: int) -> NDArray[np.float64]:
+        """Point number `index` of the cube, shape (dims,)."""
+        point = sobol_point(index, *scrambled(self.seed, min(dims, MOST_DIMS)))
+        if dims <= MOST_DIMS:
+            return point
+        # base 2 is Sobol's own: its digits would repeat those of the first dimension
+        rest = halton_point(index, self.seed, dims - MOST_DIMS, skip=1)
+        return np.concatenate([point, rest])
 
 
 def sobol_point(

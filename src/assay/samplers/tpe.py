@@ -12,6 +12,7 @@ import numpy.typing as npt
 from assay.core.errors import SpecError
 from assay.core.protocols import Proposal
 from assay.core.space import Space
+from assay.samplers.constraints import Limit, limits_of
 from assay.samplers.cube import first_allowed
 from assay.samplers.sobol import Sobol
 from assay.samplers.tpe_past import Past, past_of
@@ -47,6 +48,7 @@ class Tpe:
         start: trials with values before the model is asked; evenly spread ones come first.
         candidates: draws that are compared.
         seed: of the first, evenly spread configs.
+        constraints: bounds as a study gives them; feasible trials count as better than others.
 
     Source: Bergstra et al. 2011, NeurIPS 24; constants as in Watanabe 2023, arXiv:2304.11127; several
     objectives as in Ozaki et al. 2022, JAIR 73, 1209-1250. Differs: a good trial's weight follows its
@@ -64,9 +66,11 @@ class Tpe:
     start: int = 10
     candidates: int = 24
     seed: int = 0
+    constraints: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signs", tuple(self.signs))
+        object.__setattr__(self, "constraints", limits_of(self.constraints))
         for name, least in (("start", 2), ("candidates", 1)):
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
@@ -78,7 +82,7 @@ class Tpe:
         Raises:
             SpaceError: the clauses allow next to nothing.
         """
-        past = past_of(space, history, self.signs)
+        past = past_of(space, history, self.signs, self.constraints)
         told = np.count_nonzero(~np.isnan(past.losses[:, 0]))
         if told < self.start:
             config, why = Sobol(self.seed).ask(space, history, rng)

@@ -52,6 +52,9 @@ class Tree:
         parents = {parent for node in space.nodes.values() for parent, _ in node.conditions}
         self.axes = [_axis(space[name], name in parents) for name in self.names]
         self.groups = self._groups(space)
+        self.conditional = {
+            int(c) for group in self.groups if group.conditions for c in group.columns
+        }
 
     def _groups(self, space: Space) -> list[Group]:
         """Parents' groups first, in an order that does not depend on how parameters were listed."""

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.core.errors import StoreError
+from assay.math.sketches import Hashes, contained, sketch
 
-Hashes: TypeAlias = NDArray[np.uint64]
 Kind: TypeAlias = Literal["test", "dev"]
 
-_SKETCH = 1024
 _LEAST_SHARE = 0.01
 _PATIENCE_S = 5.0
 """How long to wait for another process; both only ever write a few rows."""
@@ -164,7 +162,7 @@ class SealRegistry:
             return None, str(error)
 
     def remember(
-        self, seal_id: str, study: str, when: str, rows: int, sketch: Hashes, kind: Kind = "test"
+        self, seal_id: str, study: str, when: str, rows: int, hashes: Hashes, kind: Kind = "test"
     ) -> None:
         """Remember rows that were set apart. What is remembered under a name already stays.
 
@@ -173,11 +171,11 @@ class SealRegistry:
             study: name of the study, shown when the rows come back.
             when: now, in UTC, ISO 8601.
             rows: how many rows.
-            sketch: their hashes under `key`, or the 1,024 smallest of them.
+            hashes: of the rows under `key`, or the 1,024 smallest of them.
             kind: "test", or "dev" for the rows that are tuned on.
         """
         name = study[:_LONGEST_NAME].encode(errors="backslashreplace").decode()
-        smallest = np.unique(sketch)[:_SKETCH].astype("<u8").tobytes()
+        smallest = sketch(hashes).astype("<u8").tobytes()
         with self._database() as database:
             database.execute(
                 "insert into seal values (?, ?, ?, ?, ?, ?) on conflict do nothing",
@@ -204,8 +202,8 @@ class SealRegistry:
         with self._database() as database:
             rows = database.execute(_FIND, (kind,))
             found = [
-                Overlap(_share(ordered, sketch), str(study), str(when), looks, size, kind, seal_id)
-                for study, when, looks, size, seal_id, sketch in rows
+                Overlap(_share(ordered, stored), str(study), str(when), looks, size, kind, seal_id)
+                for study, when, looks, size, seal_id, stored in rows
             ]
         common = [overlap for overlap in found if overlap.share >= _LEAST_SHARE]
         return sorted(common, key=lambda one: (one.share, one.looks, one.when), reverse=True)
@@ -294,17 +292,8 @@ def _is_ours(database: sqlite3.Connection, file: Path) -> bool:
 
 
 def _share(ordered: Hashes, stored: bytes) -> float:
-    """The share of rows, given by their sorted hashes, that are in the set of a sketch.
-
-    A full sketch knows only the rows up to its largest value; the others are left out. The same as
-    `containment` of fingerprints, but quick for the thousandth sketch of a million rows.
-    """
-    sketch = np.frombuffer(stored, dtype="<u8")
-    if len(sketch) == _SKETCH:
-        ordered = ordered[: np.searchsorted(ordered, sketch[-1], side="right")]
-    first = np.searchsorted(ordered, sketch, side="left")
-    end = np.searchsorted(ordered, sketch, side="right")
-    return float((end - first).sum() / len(ordered)) if len(ordered) else 0.0
+    """The share of rows, given by their ascending hashes, that are in the set of a stored sketch."""
+    return contained(ordered, np.frombuffer(stored, dtype="<u8"))
 
 
 def _warning(where: str, problem: str) -> str:

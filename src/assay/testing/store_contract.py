@@ -32,6 +32,7 @@ EVENTS: tuple[Event, ...] = (
     kinds.Environment({"python": "3.11.7", "cores": 2, "gpu": None}),
     kinds.Sealed("5ea1", 200, "sealed", "cd34", "AAEC", "kept from the start"),
     kinds.Enqueued({"lr": 0.5}, source="https://example.org/paper", note="from the paper"),
+    kinds.Learned("größer", "ab12", "ef56", 40, [{"lr": 0.25}, {}], (-1.5, 0.75)),
     kinds.Asked(0, {"lr": 0.1, "layers": [16, 8], "name": "größer 🙂"}, 3, why={"point": 7}),
     kinds.Reported(0, 1, 0.25),
     kinds.Measured(0, "search", (0, 1, 2), -0.1, train=1e-300, rows="ef56", cpu_s=0.5),

@@ -39,6 +39,19 @@ def test_the_summary_gives_the_settings_to_the_last_digit(study, view):
     assert "assay resume" in text.summary(view(*study("running")))
 
 
+def test_the_summary_gives_commands_that_can_be_typed(study, view):
+    shown = view(*study("running"))
+
+    def lab(verb):
+        return f"assay {verb} --storage lab.db churn"
+
+    said = text.summary(shown, command=lab).splitlines()
+    assert f"  {lab('resume')}   go on where it stopped" in said
+    said = text.summary(shown, command=lambda verb: f"{lab(verb)}{'x' * 30}").splitlines()
+    assert "  go on where it stopped:" in said, "a command that is too long has a line of its own"
+    assert f"    {lab('resume')}{'x' * 30}" in said
+
+
 def test_the_table_shows_the_best_or_the_newest(study, view):
     shown = view(*study("whole"))
     best = [int(line.split()[0]) for line in text.trials_table(shown, most=5).splitlines()[1:6]]
@@ -62,6 +75,17 @@ def test_show_ends_with_the_last_words_of_a_failed_trial(study, view):
     spec, events = study("whole")
     said = text.show(view(spec, events), fold(events).trial(4))
     assert said.endswith("  | line 1\n  | line 2\n")
+
+
+def test_show_says_why_a_config_was_proposed():
+    from assay import Float, Space, Study
+    from assay.api.reporting import view
+
+    study = Study(Space(x=Float(0, 1, default=0.5)), sampler="sobol")
+    study.ask(), study.ask()
+    control, first = (text.show(view(study), trial) for trial in study.trials)
+    assert "\nwhy\n  The control group: what all other settings are compared with.\n" in control
+    assert "\nwhy\n  Point 0 of the Sobol sequence.\n" in first
 
 
 def test_every_event_has_words(study):
