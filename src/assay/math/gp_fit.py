@@ -44,7 +44,7 @@ NOISE_MU, NOISE_SD = -4.0, 1.0
 NOISES = (1e-5, 2.0)
 NOISE_START = 1e-2
 BEND_GAIN, BEND_GAIN_EACH = 2.0, 0.5
-NEAR_ONE = 0.25  # of the logarithm of a power
+NEAR_ONE = 0.1  # of the logarithm of a power
 FAILED = 1e10  # stands for a density of 0: the search steps back from it
 
 
@@ -96,23 +96,18 @@ def bent_fit(
     iterations: int = 30,
     variances: Array | None = None,
 ) -> Hyperparameters:
-    """The same with bent scales of some of the columns `numbers`, or `straight` if that is as good.
+    """The same with bent scales of the columns `numbers`, or `straight` if that is as good.
 
-    As good: bends gain no more than two nats and half a nat for each power that is not near 1. Columns
-    with both powers near 1 stay as they were: they would cost time in all that follows.
+    As good: bends gain no more than two nats and half a nat for each power that is not near 1.
     """
     without = Density(
         rows, targets, owner, len(straight.lengths), variances, bent_columns(straight)
     )
     density = replace(without, bent=numbers)
     theta, value = _least(density, straight, iterations)
-    powers = theta[density.d + 1 :].reshape(2, -1)
-    moved = np.abs(powers) > NEAR_ONE
+    moved = np.count_nonzero(np.abs(theta[density.d + 1 :]) > NEAR_ONE)
     gain = without.of(_theta(straight, without.bent))[0] - value
-    if gain <= BEND_GAIN + BEND_GAIN_EACH * np.count_nonzero(moved):
-        return straight
-    powers[:, ~moved.any(axis=0)] = 0.0
-    return density.hyper(theta)
+    return density.hyper(theta) if gain > BEND_GAIN + BEND_GAIN_EACH * moved else straight
 
 
 def _least(density: Density, start: Hyperparameters, iterations: int) -> tuple[Array, float]:

@@ -58,11 +58,11 @@ class Gp:
     it sees the losses is chosen for each study, and from 16 trials on the scales of numbers may bend.
 
     A trial that still runs is believed to end as expected, but not better than the best; several are
-    averaged over: each of 32 draws is a way in which all may end. Failed
-    trials count as a loss one sd above the mean; where at least 5 and a tenth fail, as a mean loss,
-    and a second process says how likely a config is to succeed. A loss with a standard error counts
-    for less: "se" among the numbers that an objective returns, or else, where losses are means over
-    3 or more folds, that of the mean difference to the first trial.
+    averaged over: each of 32 draws is a way in which all may end. Failed trials count as a loss one
+    sd above the mean; where at least 5 and a tenth fail, as a mean loss, and a second process says
+    how likely a config is to succeed. A loss with a standard error counts for less: "se" among the
+    numbers that an objective returns, or else, where losses are means over 3 or more folds, that of
+    the mean difference to the first trial.
 
     A finite space is never repeated. Numerical trouble gives a quasi-random config, and `why` says so.
 
