@@ -71,6 +71,17 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def _wait(process: subprocess.Popen[str], storage: Path, rng: random.Random) -> None:
+    """Until a random moment: at times while it starts, mostly some events on, on any machine."""
+    if not storage.exists() or rng.random() < 0.2:
+        time.sleep(rng.uniform(0.1, 0.5))
+        return
+    enough = len(events_of(storage)) + rng.randint(1, 20)
+    while process.poll() is None and len(events_of(storage)) < enough:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 0.01))
+
+
 def run_to_end(
     storage: Path, home: Path, rng: random.Random, counts: Counts, *, drivers: int, workers: int
 ) -> str:
@@ -81,7 +92,7 @@ def run_to_end(
     seen: list[Event] = []
     for _ in range(drivers):
         process = start(storage, home)
-        time.sleep(rng.uniform(0.2, 1.4))
+        _wait(process, storage, rng)
         if storage.exists():
             seen = events_of(storage)
             counts.acknowledged += len(seen)

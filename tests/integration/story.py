@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from assay.core.events import Environment, Event, Retried
+from assay.core.events import Broke, Environment, Event, Retried
 from assay.stores.sqlite import SqliteStore
 
 
@@ -26,6 +26,6 @@ def story(events: list[Event]) -> list[dict[str, Any]]:
 
 
 def outcomes(events: list[Event]) -> list[dict[str, Any]]:
-    """The story without retries, and without the log positions that retries shift."""
-    kept = [event for event in events if not isinstance(event, Retried)]
+    """The story without what broke and was run again, and without the log positions that it shifts."""
+    kept = [event for event in events if not isinstance(event, Retried | Broke)]
     return [{k: v for k, v in form.items() if k != "seen"} for form in story(kept)]

@@ -34,7 +34,7 @@ from assay.core.events import (
 from assay.core.history import History, fold
 from assay.core.parameters import Int
 from assay.core.space import Space
-from assay.core.spec import Budget, Evidence, StudySpec
+from assay.core.spec import Budget, Evidence, Limits, StudySpec
 from assay.engine.plan import (
     Ask,
     Evaluate,
@@ -309,6 +309,16 @@ def test_what_broke_in_a_recheck_is_not_tried_for_ever():
     command = plan(spec, noisy(spec, [1.0, 0.4], lost))
     assert isinstance(command, Record)
     assert command.event.trial == CONTROL
+
+
+@pytest.mark.parametrize("kind", ["crashed", "timeout", "memory", "exited"])
+def test_what_broke_by_force_in_a_recheck_is_measured_again_as_often_as_may_be(kind):
+    spec = spec_of(budget=Budget(trials=2), evidence=Evidence(rechecks=1), limits=Limits(retries=2))
+    lost = Broke(1, "recheck", ((0, 0, 1),), kind, "killed")
+    for times in (1, 2):
+        command = plan(spec, noisy(spec, [1.0, 0.4], *[lost] * times))
+        assert command == Evaluate(1, "recheck", ((0, 0, 1),))
+    assert isinstance(plan(spec, noisy(spec, [1.0, 0.4], *[lost] * 3)), Record)
 
 
 def test_the_winner_is_confirmed_on_seeds_of_its_own():

@@ -53,7 +53,7 @@ def conclude(
 def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdict:
     selected: Selected = history.last(Selected)
     if not has_control(history):
-        basis = _basis(spec, history, ranked(spec, history)[0])
+        basis = _basis(spec, history, ranked(spec, history)[0], source="search")
         return no_control(spec.smallest_gain, basis, missing_control(spec))
     if opened is not None:
         return _by_test(spec, history, opened, selected)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from assay.math.intervals import Interval, normal_quantile
 
-Source: TypeAlias = Literal["test", "seeds", "exact", "recheck", "bbc", "nested", "none"]
+Source: TypeAlias = Literal["test", "seeds", "exact", "recheck", "search", "bbc", "nested", "none"]
 
 NO_GAIN_SHOWN = "No gain could be shown; that is not proof that none exists."
 NOTHING_COMPARED = "Keep the defaults: there is nothing to compare them with."
@@ -73,6 +73,7 @@ class Basis:
             "exact": "a deterministic objective",
             "seeds": f"{self.n:,} fresh {_plural('seed', self.n)}",
             "recheck": f"{rows} in fresh splits",
+            "search": "the evaluations that chose them",
             "none": "no unseen rows",
         }.get(self.source, f"{rows} left out of the selection")
 
@@ -85,6 +86,7 @@ class Basis:
             "seeds": "FRESH SEEDS",
             "exact": "EXACT",
             "recheck": "TEST SET NOT OPENED",
+            "search": "SEARCH ONLY",
             "none": "NO TEST SET",
         }.get(self.source, f"NO TEST SET ({self.source})")
 

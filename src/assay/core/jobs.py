@@ -13,6 +13,8 @@ Unit: TypeAlias = tuple[int, int, int]
 BrokenKind: TypeAlias = Literal[
     "raised", "invalid", "timeout", "memory", "crashed", "exited", "cancelled"
 ]
+RETRIED = ("crashed", "timeout", "memory", "exited")
+"""What may be luck: a job that ended so is run again as often as the limits allow."""
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -97,7 +97,8 @@ class Limits:
     Args:
         seconds: wall-clock time of one job (a trial with all its folds); None: no limit.
         memory_mb: resident memory of its processes; None: no limit.
-        retries: how often a trial that broke (crash, timeout, memory) is started again.
+        retries: how often a trial, or an evaluation after the search, that broke (crash, timeout,
+            memory) is started again.
     """
 
     seconds: float | None = None

@@ -7,6 +7,7 @@ Phases are barriers: the control before the search, the search before the rechec
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,7 +32,7 @@ from assay.core.events import (
     Voided,
 )
 from assay.core.history import History
-from assay.core.jobs import Unit
+from assay.core.jobs import RETRIED, Unit
 from assay.core.jsonform import digest
 from assay.core.spec import StudySpec
 
@@ -129,7 +130,7 @@ def _floor(
 ) -> Command | None:
     if not spec.data:
         return None
-    return _missing(history, busy, FLOOR, "floor", units.search(spec))
+    return _missing(spec, history, busy, FLOOR, "floor", units.search(spec))
 
 
 def _control(
@@ -146,11 +147,11 @@ def _control(
         return Finish(f"the control failed: {outcome.reason}", failed=True)
     if spec.evidence is None or not spec.single or not has_control(history):
         return None
-    probing = _missing(history, busy, CONTROL, "probe", units.probe(), each=True)
+    probing = _missing(spec, history, busy, CONTROL, "probe", units.probe(), each=True)
     if probing is not None:
         return probing
     fixed = bool(units.deterministic(spec, history))
-    return _missing(history, busy, CONTROL, "control", units.control(spec, fixed=fixed))
+    return _missing(spec, history, busy, CONTROL, "control", units.control(spec, fixed=fixed))
 
 
 def _search(
@@ -189,7 +190,7 @@ def _recheck(
     if has_control(history) and (spec.data or not units.deterministic(spec, history)):
         fresh = units.rechecks(spec)
         for number in (CONTROL, *shortlist(spec, history)):
-            command = _missing(history, busy, number, "recheck", fresh)
+            command = _missing(spec, history, busy, number, "recheck", fresh)
             if isinstance(command, Evaluate):
                 return command
         if busy:
@@ -205,7 +206,7 @@ def _confirm(
         return None
     fresh = units.confirms(spec)
     for number in (CONTROL, selected.challenger):
-        command = _missing(history, busy, number, "confirm", fresh)
+        command = _missing(spec, history, busy, number, "confirm", fresh)
         if command is not None:
             return command
     return None
@@ -231,7 +232,7 @@ def _probe(spec: StudySpec, history: History, busy: Collection[Key], number: int
     """What shows that the challenger has noise although the control has none."""
     if not units.deterministic(spec, history):
         return None
-    return _missing(history, busy, number, "probe", units.probe(number), each=True)
+    return _missing(spec, history, busy, number, "probe", units.probe(number), each=True)
 
 
 def freeze(spec: StudySpec, history: History, selected: Selected) -> Frozen:
@@ -262,7 +263,7 @@ def missing_test(
     fixed = bool(units.deterministic(spec, history))
     fits = units.refits(spec, intent.look, fixed=fixed)
     for number in intent.contenders:
-        command = _missing(history, busy, number, "test", fits, each=True, forgiven=forgiven)
+        command = _missing(spec, history, busy, number, "test", fits, each=True, forgiven=forgiven)
         if isinstance(command, Evaluate):
             return command
     return Wait() if busy else None
@@ -292,6 +293,7 @@ def _missing_search(
 
 
 def _missing(
+    spec: StudySpec,
     history: History,
     busy: Collection[Key],
     number: int,
@@ -306,12 +308,7 @@ def _missing(
     done = set(history.units(number, stage if own else None))
     if not own and number >= 0 and isinstance(history.outcome(number), Told):
         done.add((0, 0, 0))
-    lost = {
-        unit
-        for b in history.breakages()[forgiven:]
-        if (b.trial, b.stage) == (number, stage)
-        for unit in b.units
-    }
+    lost = _lost(spec, history, number, stage, forgiven)
     left = [unit for unit in wanted if unit not in done and unit not in lost]
     free = [unit for unit in left if (number, stage, unit) not in busy]
     if not free:
@@ -319,6 +316,18 @@ def _missing(
     first = free[0]
     group = [u for u in free if not each and (u[0], u[2]) == (first[0], first[2])] or [first]
     return Evaluate(number, stage, tuple(group))
+
+
+def _lost(spec: StudySpec, history: History, number: int, stage: str, forgiven: int) -> set[Unit]:
+    """The units that broke for good: by an error of the model, or more often than may be retried."""
+    broken = [
+        (unit, b.kind)
+        for b in history.breakages()[forgiven:]
+        if (b.trial, b.stage) == (number, stage)
+        for unit in b.units
+    ]
+    times = Counter(unit for unit, _ in broken)
+    return {u for u, kind in broken if kind not in RETRIED or times[u] > spec.limits.retries}
 
 
 def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:

@@ -30,7 +30,7 @@ from assay.core.events import (
     Told,
 )
 from assay.core.history import History
-from assay.core.jobs import Broken, Done, Job, Measurement, Message, Step, Unit
+from assay.core.jobs import RETRIED, Broken, Done, Job, Measurement, Message, Step, Unit
 from assay.core.protocols import Executor, Sampler
 from assay.core.spec import StudySpec
 from assay.engine.ledger import Ledger
@@ -39,7 +39,6 @@ from assay.engine.propose import propose
 
 _TICK_S = 0.25
 _DECISIONS = (Asked, Exhausted, Selected, Frozen, Opening)
-_RETRIED = ("crashed", "timeout", "memory", "exited")
 
 
 class Clock(Protocol):
@@ -243,7 +242,7 @@ class Loop:
             return [Broke(job.trial, job.stage, left, *said)] if left else []
         if ended := self._told(running):  # it broke after its last measurement
             return [ended]
-        if kind in _RETRIED and running.attempt < self._spec.limits.retries:
+        if kind in RETRIED and running.attempt < self._spec.limits.retries:
             return [Retried(job.trial, running.attempt + 1, kind, message.reason)]
         return [Failed(job.trial, *said)]
 
