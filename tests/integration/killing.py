@@ -71,13 +71,18 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def _stored(storage: Path) -> list[Event]:
+    """The events so far; none where a kill came before the first."""
+    return events_of(storage) if storage.exists() and storage.stat().st_size else []
+
+
 def _wait(process: subprocess.Popen[str], storage: Path, rng: random.Random) -> None:
     """Until a random moment: at times while it starts, mostly some events on, on any machine."""
-    if not storage.exists() or rng.random() < 0.2:
-        time.sleep(rng.uniform(0.1, 0.5))
+    if not _stored(storage) or rng.random() < 0.2:
+        time.sleep(rng.uniform(0.1, 0.9))
         return
-    enough = len(events_of(storage)) + rng.randint(1, 20)
-    while process.poll() is None and len(events_of(storage)) < enough:
+    enough = len(_stored(storage)) + rng.randint(1, 20)
+    while process.poll() is None and len(_stored(storage)) < enough:
         time.sleep(0.01)
     time.sleep(rng.uniform(0, 0.01))
 
@@ -93,9 +98,8 @@ def run_to_end(
     for _ in range(drivers):
         process = start(storage, home)
         _wait(process, storage, rng)
-        if storage.exists():
-            seen = events_of(storage)
-            counts.acknowledged += len(seen)
+        seen = _stored(storage)
+        counts.acknowledged += len(seen)
         counts.drivers += kill_driver(process)
         assert not seen or events_of(storage)[: len(seen)] == seen
     process = start(storage, home)

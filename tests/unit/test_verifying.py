@@ -18,6 +18,7 @@ from assay.core.errors import SpecError
 from assay.core.events import (
     Asked,
     Created,
+    Environment,
     Frozen,
     Measured,
     Noted,
@@ -258,6 +259,19 @@ def test_with_a_predicate_everything_else_is_still_checked(predicated):
 def test_where_all_can_be_proposed_again_nothing_is_unchecked(file):
     checked = verify_stored(str(file), None)
     assert (checked.unchecked, checked.what) == ("", "chain, steps, proposals and stored rows")
+
+
+def test_what_a_model_proposed_on_another_machine_is_a_note_and_no_finding(log):
+    made = next(event for event in log if isinstance(event, Environment))
+    number = next(e.trial for e in log if isinstance(e, Asked) and (e.why or {}).get("acquisition"))
+    forged = with_change(log, Asked, number, config={"x": 0.123})
+    assert any("not what the sampler proposes" in finding for finding in findings(forged))
+    elsewhere = with_change(forged, Environment, 0, facts={**made.facts, "cpu": "another"})
+    with pytest.warns(UserWarning, match="one proposal of a model.*CPU: another"):
+        assert findings(elsewhere) == []
+    spread = with_change(elsewhere, Asked, 1, config={"x": 0.123})
+    with pytest.warns(UserWarning, match="of a model"):
+        assert len(findings(spread)) == 1  # evenly spread configs are the same everywhere
 
 
 # --- in files

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from assay.analysis.selection import select
 from assay.api.parts import sampler_of
 from assay.core.changes import changes, in_words
 from assay.core.errors import AssayError, SpecError, StoreError, TamperError
-from assay.core.events import Asked, Created, Event, Measured, Selected, decode
+from assay.core.events import Asked, Created, Environment, Event, Measured, Selected, decode
 from assay.core.history import History, fold
 from assay.core.protocols import ExhaustedError, Row, Sampler
 from assay.core.rng import stream
@@ -23,9 +23,13 @@ from assay.engine.propose import propose
 from assay.stores.chain import from_line, verify_lines
 from assay.stores.chain import head as head_of
 from assay.stores.chain import verify as verify_chain
+from assay.stores.environment import changed, environment
 
 if TYPE_CHECKING:
     from assay.api.study import Study
+
+_MODELS = {"acquisition", "good", "generation"}
+"""What a proposal of the Gaussian process, of TPE and of CMA-ES says of itself, and no other."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,9 @@ def _recomputed(
     except (AssayError, LookupError, TypeError, ValueError) as error:
         return [*found, f"row 0: the plan cannot be read: {error}"], ""
     unchecked = _unchecked(spec, events)
-    found += _plan_hash(events[0]) + _replay(spec, _Lost() if unchecked else sampler, events)
-    return found, unchecked
+    found += _plan_hash(events[0])
+    faults, rounded = _replay(spec, _Lost() if unchecked else sampler, events)
+    return found + faults, unchecked or rounded
 
 
 class _LostError(Exception):
@@ -182,23 +187,59 @@ def _blobs(events: Sequence[Event], blob: Callable[[str], bytes]) -> list[str]:
     return found
 
 
-def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> list[str]:
-    """Fold the log, and decide anew whatever was decided from it."""
+def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> tuple[list[str], str]:
+    """Fold the log, and decide anew whatever was decided from it: faults, and what may be rounding."""
     found: list[str] = []
+    rounded: list[str] = []
     present, seen = History(), History()
     for number, event in enumerate(events):
         if isinstance(event, Asked) and 0 <= event.seen <= number:
             if event.seen < seen.length:
                 seen = History()
             seen = fold(events[seen.length : event.seen], seen)
-            found += _proposal(spec, sampler, seen, event, number)
+            wrong = _proposal(spec, sampler, seen, event, number)
+            elsewhere = _elsewhere(event, present.last(Environment)) if wrong else ""
+            rounded += [elsewhere] if elsewhere else []
+            found += [] if elsewhere else wrong
         try:
             if isinstance(event, Selected):
                 found += _selection(spec, present, event, number)
             present = fold([event], present)
         except AssayError as error:
-            return [*found, f"row {number}: {error}"]
-    return found
+            return [*found, f"row {number}: {error}"], _in_short(rounded)
+    return found, _in_short(rounded)
+
+
+def _elsewhere(event: Asked, made: Environment | None) -> str:
+    """Why a model may have proposed something else here; empty where it should not have.
+
+    Models add and solve, and the last digits of that differ between processors and versions.
+    """
+    if not _MODELS & (event.why or {}).keys():
+        return ""
+    if made is None:
+        return "the log does not say with which versions"
+    return ", ".join(changed(_arithmetic(made.facts), _arithmetic(environment())))
+
+
+def _arithmetic(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the last digits of a result depend on."""
+    packages = facts.get("packages") or {}
+    return {
+        **{name: facts.get(name) for name in ("assay", "cpu", "blas")},
+        "packages": {name: packages.get(name) for name in ("numpy", "scipy")},
+    }
+
+
+def _in_short(rounded: Sequence[str]) -> str:
+    if not rounded:
+        return ""
+    many = "one proposal" if len(rounded) == 1 else f"{len(rounded)} proposals"
+    return (
+        f"Not checked: {many} of a model, which gives others here. That is no fault where it ran with "
+        f"other versions or on another machine ({rounded[0]}): their last digits differ. To check, "
+        "run `assay verify` there."
+    )
 
 
 def _plan_hash(created: Created) -> list[str]:
