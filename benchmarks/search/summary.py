@@ -76,6 +76,7 @@ def section(rows, against):
         *_ranks(table), "",
         *_differences(table, against),
         *_means(table, "family", table.families), "",
+        *_family_differences(table, against),
         *_means(table, "problem", {name: [name] for name in table.problems}), "",
         *_beaten(table),
     ]  # fmt: skip
@@ -227,12 +228,36 @@ def _differences(table, against):
     return [said, "", *_grid(head, lines), ""]
 
 
-def _difference(table, ours, theirs, trials, rng):
+def _family_differences(table, against):
+    """The same by family; drawn again are runs, as a family has few problems."""
+    others = [t for t in table.complete(SHOWN) if t != against]
+    if against not in table.complete(SHOWN) or not others:
+        return []
+    rng = np.random.default_rng(3)
+    lines = []
+    for family, names in table.families.items():
+        cells = []
+        for tuner in others:
+            runs = [x for group in _pairs(table, against, tuner, SHOWN, names) for x in group]
+            low, high = interval([[x] for x in runs], rng) if runs else (0.0, 0.0)
+            cells.append(f"{np.mean(runs):+.3f} [{low:+.2f}, {high:+.2f}]" if runs else "–")
+        lines.append([family, *cells])
+    said = f"{against} less the other at {SHOWN}, by family; intervals over runs."
+    return [said, "", *_grid(["family", *others], lines), ""]
+
+
+def _pairs(table, ours, theirs, trials, names):
+    """Differences of regret by problem, on the seeds that both have."""
     mine, other = table.regret[ours, trials], table.regret[theirs, trials]
-    pairs = [
+    return [
         [mine[name][seed] - other[name][seed] for seed in mine[name].keys() & other[name].keys()]
-        for name in sorted(mine.keys() & other.keys())
+        for name in names
+        if name in mine and name in other
     ]
+
+
+def _difference(table, ours, theirs, trials, rng):
+    pairs = _pairs(table, ours, theirs, trials, table.problems)
     pairs = [group for group in pairs if group]
     if not pairs:
         return "–"

@@ -6,6 +6,7 @@ verify, and nothing that a driver had acknowledged is missing from the log.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import random
 from pathlib import Path
@@ -22,6 +23,7 @@ RESULTS = Path(__file__).with_name("kills.json")
 
 @pytest.mark.slow
 def test_kills(tmp_path: Path) -> None:
+    faulthandler.cancel_dump_traceback_later()  # a quarter of an hour
     start(tmp_path / "calm.db", tmp_path).communicate(timeout=120)
     calm = events_of(tmp_path / "calm.db")
     rng, counts, studies, equal = random.Random(2026), Counts(), 0, 0

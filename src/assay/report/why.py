@@ -14,7 +14,7 @@ from assay.report.facts import Facts
 
 _TRANSFORMS = {
     "plain": "",
-    "soft tail": "how much worse the worse half is counts by its logarithm",
+    "soft tail": "differences among the worse half are toned down",
     "log": "values seen as logarithms",
 }
 _ACQUISITIONS = {
