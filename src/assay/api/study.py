@@ -13,10 +13,11 @@ from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
-from assay.api.parts import sampler_of, sampler_settings, sqlite_path, store_at
+from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.api.stored import chosen_study, existing
 from assay.core import units
 from assay.core.beliefs import Belief
-from assay.core.errors import SpecError, StateError, did_you_mean
+from assay.core.errors import SpecError, StateError
 from assay.core.events import (
     Asked,
     Concluded,
@@ -411,44 +412,6 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
     return Study.of(StudySpec.from_json(created.spec), store, name)
-
-
-def existing(storage: str | Store, *, readonly: bool = True) -> Store:
-    """A store that is there already: looking for a study makes no file.
-
-    Raises:
-        SpecError: there is no such file.
-        StoreError: the storage cannot be used.
-    """
-    if isinstance(storage, str):
-        path = sqlite_path(storage)
-        if path is not None and not Path(path).exists():
-            raise SpecError(
-                f"There is no study file {path!r}. Name the storage that was used "
-                "(storage=…, --storage …)."
-            )
-    return store_at(storage, readonly=readonly)
-
-
-def chosen_study(store: Store, name: str | None) -> str:
-    """The name of a study in a store; None stands for the only one.
-
-    Raises:
-        SpecError: there is no such study, or several to choose from.
-    """
-    known = list(store.studies())
-    if name is None and len(known) == 1:
-        return known[0]
-    if not known:
-        raise SpecError(
-            "The storage holds no study yet. `assay tune FILE --target COL` starts one."
-        )
-    if name is None:
-        listed = ", ".join(map(repr, known))
-        raise SpecError(f"Which study? The storage holds {len(known)}: {listed}. Give its name.")
-    if name not in known:
-        raise SpecError(f"There is no study {name!r}. {did_you_mean(name, known)}")
-    return name
 
 
 def allowed_defaults(space: Space) -> dict[str, Any] | None:

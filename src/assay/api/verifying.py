@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from assay.analysis.selection import select
 from assay.api.parts import sampler_of
+from assay.api.stored import chosen_study, existing
 from assay.core.changes import changes, in_words
 from assay.core.errors import AssayError, SpecError, StoreError, TamperError
 from assay.core.events import Asked, Created, Environment, Event, Measured, Selected, decode
@@ -72,8 +73,6 @@ def verify_stored(storage: str, name: str | None, *, head: str | None = None) ->
         SpecError: there is no such study.
         StoreError: the file itself cannot be read.
     """
-    from assay.api.study import chosen_study, existing
-
     store = existing(storage)
     study = chosen_study(store, name)
     rows = store.rows(study)

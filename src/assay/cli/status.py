@@ -9,7 +9,8 @@ from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import ranked
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
-from assay.api.study import Study, chosen_study, existing, open_study
+from assay.api.stored import chosen_study, existing
+from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
 from assay.engine.plan import spent
