@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from assay.analysis.conclusion import conclude
 from assay.analysis.final import final_results
+from assay.analysis.floor import floor_warning
 from assay.api.prepare import Prepared
 from assay.api.sealing import count_look, sealed_rows
 from assay.api.session import run_plan
@@ -19,6 +20,7 @@ from assay.core.errors import SealError, StateError
 from assay.core.events import (
     CONTROL,
     Concluded,
+    Created,
     Event,
     Frozen,
     Measured,
@@ -30,6 +32,7 @@ from assay.core.events import (
 from assay.core.history import History
 from assay.core.protocols import Executor
 from assay.core.rng import stream
+from assay.core.spec import StudySpec
 from assay.engine.plan import Command, Finish, missing_test, opening
 from assay.engine.run import Watch
 from assay.inputs import Table
@@ -98,7 +101,9 @@ def check_may_open(history: History, reason: str) -> Sealed:
         return sealed
     if history.looks:
         concluded: Concluded | None = history.last(Concluded)
-        earlier = concluded.verdict.get("sentence", "") if concluded else ""
+        sentence = concluded.verdict.get("sentence", "") if concluded else ""
+        spec = StudySpec.from_json(history.last(Created).spec)
+        earlier = sentence.removesuffix(floor_warning(spec, history)).rstrip()
         raise SealError(
             f"The test set was opened before (look {history.looks}). It said: {earlier} Another look "
             "is no longer a test: give a reason (reason=…, --reason …) and the result is marked "
