@@ -33,6 +33,7 @@ def start(storage: Path, home: Path, workers: int = 1) -> subprocess.Popen[str]:
     """The program on this storage file."""
     return subprocess.Popen(
         [sys.executable, str(PROGRAM), str(storage), str(workers)],
+        cwd=home,  # not a repository: a commit while this runs would be told to the log
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
