@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import numpy as np
 import pytest
+from tests.cli.conftest import SRC
 
 from assay import Float, Space, Study, open_study
 from assay.cli.commands import BUG, STORAGE, WRONG_USE
@@ -23,6 +26,24 @@ def refused(done, code, *parts):
     for part in parts:
         assert part in " ".join(done.stderr.split())
     assert not os.path.exists("assay.db"), "a mistake leaves no study behind"
+
+
+@pytest.mark.parametrize("package", ["pandas", "sklearn"])
+def test_a_package_of_an_extra_that_is_missing_is_named(package):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv = ['assay', *{GOOD!r}]\n"
+        "from assay.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": SRC},
+    )
+    assert done.returncode == WRONG_USE
+    said = " ".join(done.stderr.split())
+    assert said.startswith(f"Error: This needs {package}")
+    assert "pip install 'assay[sklearn]'" in said
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from assay.cli.printing import inert, paragraph, width
-from assay.core.errors import AssayError, StoreError
+from assay.core.errors import AssayError, SpecError, StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,6 +22,7 @@ STORAGE = 3
 BUG = 70
 STOPPED = 130
 DEFAULT_STORAGE = "assay.db"
+_EXTRAS = ("sklearn", "pandas")
 _ISSUES = "Please report it with the text above."
 
 
@@ -63,11 +64,23 @@ class Commands(click.Group):
             kind = _NoStorage if isinstance(error, StoreError) else _Refused
             raise kind(error, debug=ctx.meta.get("assay.debug", False)) from error
         except Exception as error:
+            if missing := _missing(error):
+                debug = ctx.meta.get("assay.debug", False)
+                raise _Refused(SpecError(missing), debug=debug) from error
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # whoever reads our output has seen enough
             click.echo(inert(traceback.format_exc()), err=True)
             click.echo(f"This is a bug in Assay. {_ISSUES}", err=True)
             ctx.exit(BUG)
+
+
+def _missing(error: Exception) -> str:
+    """What to install, if a package of an extra is what is missing."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    package = (name or "").partition(".")[0]
+    if package not in _EXTRAS:
+        return ""
+    return f"This needs {package}, which is not installed: pip install 'assay[sklearn]'."
 
 
 class _Refused(click.ClickException):
