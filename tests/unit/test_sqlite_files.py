@@ -296,6 +296,24 @@ os._exit(0)
         assert len(store.read("s")) == 2
 
 
+def test_a_reader_waits_for_one_who_is_closing(path, monkeypatch):
+    """SQLite removes the index before the other file, whose content is in the study by then."""
+    fill(path)
+    wal = path.with_name("lab.db-wal")
+    wal.write_bytes(b"to be removed")
+    naps = []
+
+    def closes_meanwhile(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            wal.unlink()
+
+    monkeypatch.setattr("assay.stores.reader.time.sleep", closes_meanwhile)
+    with closing(SqliteStore(path, readonly=True)) as store:
+        assert store.read("s")
+    assert len(naps) == 3
+
+
 def test_a_file_that_changes_while_it_is_read_is_read_again(path, monkeypatch):
     fill(path)
     with closing(SqliteStore(path, readonly=True)) as store:

@@ -41,8 +41,11 @@ class Reader:
 
     def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The answer to `question`, which sees the file as it is at one moment."""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             if size(self.path, "-wal"):
+                if self._lacks_index() and attempt < _ATTEMPTS - 1:
+                    time.sleep(0.01)  # whoever closes it last removes the index first
+                    continue
                 return self._asked("ro", question)
             before = self._state()
             try:
@@ -70,12 +73,15 @@ class Reader:
             return question(db)
 
     def _refuse_unmerged(self) -> None:
-        if not os.path.exists(f"{self.path}-shm"):
+        if self._lacks_index():
             raise StoreError(
                 f"{self.path}-wal holds changes that are not merged into the file, and its index "
                 f"({self.path.name}-shm) is missing, perhaps after a copy. Open the study for "
                 "writing once, in a folder where you may write: that merges them."
             )
+
+    def _lacks_index(self) -> bool:
+        return not os.path.exists(f"{self.path}-shm")
 
     def _state(self) -> tuple[int, int, int, int]:
         found = self.path.stat()
