@@ -40,7 +40,7 @@ def floor_warning(spec: StudySpec, history: History) -> str:
     )
     (metric,) = spec.objectives
     return (
-        "Warning: with its default settings the model learns nothing from these columns: beyond noise "
-        f"it is no better than one that looks at none ({metric} {own:.4g} against {none:.4g}). Other "
-        "columns or another model may do more than tuning."
+        "Warning: with its default settings the model is not shown to learn anything from these "
+        f"columns: beyond noise it is no better than one that looks at none ({metric} {own:.4g} "
+        f"against {none:.4g}). Other columns or another model may do more than tuning."
     )
