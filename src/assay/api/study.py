@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from assay.analysis.effects import Effect, effects, has_control
-from assay.analysis.importance import Importances
 from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
 from assay.api.budgets import budget_now, changed_budget
@@ -39,6 +38,9 @@ from assay.core.spec import StudySpec, directions_of
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose
 from assay.engine.trial import OpenTrial
+
+if TYPE_CHECKING:
+    from assay.analysis.importance import Importances
 
 
 class Study:

@@ -50,8 +50,9 @@ def probe(trial: int = CONTROL) -> tuple[Unit, Unit]:
 
 def deterministic(spec: StudySpec, history: History) -> bool | None:
     """Whether every trial that was probed gave its first value again; None: not known yet."""
-    if not _steady(spec, history, CONTROL):
-        return _steady(spec, history, CONTROL)
+    control = _steady(spec, history, CONTROL)
+    if not control:
+        return control
     if not spec.data:  # few trials have single units: the control and the challenger at the end
         return all(_steady(spec, history, trial) is not False for trial in history.measured)
     selected = history.last(Selected)
