@@ -371,6 +371,18 @@ def test_a_deterministic_model_on_data_is_rechecked_all_the_same():
     assert {unit[2] for unit in run.history.units(CONTROL)} == {0}
 
 
+def test_a_challenger_that_turns_out_noisy_after_the_selection_sends_nobody_back():
+    spec = spec_of(data=data_of(folds=2), budget=Budget(trials=3))
+    run = Run(spec, Random(0), workers=1)
+    run.same_for_all_seeds = True
+    run.run()
+    challenger = run.history.last(Selected).challenger
+    probes = dict(zip(units.probe(challenger), (7.0, 8.0), strict=True))
+    history = fold(measured(challenger, "probe", probes), run.history)
+    assert units.deterministic(spec, history) is False
+    assert plan(spec, history) == Finish("complete")
+
+
 def test_without_evidence_or_with_several_objectives_the_search_is_all():
     alone = spec_of(evidence=None, budget=Budget(trials=1))
     assert plan(alone, history_of(alone, [1.0])) == Finish("complete")

@@ -147,6 +147,8 @@ def _control(
         return Finish(f"the control failed: {outcome.reason}", failed=True)
     if spec.evidence is None or not spec.single or not has_control(history):
         return None
+    if history.last(Selected):  # a challenger that turns out noisy now changes nothing about it
+        return None
     probing = _missing(spec, history, busy, CONTROL, "probe", units.probe(), each=True)
     if probing is not None:
         return probing
