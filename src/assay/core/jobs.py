@@ -11,7 +11,7 @@ Unit: TypeAlias = tuple[int, int, int]
 """One evaluation: (repeat of the splits, fold, seed index)."""
 
 BrokenKind: TypeAlias = Literal[
-    "raised", "invalid", "timeout", "memory", "crashed", "exited", "cancelled"
+    "raised", "invalid", "timeout", "memory", "crashed", "exited", "cancelled", "lost"
 ]
 RETRIED = ("crashed", "timeout", "memory", "exited")
 """What may be luck: a job that ended so is run again as often as the limits allow."""

@@ -106,8 +106,100 @@ class Store(Protocol):
         ...
 
 
+class Member(NamedTuple):
+    """A worker that has joined a study. `beats` rises as long as it lives."""
+
+    worker: str
+    host: str
+    place: str
+    pid: int
+    birth: str
+    slots: int
+    differs: tuple[str, ...]
+    beats: int
+
+
+class Task(NamedTuple):
+    """A job on the board, and the worker that claimed it, if one did.
+
+    A task is claimed once and its number is never used again, so the number is the fencing token: a
+    worker that comes back too late delivers to a task that is gone.
+    """
+
+    number: int
+    job: Job
+    worker: str | None
+
+
+class Letter(NamedTuple):
+    """A message of a task, as it lies on the board; `number` rises with each."""
+
+    number: int
+    task: int
+    message: Message
+
+
+class Board(Protocol):
+    """Where the driver of one study leaves jobs for workers elsewhere, and they leave messages.
+
+    It is no part of the log: what lies here is copied into the log by the driver, and then settled.
+    Every call is one transaction; what it wrote is durable on return.
+    """
+
+    def post(self, jobs: Sequence[Job]) -> list[int]:
+        """The driver: offer jobs; their task numbers."""
+        ...
+
+    def tasks(self) -> list[Task]:
+        """The driver: all tasks that are not settled, oldest first."""
+        ...
+
+    def letters(self, *, after: int = 0) -> list[Letter]:
+        """The driver: what was delivered later than letter `after`, in order."""
+        ...
+
+    def settle(self, tasks: Sequence[int]) -> None:
+        """The driver: remove tasks with their letters; whoever works on them loses them."""
+        ...
+
+    def crew(self) -> list[Member]:
+        """The driver: the workers that have joined and not left."""
+        ...
+
+    def dismiss(self, worker: str) -> None:
+        """The driver: forget a worker that went silent."""
+        ...
+
+    def join(self, member: Member) -> None:
+        """A worker: be counted."""
+        ...
+
+    def leave(self, worker: str) -> None:
+        """A worker: be counted no more. It has ended its tasks itself, each with a last message."""
+        ...
+
+    def beat(self, worker: str) -> frozenset[int] | None:
+        """A worker: live; the tasks that it still holds. None: it was dismissed and has to join anew."""
+        ...
+
+    def claim(self, worker: str, limit: int) -> list[Task]:
+        """A worker: take up to `limit` tasks, the oldest first; nobody else gets them."""
+        ...
+
+    def deliver(self, worker: str, messages: Sequence[tuple[int, Message]]) -> frozenset[int]:
+        """A worker: leave messages by task number, all that its tasks still accept.
+
+        Returns:
+            The tasks that accepted nothing: settled, or never this worker's. Stop working on them.
+        """
+        ...
+
+
 class Executor(Protocol):
-    """Runs jobs; see `assay.executors`."""
+    """Runs jobs; see `assay.executors`.
+
+    A `poll` acknowledges what the one before it returned: by then that is durable in the log.
+    """
 
     @property
     def free(self) -> int:
