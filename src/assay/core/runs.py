@@ -1,0 +1,62 @@
+"""A trial as a scheduler sees it, and what a scheduler says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+RunState: TypeAlias = Literal["running", "paused", "stopped", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How far a trial got.
+
+    Args:
+        trial: its number.
+        state: "done": its evaluation ended by itself, with a value; "stopped": it was cut, and can
+            never be selected; "paused": it waits for more.
+        until: the step to which it may run without another decision.
+        step: the step that it reported last; 0: none yet.
+        curve: (step, value) by step, each step once with its newest value; values finite, in the
+            user's direction.
+        protected: it is the control: always evaluated in full, and no part of any bracket.
+    """
+
+    trial: int
+    state: RunState
+    until: int
+    step: int = 0
+    curve: tuple[tuple[int, float], ...] = ()
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The trial runs on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The trial keeps its checkpoint and gives its slot free; `reason` in words and numbers."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The trial ends here for good; `reason` in words and numbers."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The paused trial gets more, until a step; `reason` in words and numbers."""
+
+    trial: int
+    until: int
+    reason: str
+
+
+Verdict: TypeAlias = Go | Pause | Stop

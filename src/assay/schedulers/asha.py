@@ -1,0 +1,193 @@
+"""Asynchronous successive halving: nobody waits for the others of a rung.
+
+Source: Li et al. 2020, arXiv:1810.05934 (ASHA), and its section on asynchronous Hyperband.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from assay.core.errors import SpecError
+from assay.core.fidelity import Fidelity
+from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
+from assay.schedulers.brackets import bracket_of, checked, index_of, racing, shares
+from assay.schedulers.rungs import Rungs, Standing, check_sign, loss_at
+
+
+@dataclass(frozen=True)
+class _Brackets:
+    """The brackets of a study without barriers: which trials are in which, and their rungs."""
+
+    fidelity: Fidelity
+    sign: float
+    eta: int
+    count: int
+
+    @cached_property
+    def rungs(self) -> tuple[Rungs, ...]:
+        return tuple(Rungs(self.fidelity, self.sign, self.eta, f) for f in range(self.count))
+
+    @property
+    def parts(self) -> tuple[float, ...]:
+        return shares(len(self.rungs[0].steps), self.eta, self.count)
+
+    def of(self, index: int) -> int:
+        return bracket_of(index, self.parts)
+
+    def members(self, runs: Sequence[Run]) -> list[list[Run]]:
+        """The runs of each bracket, by trial."""
+        found: list[list[Run]] = [[] for _ in self.rungs]
+        for index, run in enumerate(racing(runs)):
+            found[self.of(index)].append(run)
+        return found
+
+    def standing(self, runs: Sequence[Run], run: Run, rung: int) -> Standing:
+        """How all of a run's bracket stand at the step with which it came to a rung."""
+        own = self.of(index_of(runs, run.trial))
+        rungs, peers = self.rungs[own], self.members(runs)[own]
+        return rungs.standing([r for r in peers if rungs.came(r, rung)], run.step)
+
+
+@dataclass(frozen=True)
+class AshaStopping:
+    """Stops a trial at a rung unless it is among the best 1/eta of those that came there so far.
+
+    Nothing is paused, so it needs no checkpoints. While fewer than eta trials have come to a rung,
+    all go on. Of equal values none is stopped for the other.
+
+    Args:
+        fidelity: of which trials get more; one that is reported on the way.
+        sign: 1 if values are minimised, -1 if they are maximised.
+        eta: one in so many goes on.
+        brackets: 1: all begin at the lowest rung. More: some are first judged at a higher rung, in
+            Hyperband's shares. None: a bracket for each rung.
+
+    Raises:
+        SpecError: a fidelity of kind "subset", or so many brackets that there are no rungs for them.
+    """
+
+    fidelity: Fidelity
+    sign: float = 1.0
+    eta: int = 3
+    brackets: int | None = 1
+
+    def __post_init__(self) -> None:
+        check_sign(self.sign)
+        if self.fidelity.kind == "subset":
+            raise SpecError(
+                f"Fidelity {self.fidelity.name!r} is reported at the end of an evaluation only, so "
+                "there is nothing to stop. Use 'asha', 'halving' or 'hyperband'."
+            )
+        checked(self.fidelity, self.eta, self.brackets)
+
+    @cached_property
+    def _brackets(self) -> _Brackets:
+        count = checked(self.fidelity, self.eta, self.brackets)
+        return _Brackets(self.fidelity, self.sign, self.eta, count)
+
+    def start(self, runs: Sequence[Run]) -> int:
+        """The full fidelity."""
+        return self.fidelity.most
+
+    def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
+        """Go or stop, by the rank at the rung that the newest report reached."""
+        run = runs[trial]
+        if run.protected or run.step >= self.fidelity.most:
+            return Go()
+        rungs = self._brackets.rungs[self._brackets.of(index_of(runs, trial))]
+        rung = rungs.reached(run)
+        loss = loss_at(self.fidelity, self.sign, run, run.step)
+        if rung is None or loss is None:
+            return Go()
+        standing = self._brackets.standing(runs, run, rung)
+        keep = standing.size // self.eta
+        better = standing.better(loss)
+        if keep == 0 or better < keep:
+            return Go()
+        return Stop(
+            f"{rungs.shown(run.step)}: {better} of {standing.size} are better than "
+            f"{rungs.value(loss)}; the best {keep} go on, up to "
+            f"{rungs.value(standing.places[keep - 1][0])}"
+        )
+
+    def resume(self, runs: Sequence[Run]) -> Resume | None:
+        """Nothing: nothing was paused."""
+        return None
+
+
+@dataclass(frozen=True)
+class Asha:
+    """Pauses every trial at each rung, and lets the best 1/eta of those that came there go on.
+
+    A free slot goes to the highest rung at which a paused trial is among the best 1/eta, and to a
+    new trial where there is none. So more is never given to a trial just because it was early.
+
+    Args:
+        fidelity: of which trials get more.
+        sign: 1 if values are minimised, -1 if they are maximised.
+        eta: one in so many goes on.
+        brackets: 1: all begin at the lowest rung. More: some begin at a higher rung, in Hyperband's
+            shares. None: a bracket for each rung.
+
+    Raises:
+        SpecError: so many brackets that there are no rungs for them.
+    """
+
+    fidelity: Fidelity
+    sign: float = 1.0
+    eta: int = 3
+    brackets: int | None = 1
+
+    def __post_init__(self) -> None:
+        check_sign(self.sign)
+        checked(self.fidelity, self.eta, self.brackets)
+
+    @cached_property
+    def _brackets(self) -> _Brackets:
+        count = checked(self.fidelity, self.eta, self.brackets)
+        return _Brackets(self.fidelity, self.sign, self.eta, count)
+
+    def start(self, runs: Sequence[Run]) -> int:
+        """The lowest rung of the bracket to which the next trial belongs."""
+        return self._brackets.rungs[self._brackets.of(len(racing(runs)))].start
+
+    def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
+        """Go until the step that was granted, then pause."""
+        run = runs[trial]
+        if run.protected or run.step < run.until or run.step >= self.fidelity.most:
+            return Go()
+        rungs = self._brackets.rungs[0]
+        standing = self._brackets.standing(runs, run, rungs.rung_of(run))
+        place = standing.place(run.trial)
+        return Pause(
+            f"{rungs.shown(run.step)}: place {place + 1} of {standing.size} with "
+            f"{rungs.value(standing.places[place][0])}; the best {standing.size // self.eta} go on"
+        )
+
+    def resume(self, runs: Sequence[Run]) -> Resume | None:
+        """The best paused trial of the highest rung at which one has earned more."""
+        members = self._brackets.members(runs)
+        for rung in reversed(range(len(self._brackets.rungs[0].steps) - 1)):
+            for rungs, peers in zip(self._brackets.rungs, members, strict=True):
+                if found := self._earned(rungs, peers, rung):
+                    return found
+        return None
+
+    def _earned(self, rungs: Rungs, peers: Sequence[Run], rung: int) -> Resume | None:
+        paused = [r for r in peers if r.state == "paused" and rungs.rung_of(r) == rung]
+        came = [run for run in peers if rungs.came(run, rung)] if paused else []
+        for step in sorted({run.step for run in paused}, reverse=True):
+            standing = rungs.standing(came, step)
+            keep = standing.size // self.eta
+            waiting = {run.trial for run in paused if run.step == step}
+            for place, (loss, trial) in enumerate(standing.places[:keep]):
+                if trial in waiting:
+                    until = rungs.steps[rung + 1]
+                    reason = (
+                        f"{rungs.shown(step)}: place {place + 1} of {standing.size} with "
+                        f"{rungs.value(loss)}; the best {keep} go on to {until}"
+                    )
+                    return Resume(trial, until, reason)
+        return None

@@ -1,0 +1,135 @@
+"""Synchronous successive halving, and Hyperband: a rung decides when all its trials are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from assay.core.fidelity import Fidelity
+from assay.core.runs import Go, Pause, Resume, Run, Verdict
+from assay.schedulers.brackets import Shape, checked, index_of, racing, shape
+from assay.schedulers.rungs import Rungs, check_sign
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Brackets of fixed size, one after the other: of each rung, the best 1/eta go on together.
+
+    Every trial waits until the last of its rung is there, so the budget of a bracket is exact and
+    the outcome does not depend on who was faster. A slot that is free meanwhile starts the next
+    bracket. For few workers and trials that take about equally long.
+
+    Args:
+        fidelity: of which trials get more.
+        sign: 1 if values are minimised, -1 if they are maximised.
+        eta: one in so many goes on.
+        brackets: 1: all brackets begin at the lowest rung: successive halving. None: they begin at
+            each rung in turn, the lowest first: Hyperband. Or so many of the lowest.
+
+    Raises:
+        SpecError: so many brackets that there are no rungs for them.
+
+    Source: Jamieson and Talwalkar 2016, arXiv:1502.07943; Li et al. 2018, JMLR 18(185), algorithm 1
+    with the sizes of its table 1. Differs: a slot never idles at the end of a rung.
+    """
+
+    fidelity: Fidelity
+    sign: float = 1.0
+    eta: int = 3
+    brackets: int | None = 1
+
+    def __post_init__(self) -> None:
+        check_sign(self.sign)
+        checked(self.fidelity, self.eta, self.brackets)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The brackets in the order in which they are started; after the last the first again."""
+        rungs = len(self.fidelity.rungs(self.eta))
+        count = checked(self.fidelity, self.eta, self.brackets)
+        return tuple(shape(rungs, self.eta, first) for first in range(count))
+
+    @cached_property
+    def _rungs(self) -> tuple[Rungs, ...]:
+        return tuple(Rungs(self.fidelity, self.sign, self.eta, s.first) for s in self.shapes)
+
+    def start(self, runs: Sequence[Run]) -> int:
+        """The lowest rung of the bracket to which the next trial belongs."""
+        kind, _ = self._bracket_of(len(racing(runs)))
+        return self._rungs[kind].start
+
+    def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
+        """Go until the step that was granted, then pause."""
+        run = runs[trial]
+        if run.protected or run.step < run.until or run.step >= self.fidelity.most:
+            return Go()
+        listed = racing(runs)
+        kind, begin = self._bracket_of(index_of(runs, trial))
+        rungs, sizes = self._rungs[kind], self.shapes[kind].sizes
+        members = listed[begin : begin + sizes[0]]
+        rung = rungs.rung_of(run)
+        standing = rungs.standing([r for r in members if rungs.came(r, rung)], run.step)
+        place = standing.place(run.trial)
+        return Pause(
+            f"{rungs.shown(run.step)}: place {place + 1} of {standing.size} so far with "
+            f"{rungs.value(standing.places[place][0])}; when all are there, one in {self.eta} goes on"
+        )
+
+    def resume(self, runs: Sequence[Run]) -> Resume | None:
+        """The best paused trial of a complete rung, of the oldest bracket first."""
+        listed = racing(runs)
+        for begin, kind in self._begun(len(listed)):
+            sizes, rungs = self.shapes[kind].sizes, self._rungs[kind]
+            members = listed[begin : begin + sizes[0]]
+            if any(run.state == "paused" for run in members):
+                for found in _promotions(rungs, sizes, members):
+                    return found
+        return None
+
+    def _begun(self, trials: int) -> Iterator[tuple[int, int]]:
+        """(index of its first trial, shape) of every bracket that has a trial."""
+        begin, number = 0, 0
+        while begin < trials:
+            kind = number % len(self.shapes)
+            yield begin, kind
+            begin, number = begin + self.shapes[kind].sizes[0], number + 1
+
+    def _bracket_of(self, index: int) -> tuple[int, int]:
+        """(shape, index of its first trial) of the bracket to which trial `index` belongs."""
+        cycle = sum(s.sizes[0] for s in self.shapes)
+        begin = index - index % cycle
+        for kind, s in enumerate(self.shapes):
+            if index < begin + s.sizes[0]:
+                return kind, begin
+            begin += s.sizes[0]
+        raise AssertionError("an index lies in its own cycle")
+
+
+def _promotions(rungs: Rungs, sizes: tuple[int, ...], members: list[Run]) -> Iterator[Resume]:
+    """Who may go on, rung by rung as far as rungs are complete, each with the best first."""
+    expected = sizes[0]
+    for rung, follow in enumerate(sizes[1:], start=rungs.first):
+        standing = rungs.standing(members, _step_at(rungs.steps[rung], members))
+        if standing.size < expected:
+            return
+        until = rungs.steps[rung + 1]
+        chosen = [trial for _, trial in standing.places[:follow]]
+        by_trial = {run.trial: run for run in members}
+        for place, trial in enumerate(chosen):
+            run = by_trial[trial]
+            if run.state == "paused" and rungs.rung_of(run) == rung:
+                yield Resume(
+                    trial,
+                    until,
+                    f"{rungs.shown(standing.step)}: place {place + 1} of {standing.size} with "
+                    f"{rungs.value(standing.places[place][0])}; the best {follow} go on to {until}",
+                )
+        members = [by_trial[trial] for trial in chosen]
+        expected = len(members)
+
+
+def _step_at(rung: int, members: list[Run]) -> int:
+    """The step at which trials are compared on a rung: the first that one of them reported there."""
+    steps = [step for run in members for step, _ in run.curve if step >= rung]
+    return min(steps, default=rung)

@@ -1,0 +1,160 @@
+"""Racing over folds: a trial is stopped once it can hardly become the best on all folds.
+
+Every trial is evaluated on the same folds in the same order, so trials are compared fold by fold.
+
+    K, k    folds in all, and those done        d_f   loss of the trial minus the best trial's, fold f
+    m, s    mean and sd of the d_f done         D     mean of the d_f of all folds, not yet known
+
+The best trial loses its place if D < 0. Whichever k of the K folds come first, (m - D) / se with
+se = s sqrt(1/k - 1/K) has Student's t distribution for normal d_f, whatever D is: the missing folds are
+all that is uncertain. A trial is stopped when P(D < 0) < alpha / looks, with looks = K - 2 for the
+number of times at which that is asked. So of the trials that would have won, at most a share alpha
+is stopped. The shrunken s of the source below makes that hold for variances that are alike, and
+lets two folds decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from assay.core.errors import SpecError
+from assay.core.fidelity import Fidelity
+from assay.core.runs import Go, Resume, Run, Stop, Verdict
+from assay.schedulers.rungs import check_sign, loss_at
+
+PRIOR_DF = 3.0
+"""What the differences of earlier trials count for, in degrees of freedom of s."""
+
+
+@dataclass(frozen=True)
+class Racing:
+    """Stops a trial on data before its last fold, when the best trial so far is clearly better.
+
+    Two rules, the second an option. A paired test on the folds done; see the head of this module.
+    And the forgiving rule: stop if the mean so far is worse than the best trial's worst single fold.
+
+    Args:
+        fidelity: of kind "folds".
+        sign: 1 if values are minimised, -1 if they are maximised.
+        alpha: of the trials that would have become the best, at most this share is stopped by the
+            test. The forgiving rule has no such bound.
+        forgiving: whether the forgiving rule is used too; it alone can decide after one fold.
+
+    Raises:
+        SpecError: a fidelity of another kind, or an alpha not between 0 and 1.
+
+    Source: Bergman, Purucker and Hutter 2024, arXiv:2405.03389 (the forgiving rule); Smyth 2004,
+    doi:10.2202/1544-6115.1027 (shrunken variances). Differs: a finite number of folds.
+    """
+
+    fidelity: Fidelity
+    sign: float = 1.0
+    alpha: float = 0.05
+    forgiving: bool = True
+
+    def __post_init__(self) -> None:
+        check_sign(self.sign)
+        if self.fidelity.kind != "folds":
+            raise SpecError(
+                f"Racing is for folds, and fidelity {self.fidelity.name!r} is of kind "
+                f"{self.fidelity.kind!r}. Use 'asha', or a fidelity of kind 'folds'."
+            )
+        if isinstance(self.alpha, bool) or not 0 < self.alpha < 1:
+            raise SpecError(f"alpha needs a number between 0 and 1, got {self.alpha!r}.")
+
+    def start(self, runs: Sequence[Run]) -> int:
+        """All folds."""
+        return self.fidelity.most
+
+    def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
+        """Go or stop, against the best trial that has all folds."""
+        run, folds = runs[trial], self.fidelity.most
+        mean = loss_at(self.fidelity, self.sign, run, run.step)
+        best = self._best(runs, trial)
+        if run.protected or run.step >= folds or mean is None or best is None:
+            return Go()
+        theirs = self._losses(best)
+        where = f"{self.fidelity.name} {run.step} of {folds}: mean {self.sign * mean:.6g}"
+        if self.forgiving and mean > max(theirs):
+            return Stop(
+                f"{where} is worse than the worst single fold of the best trial {best.trial}, "
+                f"{self.sign * max(theirs):.6g}"
+            )
+        if run.step < 2:
+            return Go()
+        differences = _minus(self._losses(run)[: run.step], theirs)
+        chance = chance_to_win(differences, folds, self._earlier(runs, best, trial))
+        limit = self.alpha / (folds - 2)
+        if chance >= limit:
+            return Go()
+        return Stop(
+            f"{where}; fold by fold {abs(sum(differences)) / run.step:.6g} worse than the best trial "
+            f"{best.trial}, and the chance to pass it on the other {folds - run.step} is {chance:.2g} "
+            f"(< {limit:.2g})"
+        )
+
+    def resume(self, runs: Sequence[Run]) -> Resume | None:
+        """Nothing: nothing was paused."""
+        return None
+
+    def _losses(self, run: Run) -> list[float]:
+        return [self.sign * value for _, value in run.curve]
+
+    def _complete(self, run: Run) -> bool:
+        return run.state == "done" and len(run.curve) == self.fidelity.most
+
+    def _best(self, runs: Sequence[Run], trial: int) -> Run | None:
+        """The trial that has all folds and the best mean, the oldest of equals."""
+        others = [r for r in runs if r.trial != trial and self._complete(r)]
+        return min(others, key=lambda r: (sum(self._losses(r)), r.trial), default=None)
+
+    def _earlier(self, runs: Sequence[Run], best: Run, trial: int) -> float | None:
+        """The variance of fold differences that other complete trials had to the best; None: no others."""
+        theirs = self._losses(best)
+        found = [
+            variance(_minus(self._losses(run), theirs))
+            for run in runs
+            if run.trial not in (best.trial, trial) and self._complete(run)
+        ]
+        return sum(found) / len(found) if found else None
+
+
+def chance_to_win(differences: Sequence[float], folds: int, earlier: float | None) -> float:
+    """The chance that the mean difference over all folds is below 0, from that of the first of them.
+
+    Args:
+        differences: losses minus those of the best trial on the folds done, at least two, fewer
+            than `folds`.
+        folds: in all.
+        earlier: the variance of such differences among earlier trials; None: not known.
+
+    >>> round(chance_to_win([0.1, 0.2, 0.1], 10, None), 3)
+    0.021
+    >>> chance_to_win([0.1, 0.1], 10, None)
+    0.0
+    """
+    from scipy.special import stdtr
+
+    k = len(differences)
+    mean, own = sum(differences) / k, variance(differences)
+    df = float(k - 1)
+    if earlier is not None:
+        own, df = (PRIOR_DF * earlier + df * own) / (PRIOR_DF + df), PRIOR_DF + df
+    se = sqrt(own * (1 / k - 1 / folds))
+    if se == 0:
+        return 0.5 if mean == 0 else float(mean < 0)
+    return float(stdtr(df, -mean / se))
+
+
+def variance(values: Sequence[float]) -> float:
+    """The variance with divisor n - 1; exactly 0 for equal values."""
+    if min(values) == max(values):
+        return 0.0
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _minus(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [a - b for a, b in zip(ours, theirs, strict=False)]
