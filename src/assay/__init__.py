@@ -36,6 +36,7 @@ _HOME = {
     "open_study": "assay.api.study",
     "optimize": "assay.api.objective",
     "tune": "assay.api.data",
+    "work": "assay.api.working",
 }
 
 __all__ = sorted([*_HOME, "__version__"])
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from assay.api.objective import optimize as optimize
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
+    from assay.api.working import work as work
     from assay.core.beliefs import Belief as Belief
     from assay.core.errors import AssayError as AssayError
     from assay.core.errors import DataError as DataError

@@ -18,7 +18,16 @@ LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"progress"},
     {"report"},
     {"engine"},
-    {"samplers", "evaluation", "analysis", "stores", "executors", "learners", "inputs"},
+    {
+        "samplers",
+        "schedulers",
+        "evaluation",
+        "analysis",
+        "stores",
+        "executors",
+        "learners",
+        "inputs",
+    },
     {"math"},
     {"core"},
 ]
@@ -27,6 +36,7 @@ HEIGHT = {part: -depth for depth, layer in enumerate(LAYERS) for part in layer}
 HOMES = {
     "click": ("assay.cli",),
     "cloudpickle": ("assay.executors",),
+    "distributed": ("assay.executors.dask",),
     "hypothesis": ("assay.testing",),
     "jinja2": ("assay.report",),
     "optuna": ("assay.optuna",),
@@ -35,10 +45,12 @@ HOMES = {
     "threadpoolctl": ("assay.math.threads",),
     "pyarrow": ("assay.inputs",),
     "pytest": ("assay.testing",),
+    "ray": ("assay.executors.ray",),
     "rich": ("assay.cli", "assay.progress"),
     "sklearn": ("assay.learners",),
+    "submitit": ("assay.executors.slurm",),
 }
-PURE = ("core", "math", "samplers", "evaluation", "analysis", "engine/plan")
+PURE = ("core", "math", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")
 ANYWHERE = {"assay", "msgspec", "numpy", "scipy", *sys.stdlib_module_names}
 
 

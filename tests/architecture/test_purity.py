@@ -10,6 +10,7 @@ PURE = (
     "assay.core",
     "assay.math",
     "assay.samplers",
+    "assay.schedulers",
     "assay.evaluation",
     "assay.analysis",
     "assay.engine.plan",

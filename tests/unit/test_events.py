@@ -54,6 +54,7 @@ def test_the_stored_names_stay_what_they_are():
     assert {kind.__struct_config__.tag: list(kind.__struct_fields__) for kind in KINDS} == {
         "created": ["spec", "plan", "source"],
         "environment": ["facts"],
+        "joined": ["worker", "host", "differs"],
         "sealed": ["seal", "rows", "level", "sha256", "sketch", "note"],
         "enqueued": ["config", "source", "note"],
         "learned": ["study", "plan", "head", "trials", "configs", "losses"],

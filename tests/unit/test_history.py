@@ -24,6 +24,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Joined,
     Learned,
     Measured,
     Noted,
@@ -72,6 +73,15 @@ class Model:
     def curve(self, number):
         return tuple(sorted({e.step: e.value for e in self.of(Reported, number)}.items()))
 
+    def used(self):
+        """Evaluations and CPU seconds of the search, of the trials that ended."""
+        looks, cpu_s = 0, 0.0
+        for end in (e for e in self.log if isinstance(e, Told | Failed)):
+            found = {e.unit: e for e in self.of(Measured, end.trial) if e.stage == "search"}
+            looks += max(len(found), 1)
+            cpu_s += max(sum(e.cpu_s for e in found.values()), end.cpu_s)
+        return looks, cpu_s
+
     def opening(self):
         acts = [e for e in self.log if isinstance(e, Opening | Opened)]
         return bool(acts) and isinstance(acts[-1], Opening)
@@ -84,6 +94,7 @@ class Model:
         n = len(self.trials())
         yield lambda r: Noted(f"note {r}", r % n if n else None)
         yield lambda r: Environment({"cpu": r})
+        yield lambda r: Joined("w", "h", (str(r),))
         yield lambda r: Deviated("budget", 1, r, "why not")
         yield lambda r: Exhausted("all tried")
         yield lambda r: Concluded({"verdict": r})
@@ -120,7 +131,7 @@ class Model:
             yield lambda r: Failed(pick(r), "raised", "no", wall_s=0.25)
             yield lambda r: Reported(pick(r), r % 4, float(r))
             yield lambda r: Retried(pick(r), 1, "crashed", "no")
-            yield lambda r: Measured(pick(r), "search", (0, r % 3, 0), float(r), 1.0)
+            yield lambda r: Measured(pick(r), "search", (0, r % 3, 0), float(r), 1.0, cpu_s=r / 8)
 
     def of_the_seal(self):
         n, frozen = len(self.trials()), self.of(Frozen)
@@ -175,7 +186,7 @@ def check(history, log):
         assert history.outcome(number) == end
         assert history.origin(number) == asked.origin
         assert history.config(number) == asked.config
-        assert history.retries(number) == len(model.of(Retried, number))
+        assert len(history.retries(number)) == len(model.of(Retried, number))
         earlier = [e.trial for e in model.trials() if e.config == asked.config]
         assert history.find(asked.config) == earlier[0]
     for number in range(FLOOR, n):
@@ -189,6 +200,7 @@ def check(history, log):
     assert list(history.ended) == [e.trial for e in ends]
     assert history.n_ended == len(ends)
     assert list(history.told()) == [(e.trial, e) for e in ends if isinstance(e, Told)]
+    assert history.used == pytest.approx(model.used())
     assert history.n_sampled == sum(e.origin == "sampler" for e in model.trials())
     assert history.waiting == model.waiting()
     assert history.breakages() == model.of(Broke)
@@ -254,6 +266,13 @@ def test_what_is_illegal_is_refused_and_leaves_the_history_as_it_was(log):
             fold([Noted("legal"), event], history)
     check(history, log)
     check(fold([Noted("on")], history), [*log, Noted("on")])
+
+
+def test_a_step_that_no_column_can_hold_is_refused():
+    history = fold([Asked(0, {}, 0)])
+    with pytest.raises(StateError, match="too large"):
+        fold([Reported(0, 2**63, 1.0)], history)
+    assert fold([Reported(0, -3, 1.0)], history).curve(0) == ((-3, 1.0),)
 
 
 def illegal(model):

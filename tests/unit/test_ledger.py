@@ -139,3 +139,42 @@ def test_any_interleaving_of_writers_keeps_every_event_once(steps):
         ledgers[who].decide(lambda _, number=number: [Noted(str(number))])
         assert same(ledgers[who])
     assert [event.text for event in store.read("lab")[1:]] == [str(n) for n in range(len(steps))]
+
+
+class Counting(MemoryStore):
+    """Says how many events each reading gave."""
+
+    def __init__(self):
+        super().__init__()
+        self.read_so_far = []
+
+    def read(self, study, **which):
+        found = super().read(study, **which)
+        self.read_so_far.append(len(found))
+        return found
+
+
+def test_after_a_conflict_only_what_is_new_is_read():
+    store = Counting()
+    ours, theirs = ledger_of(store), ledger_of(store)
+    for number in range(20):
+        theirs.decide(lambda _, number=number: [Noted(str(number))])
+    ours.refresh()
+    theirs.decide(lambda _: [Noted("theirs")])
+    ours.stage([Noted("one")])
+    ours.stage([Noted("two")])
+    with pytest.raises(ConflictError):
+        ours.flush()
+    store.read_so_far.clear()
+    assert ours.unstage() == ([Noted("one"), Noted("two")], {})
+    assert store.read_so_far == [1]
+    assert same(ours)
+
+
+def test_a_long_log_is_read_in_parts(monkeypatch):
+    monkeypatch.setattr("assay.engine.ledger._AT_ONCE", 4)
+    store = Counting()
+    ledger_of(store).decide(lambda _: [Noted(str(number)) for number in range(9)])
+    store.read_so_far.clear()
+    assert ledger_of(store).history == fold(store.read("lab"))
+    assert store.read_so_far == [4, 4, 2, 10]

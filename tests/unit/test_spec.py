@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from assay.core.beliefs import Belief
 from assay.core.errors import SpaceError, SpecError
+from assay.core.fidelity import Fidelity
 from assay.core.parameters import Choice, Float, Int
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
 from assay.testing.spaces import spaces
 
-SPACE = Space(a=Int(1, 5, default=2), b=Float(0, 1, default=0.5))
+SPACE = Space(a=Int(1, 5, default=2), b=Float(0, 1, default=0.5), fidelity=Fidelity("epochs", 1, 9))
 SPEC = StudySpec(SPACE, {"value": "minimize"}, budget=Budget(trials=10), control={"a": 2, "b": 0.5})
 
 POSITIVE = st.floats(1e-3, 1e6)
@@ -75,6 +76,7 @@ OTHERS = {
     "data": {"folds": 5},
     "constraints": ("mb <= 500",),
     "beliefs": {"a": Belief(3)},
+    "scheduler": {"name": "asha"},
 }
 
 
@@ -99,7 +101,7 @@ def test_every_entry_of_its_parts_counts(part):
 
 
 def test_the_order_of_objectives_counts_and_that_of_parameters_does_not():
-    swapped = Space(b=Float(0, 1, default=0.5), a=Int(1, 5, default=2))
+    swapped = Space(b=Float(0, 1, default=0.5), a=Int(1, 5, default=2), fidelity=SPACE.fidelity)
     assert replace(SPEC, space=swapped).plan == SPEC.plan
     two = replace(SPEC, directions={"loss": "minimize", "gain": "maximize"})
     other = replace(SPEC, directions={"gain": "maximize", "loss": "minimize"})

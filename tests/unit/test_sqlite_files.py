@@ -94,7 +94,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path, pragmas):
 def test_a_file_of_a_newer_version_is_refused_and_left_alone(path):
     fill(path)
     with raw(path) as db:
-        db.execute("pragma user_version = 2")
+        db.execute("pragma user_version = 3")
         db.execute("pragma wal_checkpoint(truncate)")
     before = path.read_bytes()
     for readonly in (False, True):

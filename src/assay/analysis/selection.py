@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +37,13 @@ class Candidate:
 
 def ranked(spec: StudySpec, history: History) -> list[int]:
     """Feasible trials, best first; the earlier one first when equal."""
+    return [number for _, number in sorted(_losses(spec, history))]
+
+
+def _losses(spec: StudySpec, history: History) -> Iterator[tuple[float, int]]:
+    """(loss in the first objective, number) of the feasible trials."""
     sign = spec.signs[0]
-    return sorted(
-        (number for number, _ in history.told() if history.feasible(number)),
-        key=lambda number: (sign * history.outcome(number).values[0], number),  # type: ignore[union-attr]
-    )
+    return ((sign * t.values[0], n) for n, t in history.told() if history.meets(t))
 
 
 def best_trial(spec: StudySpec, history: History) -> int:
@@ -56,10 +59,10 @@ def best_trial(spec: StudySpec, history: History) -> int:
         return CONTROL if concluded.verdict["action"] == "KEEP_DEFAULTS" else int(tuned)
     if selected:
         return int(selected.trial)
-    best = ranked(spec, history)
-    if not best:
+    best = min(_losses(spec, history), default=None)
+    if best is None:
         raise StateError(none_feasible(spec, history) or "No trial has a value yet.")
-    return best[0]
+    return best[1]
 
 
 def nearest_to_feasible(spec: StudySpec, history: History) -> list[int]:

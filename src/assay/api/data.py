@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from assay.analysis.conclusion import conclude
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.opening import open_test
-from assay.api.parts import check_execution, executor_of, store_at
+from assay.api.parts import (
+    at_once,
+    check_execution,
+    executor_of,
+    on_this_machine,
+    slots_for,
+    store_at,
+)
 from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.sealing import seal
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
@@ -22,6 +30,7 @@ from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits
 from assay.engine.plan import plan
 from assay.evaluation.splits import Splits
+from assay.executors.slots import Slots
 from assay.inputs import from_arrays
 
 
@@ -49,7 +58,10 @@ def tune(
     learn_from: LearnFrom = (),
     evidence: Evidence = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
-    workers: int = 1,
+    workers: int | str = 1,
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
+    executor: str = "local",
     isolation: str = "process",
     progress: bool | None = None,
     open_test: bool = True,
@@ -74,7 +86,8 @@ def tune(
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
         seed, sampler, storage, name, given, beliefs, learn_from, evidence, limits, workers,
-            isolation, progress: as for `optimize`.
+            cpus_per_trial, gpus_per_trial, executor, isolation, progress: as for `optimize`. The
+            sealed rows never leave this machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
 
@@ -86,7 +99,15 @@ def tune(
         SealError: test rows were development rows of an earlier study.
         StateError: the control or every trial fails, or another process drives this study.
     """
-    check_execution(workers=workers, isolation=isolation, limits=limits)
+    slots = slots_for(
+        workers,
+        cpus=cpus_per_trial,
+        gpus=gpus_per_trial,
+        isolation=isolation,
+        limits=limits,
+        executor=executor,
+    )
+    check_execution(workers=slots, isolation=isolation, limits=limits)
     table = from_arrays(X, y, groups=groups, time=time)
     wishes = Wishes(
         metric=metric,
@@ -111,7 +132,7 @@ def tune(
     complete = run_data(
         study,
         prepared,
-        workers=workers,
+        workers=slots,
         isolation=isolation,
         progress=progress,
         open_at_end=open_test,
@@ -153,7 +174,7 @@ def run_data(
     study: Study,
     prepared: Prepared,
     *,
-    workers: int = 1,
+    workers: int | Slots = 1,
     isolation: str = "process",
     progress: bool | None = None,
     open_at_end: bool = True,
@@ -164,26 +185,29 @@ def run_data(
     Returns:
         Whether it came to the end: False when the user interrupted it.
     """
+    from assay.api.fleet import with_workers
     from assay.progress import showing
 
     spec = study.spec
 
-    def executor(evaluate: Any) -> Executor:
-        return executor_of(evaluate, workers=workers, isolation=isolation, limits=spec.limits)
+    def executor(evaluate: Any, at: int | Slots = workers) -> Executor:
+        return executor_of(evaluate, workers=at, isolation=isolation, limits=spec.limits)
 
-    with driving(study), showing(spec, workers=workers, wanted=progress) as watch:
+    here = partial(executor, at=on_this_machine(workers))
+
+    with driving(study), showing(spec, workers=at_once(workers), wanted=progress) as watch:
         history = study.ledger.history
         if not history.last(Frozen) and not history.last(Concluded):
             finish = run_plan(
                 study,
-                lambda: executor(prepared.evaluator()),
+                lambda: with_workers(study, executor(prepared.evaluator())),
                 watch=watch,
                 decide=plan,
                 options={"open_test": False},
             )
             if finish.reason == "interrupted":
                 return False
-        return _finish(study, prepared, executor, open_at_end, reason, watch)
+        return _finish(study, prepared, here, open_at_end, reason, watch)
 
 
 def _finish(
@@ -212,7 +236,7 @@ def _finish(
 
 
 def _exists(store: Store, name: str) -> bool:
-    return any(isinstance(event, Created) for event in store.read(name)[:1])
+    return any(isinstance(event, Created) for event in store.read(name, most=1))
 
 
 def _enqueued(space: Space, given: Mapping[str, Any]) -> Enqueued:

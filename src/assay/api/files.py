@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
-from assay.api.parts import check_execution, executor_of, store_at
+from assay.api.parts import executor_of, slots_for, store_at
 from assay.api.prepare import Chosen, Prepared, Wishes, prepare
 from assay.api.session import driving
 from assay.api.study import Study, open_study
@@ -20,6 +21,7 @@ from assay.core.events import Created
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits
 from assay.evaluation.splits import Splits
+from assay.executors.slots import Slots, check_wishes
 from assay.inputs import load
 from assay.progress import showing
 
@@ -33,7 +35,7 @@ def prepared_from(options: TuneOptions) -> Prepared:
         DataError, SpecError, SpaceError: something does not fit; says what and what to do.
     """
     limits = Limits(options.timeout, options.memory_mb, options.retries)
-    check_execution(workers=options.workers, isolation="process", limits=limits)
+    check_wishes(options.workers, options.cpus_per_trial, options.gpus_per_trial)
     if options.gap < 0:
         raise SpecError(f"gap needs a number of rows >= 0, got {options.gap}.")
     table = load(
@@ -74,6 +76,7 @@ def tune_file(
         KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     prepared = prepared_from(options)
+    slots = slots_in(options)
     store = store_at(options.storage)
     known = set(store.studies())
     name = options.study
@@ -89,22 +92,42 @@ def tune_file(
         source=_source(options),
     )
     if say:
-        say(prepared.chosen, study)
-    _drive(study, prepared, options, workers=options.workers, progress=progress)
+        say((*prepared.chosen, *_bound(slots)), study)
+    _drive(study, prepared, options, workers=slots, progress=progress)
     return study
 
 
 def resume_file(
-    storage: str, name: str | None, *, workers: int = 1, progress: bool | None = None
+    storage: str,
+    name: str | None,
+    *,
+    workers: int | str | None = None,
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
+    executor: str | None = None,
+    progress: bool | None = None,
 ) -> Study:
     """Go on with a stored study on a data file.
+
+    Args:
+        storage, name: of the study.
+        workers, cpus_per_trial, gpus_per_trial, executor: as for `tune`; None: as it began.
+        progress: show progress.
 
     Raises:
         SpecError: the study was made in Python, or its file has changed.
         KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     study, prepared, options = reopened(storage, name)
-    _drive(study, prepared, options, workers=workers, progress=progress)
+    here = replace(
+        options,
+        workers=options.workers if workers is None else workers,
+        cpus_per_trial=options.cpus_per_trial if cpus_per_trial is None else cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial if gpus_per_trial is None else gpus_per_trial,
+        executor=options.executor if executor is None else executor,
+    )
+    slots = slots_in(here)
+    _drive(study, prepared, options, workers=slots, progress=progress)
     return study
 
 
@@ -164,7 +187,7 @@ def _drive(
     prepared: Prepared,
     options: TuneOptions,
     *,
-    workers: int,
+    workers: Slots,
     progress: bool | None,
 ) -> None:
     complete = run_data(
@@ -185,7 +208,7 @@ def free_name(stem: str, known: set[str], store: Any, plan: str) -> str:
         name = stem if number == 1 else f"{stem}-{number}"
         if name not in known:
             return name
-        (created,) = store.read(name)[:1]
+        (created,) = store.read(name, most=1)
         if isinstance(created, Created) and created.plan == plan:
             return name
     raise AssertionError
@@ -216,6 +239,21 @@ def splits_of(text: str, gap: int = 0) -> Splits:
     raise SpecError(
         f"Cannot read splits {text!r}. Use kfold:5, repeated:5x3, holdout:0.25, grouped:5 or forward:5."
     )
+
+
+def slots_in(options: TuneOptions) -> Slots:
+    """How many trials of these options run at once here, and what each has."""
+    return slots_for(
+        options.workers,
+        cpus=options.cpus_per_trial,
+        gpus=options.gpus_per_trial,
+        limits=Limits(options.timeout, options.memory_mb, options.retries),
+        executor=options.executor,
+    )
+
+
+def _bound(slots: Slots) -> tuple[Chosen, ...]:
+    return (Chosen("workers", str(slots.count), slots.why, "--workers"),) if slots.why else ()
 
 
 def _budget(options: TuneOptions) -> Budget | None:

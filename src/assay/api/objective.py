@@ -7,7 +7,14 @@ from typing import Any
 
 from assay.analysis.conclusion import conclude
 from assay.api.earlier import LearnFrom, learned_from
-from assay.api.parts import check_execution, executor_of, sampler_settings, store_at
+from assay.api.parts import (
+    at_once,
+    check_execution,
+    executor_of,
+    sampler_settings,
+    slots_for,
+    store_at,
+)
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study, allowed_defaults
 from assay.core.beliefs import Belief
@@ -17,6 +24,7 @@ from assay.core.protocols import Store
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
 from assay.engine.trial import Objective, OpenTrial
+from assay.executors.slots import Slots
 
 Given = Mapping[str, Any]
 
@@ -39,7 +47,10 @@ def optimize(
     smallest_gain: float = 0.0,
     evidence: Evidence | None = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
-    workers: int = 1,
+    workers: int | str = 1,
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
+    executor: str = "local",
     isolation: str = "process",
     progress: bool | None = None,
 ) -> Study:
@@ -59,7 +70,14 @@ def optimize(
         smallest_gain: the smallest gain worth having, in units of the objective.
         evidence: how the control is repeated and the winner rechecked; None: neither, no verdict.
         limits: time, memory and retries of one evaluation.
-        workers: how many trials run at once, each in a process of its own.
+        workers: how many trials run at once, each in a process of its own; "auto" for as many as
+            fit the cores of this machine or container, its GPUs and, with a memory limit, its
+            memory.
+        cpus_per_trial: cores of each: the threads that its libraries may use.
+        gpus_per_trial: GPUs of each: a whole number, or 0.5 for two trials on one. A trial sees
+            its own only. None: every trial sees all of them.
+        executor: where trials run: "local" for this machine, or a cluster, such as
+            "dask://host:8786", "ray://auto" or "slurm://partition"; see docs/clusters.md.
         isolation: "process", or "none" to run trials in this process.
         progress: show progress; None: on a terminal only.
 
@@ -93,12 +111,20 @@ def optimize(
         evidence=evidence,
         limits=limits,
     )
-    check_execution(workers=workers, isolation=isolation, limits=limits)
+    slots = slots_for(
+        workers,
+        cpus=cpus_per_trial,
+        gpus=gpus_per_trial,
+        isolation=isolation,
+        limits=limits,
+        executor=executor,
+    )
+    check_execution(workers=slots, isolation=isolation, limits=limits)
     store, name = store_at(storage), name or "study"
     queued = [Enqueued(space.settle(config)) for config in given]
     first: list[Event] = [*learned_from(spec, store, name, learn_from), *queued]
     study = Study.of(spec, store, name, first)
-    run_objective(study, objective, workers=workers, isolation=isolation, progress=progress)
+    run_objective(study, objective, workers=slots, isolation=isolation, progress=progress)
     return study
 
 
@@ -106,19 +132,23 @@ def run_objective(
     study: Study,
     objective: Callable[[OpenTrial], Any],
     *,
-    workers: int = 1,
+    workers: int | Slots = 1,
     isolation: str = "process",
     progress: bool | None = None,
 ) -> None:
     """Run a study of an objective until its plan is complete, and conclude it."""
+    from assay.api.fleet import with_workers
     from assay.progress import showing
 
     spec = study.spec
     evaluate = Objective(objective, seeding=isolation == "process")
-    with driving(study), showing(spec, workers=workers, wanted=progress) as watch:
+    with driving(study), showing(spec, workers=at_once(workers), wanted=progress) as watch:
         finish = run_plan(
             study,
-            lambda: executor_of(evaluate, workers=workers, isolation=isolation, limits=spec.limits),
+            lambda: with_workers(
+                study,
+                executor_of(evaluate, workers=workers, isolation=isolation, limits=spec.limits),
+            ),
             watch=watch,
         )
         if finish.reason == "interrupted":

@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from assay.core.errors import SpecError, did_you_mean
@@ -39,7 +40,9 @@ class TuneOptions:
         learn_from: names of earlier studies in the storage, or ["*"] for those that fit.
         evidence: repeats, seeds, top, rechecks, guard, refits.
         timeout, memory_mb, retries: limits of one trial.
-        workers: trials at once.
+        workers: trials at once, or "auto" for as many as fit.
+        cpus_per_trial, gpus_per_trial: cores and GPUs of each.
+        executor: "local", or a cluster, such as "dask://host:8786".
         study, storage: where it is kept.
         open_test: whether the test set is opened at the end.
         encoding: of the file, when it is not UTF-8.
@@ -72,7 +75,10 @@ class TuneOptions:
     timeout: float | None = None
     memory_mb: float | None = None
     retries: int = 0
-    workers: int = 1
+    workers: int | str = 1
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    executor: str = "local"
     study: str | None = None
     storage: str = "assay.db"
     open_test: bool = True
@@ -149,7 +155,7 @@ def schema() -> dict[str, Any]:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if type(None) in get_args(hint) else (hint,)
+    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import SpecError, did_you_mean
-from assay.core.protocols import Executor, Sampler, Store
+from assay.core.protocols import Executor, Sampler, Scheduler, Store
 from assay.core.spec import Limits, StudySpec
+from assay.executors.resources import this_machine
+from assay.executors.slots import Slots, check_wishes, slots_on
 
 if TYPE_CHECKING:
     from assay.core.jobs import Evaluate
@@ -27,6 +29,17 @@ _KINDS = {
 }
 """The module and the class of each sampler: only those that are asked for are imported."""
 SAMPLERS = tuple(_KINDS)
+_SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "asha": ("asha", "Asha", {}),
+    "asha-stopping": ("asha", "AshaStopping", {}),
+    "halving": ("halving", "Halving", {}),
+    "hyperband": ("halving", "Halving", {"brackets": None}),
+    "median": ("percentile", "Percentile", {}),
+    "percentile": ("percentile", "Percentile", {"percent": 25.0}),
+    "racing": ("racing", "Racing", {}),
+}
+"""The module and the class of each scheduler, and the settings that its name implies."""
+SCHEDULERS = tuple(_SCHEDULERS)
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
 _KNOWING = ("auto", "gp")
@@ -100,6 +113,11 @@ def sampler_of(spec: StudySpec) -> Sampler:
     from assay.samplers.unique import Unique
 
     kind = _kind(spec.sampler["name"])
+    if spec.space.fidelity:
+        raise SpecError(
+            f"The space declares the fidelity {spec.space.fidelity.name!r}, and this version "
+            "evaluates every trial in full. Leave the fidelity out."
+        )
     if spec.beliefs:
         check_knowing(spec, "beliefs")
     if spec.bounds and kind.__name__ == "CmaEs":
@@ -116,6 +134,30 @@ def sampler_of(spec: StudySpec) -> Sampler:
     }
     options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
     return Unique(kind(**options))
+
+
+def scheduler_of(spec: StudySpec) -> Scheduler | None:
+    """The scheduler of a study; None if it has none.
+
+    Raises:
+        SpecError: an unknown name or setting, or one that does not suit the fidelity.
+    """
+    if spec.scheduler is None:
+        return None
+    name = spec.scheduler.get("name")
+    if name not in _SCHEDULERS:
+        raise SpecError(f"No scheduler {name!r}. {did_you_mean(str(name), SCHEDULERS)}")
+    module, kind, implied = _SCHEDULERS[name]
+    made = getattr(import_module(f"assay.schedulers.{module}"), kind)
+    known = {f.name for f in fields(made)} - {"fidelity", "sign"}
+    settings = {k: v for k, v in spec.scheduler.items() if k != "name"}
+    for setting in settings:
+        if setting not in known:
+            raise SpecError(
+                f"Scheduler {name!r} has no setting {setting!r}. {did_you_mean(setting, known)}"
+            )
+    scheduler: Scheduler = made(spec.space.fidelity, spec.signs[0], **{**implied, **settings})
+    return scheduler
 
 
 def _limits(spec: StudySpec) -> tuple[tuple[int | str, float, float], ...]:
@@ -146,33 +188,115 @@ def _kind(name: str) -> Any:
     return getattr(import_module(f"assay.samplers.{module}"), kind)
 
 
-def executor_of(evaluate: Evaluate, *, workers: int, isolation: str, limits: Limits) -> Executor:
-    """Child processes, or this process for isolation="none".
+def slots_for(
+    workers: int | str,
+    *,
+    cpus: int | None = None,
+    gpus: float | None = None,
+    isolation: str = "process",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    executor: str = "local",
+) -> Slots:
+    """How many trials run at once, and what each has: on this machine, or on a cluster.
+
+    Raises:
+        SpecError: a wish that is out of range, does not fit this machine, or needs a process; an
+            executor that does not exist or cannot do what is asked.
+    """
+    check_wishes(workers, cpus, gpus)
+    if executor != "local":
+        return _slots_of_cluster(executor, workers, cpus, gpus, isolation, limits)
+    if isolation == "none" and (cpus is not None or gpus is not None):
+        raise SpecError(
+            "isolation='none' runs trials in this process, which has its cores and GPUs already: "
+            "cpus_per_trial and gpus_per_trial need isolation='process'."
+        )
+    if isolation == "none" or (workers != "auto" and cpus is None and gpus is None):
+        return Slots(1 if workers == "auto" else int(workers))
+    machine = this_machine(gpus=gpus is not None)
+    return slots_on(machine, workers, cpus=cpus, gpus=gpus, memory_mb=limits.memory_mb)
+
+
+def at_once(workers: int | Slots) -> int:
+    """How many trials run at once."""
+    return workers.count if isinstance(workers, Slots) else workers
+
+
+def on_this_machine(workers: int | Slots) -> int | Slots:
+    """The same without a cluster: for what must not leave this machine."""
+    return replace(workers, executor="local", gpus=None) if isinstance(workers, Slots) else workers
+
+
+def _slots_of_cluster(
+    url: str,
+    workers: int | str,
+    cpus: int | None,
+    gpus: float | None,
+    isolation: str,
+    limits: Limits,
+) -> Slots:
+    from assay.executors.remote_url import check_cluster, cluster_at
+
+    check_cluster(url, workers=workers, gpus=gpus)
+    if isolation == "none":
+        raise SpecError(
+            f"isolation='none' runs trials in this process, not at {url!r}. Leave one of them out."
+        )
+    if cluster_at(url).here:
+        here = slots_for(workers, cpus=cpus, gpus=gpus, limits=limits)
+        return replace(here, executor=url, threads=cpus, gpus=gpus)
+    return Slots(int(workers), threads=cpus, executor=url, gpus=gpus)
+
+
+def executor_of(
+    evaluate: Evaluate, *, workers: int | Slots, isolation: str, limits: Limits
+) -> Executor:
+    """Child processes, a cluster, or this process for isolation="none".
 
     Raises:
         SpecError: as `check_execution`.
+        StateError: the cluster does not answer.
     """
     check_execution(workers=workers, isolation=isolation, limits=limits)
+    if isinstance(workers, Slots) and workers.executor != "local":
+        from assay.executors.remote_url import cluster_executor
+
+        return cluster_executor(
+            evaluate,
+            workers.executor,
+            workers=workers.count,
+            cpus=workers.threads,
+            gpus=workers.gpus,
+            memory_mb=limits.memory_mb,
+        )
     if isolation == "process":
         from assay.executors.local import LocalExecutor
 
-        return LocalExecutor(evaluate, workers=workers, memory_mb=limits.memory_mb)
+        slots = workers if isinstance(workers, Slots) else Slots(workers)
+        return LocalExecutor(
+            evaluate,
+            workers=slots.count,
+            memory_mb=limits.memory_mb,
+            threads_per_worker=slots.threads,
+            environments=slots.environments,
+        )
     from assay.executors.inline import InlineExecutor
 
     return InlineExecutor(evaluate)
 
 
-def check_execution(*, workers: int, isolation: str, limits: Limits) -> None:
+def check_execution(*, workers: int | Slots, isolation: str, limits: Limits) -> None:
     """Refuse what no executor can do; called before a study is begun too.
 
     Raises:
         SpecError: an unknown isolation, a wrong number of workers, or limits that need a process.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SpecError(f"workers needs a whole number >= 1, got {workers!r}.")
+    count = at_once(workers)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise SpecError(f"workers needs a whole number >= 1, got {count!r}.")
     if isolation not in ("process", "none"):
         raise SpecError(f"isolation needs 'process' or 'none', got {isolation!r}.")
-    if isolation == "none" and (limits.seconds or limits.memory_mb or workers > 1):
+    if isolation == "none" and (limits.seconds or limits.memory_mb or count > 1):
         raise SpecError(
             "isolation='none' runs trials in this process, one at a time: a timeout, a memory cap "
             "and several workers need isolation='process'."

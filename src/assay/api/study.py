@@ -410,7 +410,7 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
     """
     store = existing(storage, readonly=readonly)
     name = chosen_study(store, name)
-    created = store.read(name)[0]
+    (created,) = store.read(name, most=1)
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
     return Study.of(StudySpec.from_json(created.spec), store, name)

@@ -10,11 +10,20 @@ import sys
 import click
 
 from assay import __version__
-from assay.cli import catalogue, changing, checking, demonstration, explaining, looking, tuning
+from assay.cli import (
+    catalogue,
+    changing,
+    checking,
+    demonstration,
+    explaining,
+    looking,
+    tuning,
+    working,
+)
 from assay.cli.commands import Commands
 
 _ORDER = (
-    *(tuning.tune, tuning.run, tuning.resume),
+    *(tuning.tune, tuning.run, tuning.resume, working.worker),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,
     *(changing.note, changing.unseal),

@@ -7,7 +7,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
+
 from assay.core.errors import SpecError
+
+
+def workers_of(text: str) -> int | str:
+    """How many trials at once: a whole number, or "auto"."""
+    if text == "auto":
+        return text
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither a whole number >= 1 nor auto.")
 
 
 def space_in(path: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from assay.cli.commands import (
     storage_option,
     study_argument,
 )
-from assay.cli.forms import evidence_of, given_in, space_in
+from assay.cli.forms import evidence_of, given_in, space_in, workers_of
 from assay.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -31,8 +31,21 @@ if TYPE_CHECKING:
 
 _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
 _report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
-_workers = click.option(
-    "--workers", type=click.IntRange(min=1), help="Trials at once, each in a process.  [default: 1]"
+_workers = options(
+    click.option(
+        "--workers",
+        metavar="N",
+        type=workers_of,
+        help="Trials at once, each in a process; 'auto' for as many as fit.  [default: 1]",
+    ),
+    click.option("--cpus-per-trial", type=click.IntRange(min=1), help="Cores of each."),
+    click.option("--gpus-per-trial", type=float, help="GPUs of each; 0.5 for two trials on one."),
+    click.option(
+        "--executor",
+        metavar="URL",
+        help="Where trials run: local, or a cluster such as dask://host:8786, ray://auto or"
+        " slurm://partition.  [default: local]",
+    ),
 )
 
 _data = options(
@@ -124,11 +137,11 @@ def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
 @_quiet
 def run(
     file: str,
-    workers: int | None,
     study: str | None,
     storage: str | None,
     report: str | None,
     quiet: bool,
+    **wishes: Any,
 ) -> None:
     """Run the study that a TOML or JSON file describes.
 
@@ -139,7 +152,7 @@ def run(
     told = read_options(file)
     if told.storage == TuneOptions.storage:
         told = replace(told, storage=default_storage())
-    given: dict[str, Any] = {"workers": workers, "study": study, "storage": storage}
+    given: dict[str, Any] = {**wishes, "study": study, "storage": storage}
     changed = {name: value for name, value in given.items() if value is not None}
     carry_out(replace(told, **changed), report=report, quiet=quiet)
 
@@ -150,9 +163,7 @@ def run(
 @_workers
 @_report
 @_quiet
-def resume(
-    study: str | None, storage: str, workers: int | None, report: str | None, quiet: bool
-) -> None:
+def resume(study: str | None, storage: str, report: str | None, quiet: bool, **wishes: Any) -> None:
     """Go on with a study on a data file where it stopped."""
     from assay.api.files import resume_file
     from assay.api.study import open_study
@@ -163,7 +174,7 @@ def resume(
     name = open_study(storage, study, readonly=True).name
 
     def go_on(say: Say) -> Study:
-        return resume_file(storage, name, workers=workers or 1, progress=not quiet)
+        return resume_file(storage, name, **wishes, progress=not quiet)
 
     _finish(sit(go_on, storage, name), storage, report)
 

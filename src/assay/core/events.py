@@ -38,6 +38,14 @@ class Environment(Struct, frozen=True, tag="environment"):
     facts: dict[str, Any]
 
 
+class Joined(Struct, frozen=True, tag="joined"):
+    """A worker elsewhere joined, whose environment differs from the recorded one: in what, in words."""
+
+    worker: str
+    host: str
+    differs: tuple[str, ...]
+
+
 class Sealed(Struct, frozen=True, tag="sealed"):
     """The test rows were set apart before anything was fitted."""
 
@@ -219,7 +227,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 
 Event: TypeAlias = (
-    Created | Environment | Sealed | Enqueued | Learned | Asked | Reported | Measured | Told | Failed | Broke
+    Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Reported | Measured | Told | Failed | Broke
     | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
     | Concluded
 )  # fmt: skip

@@ -28,7 +28,7 @@ from assay.core.events import (
     Opening,
     Told,
 )
-from assay.core.jobs import Unit
+from assay.core.jobs import BrokenKind, Unit
 from assay.core.jsonform import canonical
 from assay.core.transitions import APPLY
 
@@ -74,9 +74,7 @@ class History:
         self.length = length
         at_tip = self._columns.length == length
         past = self._columns
-        self.n_trials = (
-            len(past.asked) if at_tip else bisect_left(past.asked, length, key=lambda e: e[0])
-        )
+        self.n_trials = len(past.asked_at) if at_tip else bisect_left(past.asked_at, length)
         self.n_ended = len(past.order) if at_tip else bisect_left(past.order_at, length)
 
     def __repr__(self) -> str:
@@ -109,16 +107,15 @@ class History:
         if not 0 <= number < self.n_trials:
             raise StateError(f"There is no trial {number}; the study has {self.n_trials}.")
         past = self._columns
-        _, seen, origin, why = past.asked[number]
         outcome = self.outcome(number)
         told = outcome if isinstance(outcome, Told) else None
         failed = outcome if isinstance(outcome, Failed) else None
         return Trial(
             number=number,
-            config=past.configs[number],
-            origin=origin,
-            seen=seen,
-            why=why,
+            config=past.config(number),
+            origin=past.origins[number],
+            seen=past.seen[number],
+            why=past.why(number),
             state="done" if told else "failed" if failed else "running",
             values=told.values if told else None,
             extra=(told.extra if told else None) or {},
@@ -133,21 +130,23 @@ class History:
     def outcome(self, number: int) -> Told | Failed | None:
         """How trial `number` ended; None while it runs."""
         past = self._columns
-        return past.outcomes[number] if past.ended_at[number] < self.length else None
+        return past.outcome(number) if past.ended_at[number] < self.length else None
 
     def config(self, number: int) -> dict[str, Any]:
-        """The config of trial `number`; not to be changed."""
-        return self._columns.configs[number]
+        """The config of trial `number`."""
+        return self._columns.config(number)
 
     def origin(self, number: int) -> str:
         """Who proposed trial `number`: "control", "given" or "sampler"."""
-        return self._columns.asked[number][2]
+        return self._columns.origins[number]
 
     def feasible(self, number: int) -> bool:
         """Whether trial `number` has a value and meets the constraints of the plan."""
         outcome = self.outcome(number)
-        if not isinstance(outcome, Told):
-            return False
+        return isinstance(outcome, Told) and self.meets(outcome)
+
+    def meets(self, outcome: Told) -> bool:
+        """Whether values meet the constraints of the plan."""
         objectives, constraints = self._plan
         return not constraints or not broken(constraints, numbers_of(outcome, objectives))
 
@@ -170,13 +169,9 @@ class History:
 
     def told(self) -> Iterator[tuple[int, Told]]:
         """(number, outcome) of the trials that ended with values, in the order in which they did."""
-        outcomes = self._columns.outcomes
-        order = self._columns.order
-        for i in range(self.n_ended):
-            number = order[i]
-            outcome = outcomes[number]
+        for outcome in self._columns.outcomes(self.n_ended):
             if isinstance(outcome, Told):
-                yield number, outcome
+                yield outcome.trial, outcome
 
     def running(self) -> list[int]:
         """Numbers of the trials that were asked and have not ended."""
@@ -184,6 +179,12 @@ class History:
             return sorted(self._columns.open)
         ended_at, length = self._columns.ended_at, self.length
         return [n for n in range(self.n_trials) if ended_at[n] >= length]
+
+    @property
+    def used(self) -> tuple[int, float]:
+        """What the trials that ended took of the search: evaluations, and CPU seconds."""
+        past, last = self._columns, self.n_ended - 1
+        return (past.looks[last], past.cpu_s[last]) if last >= 0 else (0, 0.0)
 
     @property
     def n_sampled(self) -> int:
@@ -194,7 +195,7 @@ class History:
         """The first trial with exactly this config; None if it was not tried."""
         past = self._columns
         for number in range(past.found_upto, len(past.configs)):
-            past.found.setdefault(canonical(past.configs[number]), number)
+            past.found.setdefault(canonical(past.config(number)), number)
         past.found_upto = len(past.configs)
         number = past.found.get(canonical(dict(config)), NEVER)
         return number if number < self.n_trials else None
@@ -238,17 +239,22 @@ class History:
 
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
         """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
-        found = self._columns.curves.get(number, ())
-        latest = {step: value for seq, step, value in found if seq < self.length}
+        past, latest = self._columns, dict[int, float]()
+        place = past.last_report[number]
+        while place >= 0:
+            if past.report_at[place] < self.length:
+                latest.setdefault(past.report_step[place], past.report_value[place])
+            place = past.report_before[place]
         return tuple(sorted(latest.items()))
 
     def breakages(self) -> list[Broke]:
         """Evaluations outside the search that gave no value."""
         return [event for seq, event in self._columns.broke if seq < self.length]
 
-    def retries(self, number: int) -> int:
-        """How often a trial was started again."""
-        return len(before(self._columns.retries.get(number, []), self.length))
+    def retries(self, number: int) -> list[BrokenKind]:
+        """How a trial broke each time that it was started again."""
+        found = before(self._columns.retries.get(number, []), self.length)
+        return [event.kind for _, event in found]
 
     # --- the study's own story
 
@@ -258,8 +264,8 @@ class History:
 
     def last(self, kind: type[Any]) -> Any:
         """The newest milestone of this kind; None if there is none."""
-        for seq, event in reversed(self._columns.milestones):
-            if seq < self.length and isinstance(event, kind):
+        for seq, event in reversed(self._columns.kinds.get(kind, ())):
+            if seq < self.length:
                 return event
         return None
 

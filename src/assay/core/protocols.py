@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from assay.core.events import Event
 from assay.core.jobs import Job, Message
+from assay.core.runs import Resume, Run, Verdict
 from assay.core.space import Space
 
 if TYPE_CHECKING:
@@ -35,6 +36,27 @@ class Sampler(Protocol):
         Raises:
             ExhaustedError: every config of the space was tried.
         """
+        ...
+
+
+class Scheduler(Protocol):
+    """Says which trials get more. Pure: equal runs give equal answers; no I/O, no clock, no chance."""
+
+    def start(self, runs: Sequence[Run]) -> int:
+        """The step to which the next new trial runs without another decision."""
+        ...
+
+    def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
+        """What becomes of a trial after its newest report, which is part of `runs`.
+
+        Args:
+            runs: all trials, by number.
+            trial: the one that reported. At `until`, below the full fidelity, it cannot just go on.
+        """
+        ...
+
+    def resume(self, runs: Sequence[Run]) -> Resume | None:
+        """Who gets a free slot; None: a new trial."""
         ...
 
 
@@ -69,8 +91,8 @@ class Store(Protocol):
         """
         ...
 
-    def read(self, study: str, *, after: int = 0) -> Sequence[Event]:
-        """The events from number `after` on; empty for a study that does not exist."""
+    def read(self, study: str, *, after: int = 0, most: int | None = None) -> Sequence[Event]:
+        """The events from number `after` on, `most` at most; empty for a study that does not exist."""
         ...
 
     def rows(self, study: str, *, after: int = 0) -> Sequence[Row]:
@@ -101,13 +123,26 @@ class Store(Protocol):
         """Give the study free for another driver."""
         ...
 
+    def driver(self, study: str) -> Any:
+        """The process that drives a study now, as an object with `pid` and `host`; None: nobody."""
+        ...
+
+    def board(self, study: str) -> Board:
+        """Where the driver of a study and workers elsewhere meet."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections."""
         ...
 
 
 class Member(NamedTuple):
-    """A worker that has joined a study. `beats` rises as long as it lives."""
+    """A worker that has joined a study. `beats` rises as long as it lives.
+
+    `worker` is a name that is never used again; `place`, `pid` and `birth` tell a process of the same
+    machine whether it lives; `slots` is how many jobs it runs at once, and `differs` says in words how
+    its environment differs from the one that the log holds.
+    """
 
     worker: str
     host: str
@@ -115,8 +150,8 @@ class Member(NamedTuple):
     pid: int
     birth: str
     slots: int
-    differs: tuple[str, ...]
-    beats: int
+    differs: tuple[str, ...] = ()
+    beats: int = 0
 
 
 class Task(NamedTuple):
@@ -143,11 +178,12 @@ class Board(Protocol):
     """Where the driver of one study leaves jobs for workers elsewhere, and they leave messages.
 
     It is no part of the log: what lies here is copied into the log by the driver, and then settled.
-    Every call is one transaction; what it wrote is durable on return.
+    Every call is one transaction; what it wrote is durable on return. A driver that has lost its seat
+    gets a StateError from the calls that change something.
     """
 
     def post(self, jobs: Sequence[Job]) -> list[int]:
-        """The driver: offer jobs; their task numbers."""
+        """The driver: offer jobs; their task numbers, rising."""
         ...
 
     def tasks(self) -> list[Task]:
@@ -155,23 +191,33 @@ class Board(Protocol):
         ...
 
     def letters(self, *, after: int = 0) -> list[Letter]:
-        """The driver: what was delivered later than letter `after`, in order."""
+        """The driver: what was delivered later than letter `after`, in order.
+
+        The letters of one worker come in the order in which it delivered them, and none appears
+        later below a number that was seen already.
+        """
         ...
 
     def settle(self, tasks: Sequence[int]) -> None:
-        """The driver: remove tasks with their letters; whoever works on them loses them."""
+        """The driver: remove tasks with their letters; whoever works on them loses them.
+
+        Numbers that are settled already are left alone.
+        """
         ...
 
     def crew(self) -> list[Member]:
-        """The driver: the workers that have joined and not left."""
+        """The driver: the workers that have joined and not left, in the order in which they came."""
         ...
 
     def dismiss(self, worker: str) -> None:
-        """The driver: forget a worker that went silent."""
+        """The driver: forget a worker that went silent. Nothing that it sends is accepted any more.
+
+        What it delivered before stays until its tasks are settled.
+        """
         ...
 
     def join(self, member: Member) -> None:
-        """A worker: be counted."""
+        """A worker: be counted, under a name that nobody had before. A second time changes nothing."""
         ...
 
     def leave(self, worker: str) -> None:
@@ -179,18 +225,27 @@ class Board(Protocol):
         ...
 
     def beat(self, worker: str) -> frozenset[int] | None:
-        """A worker: live; the tasks that it still holds. None: it was dismissed and has to join anew."""
+        """A worker: live; the tasks that it claimed and that are not settled.
+
+        None: it was dismissed, and has to join anew under another name.
+        """
         ...
 
     def claim(self, worker: str, limit: int) -> list[Task]:
-        """A worker: take up to `limit` tasks, the oldest first; nobody else gets them."""
+        """A worker: take up to `limit` tasks, the oldest first; nobody else gets them.
+
+        Nothing for one that was dismissed.
+        """
         ...
 
     def deliver(self, worker: str, messages: Sequence[tuple[int, Message]]) -> frozenset[int]:
         """A worker: leave messages by task number, all that its tasks still accept.
 
+        A task accepts messages from the worker that claimed it, until that is dismissed or leaves, up
+        to and with a Done or Broken.
+
         Returns:
-            The tasks that accepted nothing: settled, or never this worker's. Stop working on them.
+            The tasks that accepted nothing: settled, ended, or not this worker's. Stop working on them.
         """
         ...
 

@@ -13,6 +13,7 @@ from assay.core import parameters
 from assay.core.combinations import Block, combinations
 from assay.core.errors import SpaceError, did_you_mean
 from assay.core.expression import Expression
+from assay.core.fidelity import Fidelity
 from assay.core.jsonform import canonical
 from assay.core.parameters import UNSET, Choice, Float, Int, Parameter, When, plain, value_key
 
@@ -46,6 +47,7 @@ class Space:
         forbid: expressions or predicates; a config for which one is true is never proposed.
         require: expressions or predicates that must be true. A clause that speaks of an inactive
             parameter does not apply.
+        fidelity: how far a trial may be evaluated; no part of a config.
         named: parameters as keyword arguments.
 
     Raises:
@@ -68,10 +70,11 @@ class Space:
         *,
         forbid: Any = (),
         require: Any = (),
+        fidelity: Any = None,
         **named: Parameter | When,
     ) -> None:
         given: dict[str, Any] = dict(parameters or {})
-        for word, value in (("forbid", forbid), ("require", require)):
+        for word, value in (("forbid", forbid), ("require", require), ("fidelity", fidelity)):
             if isinstance(value, Float | Int | Choice | When):
                 named[word] = value
         twice = given.keys() & named.keys()
@@ -83,6 +86,7 @@ class Space:
         self.names = tuple(self.nodes)
         self.forbidden = _clauses("forbid", forbid, self.names)
         self.required = _clauses("require", require, self.names)
+        self.fidelity = _fidelity(fidelity)
         self._walk = [
             (i, node.name, node.parameter.from_unit, node if node.conditions else None)
             for i, node in enumerate(self.nodes.values())
@@ -216,6 +220,8 @@ class Space:
         for word, clauses in (("forbid", self.forbidden), ("require", self.required)):
             if clauses:
                 form[word] = [_clause_json(clause) for clause in clauses]
+        if self.fidelity:
+            form["fidelity"] = self.fidelity.to_json()
         return form
 
     def _parent_values(self, parent: str) -> list[Any]:
@@ -231,13 +237,14 @@ class Space:
         """
         if not isinstance(form, Mapping) or not isinstance(form.get("parameters"), Mapping):
             raise SpaceError(f"A space needs an object 'parameters', got {form!r:.120}.")
-        if unknown := set(form) - {"parameters", "forbid", "require"}:
+        if unknown := set(form) - {"parameters", "forbid", "require", "fidelity"}:
             raise SpaceError(f"A space has no entry {sorted(unknown)[0]!r}.")
         given = {name: _given_from_json(name, entry) for name, entry in form["parameters"].items()}
         return Space(
             given,
             forbid=_clauses_from_json(form.get("forbid", [])),
             require=_clauses_from_json(form.get("require", [])),
+            fidelity=Fidelity.from_json(form["fidelity"]) if "fidelity" in form else None,
         )
 
 
@@ -355,6 +362,16 @@ def _clauses(word: str, given: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
                 f"{word} takes expressions or functions of a config, got {clause!r:.80}."
             )
     return tuple(clauses)
+
+
+def _fidelity(given: Any) -> Fidelity | None:
+    if given is None or isinstance(given, Fidelity):
+        return given
+    if isinstance(given, Float | Int | Choice | When):
+        return None  # a parameter that happens to be called "fidelity"
+    raise SpaceError(
+        f"fidelity takes a Fidelity such as Fidelity('epochs', 1, 81), got {given!r:.80}."
+    )
 
 
 class _Present(dict[str, Any]):

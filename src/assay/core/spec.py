@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from assay.core.beliefs import Belief, settled
 from assay.core.constraints import Constraint, parsed
 from assay.core.errors import SpecError, did_you_mean
+from assay.core.jobs import RETRIED
 from assay.core.jsonform import digest
 from assay.core.space import Space
 
@@ -99,17 +100,34 @@ class Limits:
         memory_mb: resident memory of its processes; None: no limit.
         retries: how often a trial, or an evaluation after the search, that broke (crash, timeout,
             memory) is started again.
+        lost: how often one whose worker was lost (its machine died, it was stopped or cut off) is
+            started again; counted apart from `retries`, because it is no fault of the trial.
     """
 
     seconds: float | None = None
     memory_mb: float | None = None
     retries: int = 0
+    lost: int = 5
 
     def __post_init__(self) -> None:
         _positive("Limits(seconds=…)", self.seconds)
         _positive("Limits(memory_mb=…)", self.memory_mb)
-        if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:
-            raise SpecError(f"Limits(retries=…) needs a whole number >= 0, got {self.retries!r}.")
+        for name, times in (("retries", self.retries), ("lost", self.lost)):
+            if isinstance(times, bool) or not isinstance(times, int) or times < 0:
+                raise SpecError(f"Limits({name}=…) needs a whole number >= 0, got {times!r}.")
+
+    def again(self, kind: str) -> int:
+        """How often what ended with this kind of failure is started again."""
+        if kind == "lost":
+            return self.lost
+        return self.retries if kind in RETRIED else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entries; `lost` only when it differs, so that older plans keep their hashes."""
+        form = asdict(self)
+        if self.lost == Limits.lost:
+            del form["lost"]
+        return form
 
 
 @dataclass(frozen=True)
@@ -131,6 +149,7 @@ class StudySpec:
         beliefs: values that the user thinks good, by parameter.
         constraints: bounds on numbers that the objective returns by name, "latency_ms <= 10". A
             trial that breaks one is infeasible: it informs the search, and is never selected.
+        scheduler: name and settings, {"name": "asha"}, of what stops trials early; None: nothing does.
     """
 
     space: Space
@@ -146,6 +165,7 @@ class StudySpec:
     data: Mapping[str, Any] | None = None
     beliefs: Mapping[str, Belief] = field(default_factory=dict)
     constraints: Sequence[str] = ()
+    scheduler: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
@@ -161,6 +181,20 @@ class StudySpec:
             raise SpecError(
                 "constraints are for an objective that returns several numbers by name; a study on "
                 "data has one. Use assay.optimize."
+            )
+        if self.scheduler is not None:
+            self._check_scheduler()
+
+    def _check_scheduler(self) -> None:
+        if self.space.fidelity is None:
+            raise SpecError(
+                "A scheduler needs to know what it may save: give the space a fidelity, such as "
+                "Space(…, fidelity=Fidelity('epochs', 1, 81))."
+            )
+        if not self.single:
+            raise SpecError(
+                "A scheduler compares trials by one value, and this study has "
+                f"{len(self.directions)} objectives. Leave the scheduler out."
             )
 
     @property
@@ -200,11 +234,12 @@ class StudySpec:
             "smallest_gain": self.smallest_gain,
             "alpha": self.alpha,
             "evidence": asdict(self.evidence) if self.evidence else None,
-            "limits": asdict(self.limits),
+            "limits": self.limits.to_json(),
             "data": dict(self.data) if self.data is not None else None,
             **_beliefs_json(self.beliefs),
             # plans from before there were any keep their hashes
             **({"constraints": list(self.constraints)} if self.constraints else {}),
+            **({"scheduler": dict(self.scheduler)} if self.scheduler is not None else {}),
         }
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from sys import intern
 from typing import Any
 
 from assay.core.columns import NEVER, Columns
@@ -20,6 +21,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Joined,
     Learned,
     Measured,
     Noted,
@@ -33,19 +35,26 @@ from assay.core.events import (
     Voided,
 )
 
+_LARGEST = 2**62  # step
+
 
 def _asked(past: Columns, seq: int, event: Asked) -> None:
-    if event.trial != len(past.asked):
-        raise StateError(f"Trial {event.trial} was asked out of order; next is {len(past.asked)}.")
+    if event.trial != len(past.asked_at):
+        raise StateError(
+            f"Trial {event.trial} was asked out of order; next is {len(past.asked_at)}."
+        )
     if not 0 <= event.seen <= seq:
         raise StateError(f"Trial {event.trial} claims to have seen {event.seen} of {seq} events.")
     if event.origin == "given" and len(past.given) == len(past.queue):
         raise StateError(f"Trial {event.trial} is said to be a given config, but none is waiting.")
     _refuse_when_frozen(past, "ask for another trial")
-    past.asked.append((seq, event.seen, event.origin, event.why))
-    past.configs.append(event.config)
+    past.asked_at.append(seq)
+    past.seen.append(event.seen)
+    past.origins.append(intern(event.origin))
+    past.add_why(event.why)
+    past.configs.append(tuple(event.config), event.config.values())
     past.ended_at.append(NEVER)
-    past.outcomes.append(None)
+    past.last_report.append(-1)
     past.open.add(event.trial)
     if event.origin == "sampler":
         past.sampled.append(event.trial)
@@ -58,10 +67,19 @@ def _ends(past: Columns, seq: int, event: Told | Failed) -> None:
     if isinstance(event, Told):
         _finite(event.trial, *event.values, *(event.extra or {}).values())
     past.ended_at[event.trial] = seq
-    past.outcomes[event.trial] = event
     past.open.discard(event.trial)
     past.order.append(event.trial)
     past.order_at.append(seq)
+    past.add_end(event)
+    _count(past, event)
+
+
+def _count(past: Columns, event: Told | Failed) -> None:
+    """What the search has used, with this trial that ended."""
+    units = {e.unit: e.cpu_s for _, e in past.measured.get(event.trial, ()) if e.stage == "search"}
+    looks, cpu_s = (past.looks[-1], past.cpu_s[-1]) if past.looks else (0, 0.0)
+    past.looks.append(looks + max(len(units), 1))
+    past.cpu_s.append(cpu_s + max(sum(units.values()), event.cpu_s))
 
 
 def _finite(number: int, *values: float) -> None:
@@ -71,22 +89,27 @@ def _finite(number: int, *values: float) -> None:
 
 
 def _running(past: Columns, number: int) -> None:
-    if not 0 <= number < len(past.asked):
-        raise StateError(f"There is no trial {number}; the study has {len(past.asked)}.")
-    outcome = past.outcomes[number]
-    if outcome is not None:
-        state = "done" if isinstance(outcome, Told) else "failed"
+    if not 0 <= number < len(past.asked_at):
+        raise StateError(f"There is no trial {number}; the study has {len(past.asked_at)}.")
+    if past.ended_at[number] != NEVER:
+        state = "done" if isinstance(past.outcome(number), Told) else "failed"
         raise StateError(f"Trial {number} is already {state}; it can no longer change.")
 
 
 def _reported(past: Columns, seq: int, event: Reported) -> None:
     _running(past, event.trial)
     _finite(event.trial, event.value)
-    past.curves.setdefault(event.trial, []).append((seq, event.step, event.value))
+    if not -_LARGEST <= event.step <= _LARGEST:
+        raise StateError(f"Trial {event.trial} cannot report a step {event.step}: it is too large.")
+    past.report_at.append(seq)
+    past.report_step.append(event.step)
+    past.report_value.append(event.value)
+    past.report_before.append(past.last_report[event.trial])
+    past.last_report[event.trial] = len(past.report_at) - 1
 
 
 def _measured(past: Columns, seq: int, event: Measured) -> None:
-    if not FLOOR <= event.trial < len(past.asked):
+    if not FLOOR <= event.trial < len(past.asked_at):
         raise StateError(f"There is no trial {event.trial} to measure.")
     if event.stage == "search":
         _running(past, event.trial)
@@ -113,44 +136,45 @@ def _enqueued(past: Columns, seq: int, event: Enqueued) -> None:
 def _created(past: Columns, seq: int, event: Created) -> None:
     if seq != 0:
         raise StateError("A study is created once, by its first event.")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _milestone(past: Columns, seq: int, event: Event) -> None:
     past.milestones.append((seq, event))
+    past.kinds.setdefault(type(event), []).append((seq, event))
 
 
 def _sealed(past: Columns, seq: int, event: Sealed) -> None:
-    if past.asked or past.measured:
+    if past.asked_at or past.measured:
         raise SealError("The test set must be sealed before anything is fitted.")
     if _has(past, Sealed):
         raise SealError("This study has a sealed test set already.")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _learned(past: Columns, seq: int, event: Learned) -> None:
-    if past.asked:
+    if past.asked_at:
         raise StateError("A study learns from earlier ones before its first trial, not later.")
     if len(event.configs) != len(event.losses):
         raise StateError(
             f"{len(event.configs)} configs of study {event.study!r} come with {len(event.losses)} losses."
         )
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _selected(past: Columns, seq: int, event: Selected) -> None:
     for number in (event.trial, event.challenger):
-        if not 0 <= number < len(past.asked) or not isinstance(past.outcomes[number], Told):
+        if not 0 <= number < len(past.asked_at) or not isinstance(past.outcome(number), Told):
             raise StateError(f"Trial {number} has no value, so it cannot be selected.")
     _refuse_when_frozen(past, "select again")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _frozen(past: Columns, seq: int, event: Frozen) -> None:
     if not _has(past, Selected):
         raise StateError("A study is frozen after its selection, not before.")
     _refuse_when_frozen(past, "freeze it again")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _opening(past: Columns, seq: int, event: Opening) -> None:
@@ -165,13 +189,13 @@ def _opening(past: Columns, seq: int, event: Opening) -> None:
         raise SealError("The test set is being opened already; resume that opening.")
     if event.look > 1 and not event.reason.strip():
         raise SealError("The test set was opened before; another look needs a reason.")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _opened(past: Columns, seq: int, event: Opened) -> None:
     if not _open(past):
         raise SealError("A test result without an opening of the seal.")
-    past.milestones.append((seq, event))
+    _milestone(past, seq, event)
 
 
 def _open(past: Columns) -> bool:
@@ -184,7 +208,7 @@ def _open(past: Columns) -> bool:
 
 
 def _has(past: Columns, kind: type[Any]) -> bool:
-    return any(isinstance(event, kind) for _, event in past.milestones)
+    return kind in past.kinds
 
 
 def _refuse_when_frozen(past: Columns, what: str) -> None:
@@ -193,7 +217,7 @@ def _refuse_when_frozen(past: Columns, what: str) -> None:
 
 
 APPLY: dict[type[Any], Any] = {
-    Created: _created, Environment: _milestone, Sealed: _sealed, Enqueued: _enqueued,
+    Created: _created, Environment: _milestone, Joined: _milestone, Sealed: _sealed, Enqueued: _enqueued,
     Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
     Failed: _ends, Broke: _broke, Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,

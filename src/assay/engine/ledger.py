@@ -10,6 +10,11 @@ from assay.core.events import Event
 from assay.core.history import History, fold
 from assay.core.protocols import Blobs, Store
 
+_AT_ONCE = 20_000
+"""Events that are read as one: as objects they take ten times the room that they take in a history."""
+LONG = 100_000
+"""So many events that were read one by one are worth a snapshot: it saves half a second."""
+
 
 class Ledger:
     """Reads what others appended, checks what we append, and appends it.
@@ -22,18 +27,32 @@ class Ledger:
     def __init__(self, store: Store, study: str) -> None:
         self.store = store
         self.study = study
-        self.history = History()
+        self.history = self._recalled()
+        self._durable = self.history
         self._staged: list[Event] = []
         self._blobs: dict[str, bytes] = {}
         self._turn = RLock()
-        self.refresh()
+        known = self.history.length
+        if self.refresh().length - known >= LONG:
+            self._remember()
+
+    def _recalled(self) -> History:
+        """What the store remembers of the log; a store need not be able to."""
+        recall = getattr(self.store, "recall", None)
+        return (recall(self.study) if recall else None) or History()
+
+    def _remember(self) -> None:
+        remember = getattr(self.store, "remember", None)
+        if remember:
+            remember(self.study, self.history)
 
     def refresh(self) -> History:
         """The history with everything that is in the store by now; nothing may be staged."""
         with self._turn:
-            new = self.store.read(self.study, after=self.history.length)
-            if new:
+            while new := self.store.read(self.study, after=self.history.length, most=_AT_ONCE):
                 self.history = fold(new, self.history)
+                if len(new) < _AT_ONCE:
+                    break
             return self.history
 
     def stage(self, events: Sequence[Event], blobs: Blobs | None = None) -> None:
@@ -42,7 +61,10 @@ class Ledger:
         Raises:
             StateError: an event does not fit; none was staged.
         """
-        self.history = fold(events, self.history)
+        history = fold(events, self.history)
+        if not self._staged:
+            self._durable = self.history
+        self.history = history
         self._staged += events
         self._blobs |= blobs or {}
 
@@ -62,7 +84,8 @@ class Ledger:
         """Take back what is staged, and read what others wrote instead."""
         events, blobs = self._staged, self._blobs
         self._staged, self._blobs = [], {}
-        self.history = fold(self.store.read(self.study))
+        self.history = self._durable
+        self.refresh()
         return events, blobs
 
     def decide(self, decision: Callable[[History], Sequence[Event]]) -> Sequence[Event]:

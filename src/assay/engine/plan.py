@@ -32,7 +32,7 @@ from assay.core.events import (
     Voided,
 )
 from assay.core.history import History
-from assay.core.jobs import RETRIED, Unit
+from assay.core.jobs import Unit
 from assay.core.jsonform import digest
 from assay.core.spec import StudySpec
 
@@ -89,13 +89,11 @@ class Spent:
 
 def spent(spec: StudySpec, history: History, seconds: float = 0.0) -> Spent:
     """What the search has used, failed trials included."""
-    looks, cpu = 0, 0.0
-    for number in range(history.n_trials):
+    looks, cpu = history.used
+    for number in history.running() if spec.data else ():  # others are measured when they end
         found = history.units(number, "search")
-        outcome = history.outcome(number)
-        looks += max(len(found), 1 if outcome else 0)
-        measured = sum(event.cpu_s for event in found.values())
-        cpu += max(measured, outcome.cpu_s if outcome else 0.0)
+        looks += len(found)
+        cpu += sum(event.cpu_s for event in found.values())
     return Spent(history.n_trials, looks, cpu, seconds)
 
 
@@ -162,10 +160,10 @@ def _search(
     if history.last(Selected):
         return None
     running = history.running()
+    at_work = {number for number, stage, _ in busy if stage == "search"}
     for number in running:
-        command = _missing_search(spec, history, busy, number)
-        if not isinstance(command, Wait):
-            return command
+        if number not in at_work:
+            return _missing_search(spec, history, busy, number)
     if _all_failed(history):
         return Finish(_why_all_failed(history), failed=True)
     if not history.last(Exhausted) and not _spent_up(spec, history, seconds):
@@ -328,8 +326,8 @@ def _lost(spec: StudySpec, history: History, number: int, stage: str, forgiven: 
         if (b.trial, b.stage) == (number, stage)
         for unit in b.units
     ]
-    times = Counter(unit for unit, _ in broken)
-    return {u for u, kind in broken if kind not in RETRIED or times[u] > spec.limits.retries}
+    times = Counter((unit, kind == "lost") for unit, kind in broken)
+    return {u for u, kind in broken if times[u, kind == "lost"] > spec.limits.again(kind)}
 
 
 def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
@@ -344,7 +342,10 @@ def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
         return False
     used = spent(spec, history, seconds)
     each = len(units.search(spec))
-    to_come = sum(each - len(history.units(n, "search")) for n in history.running())
+    running = history.running()
+    to_come = each * len(running)
+    if spec.data:
+        to_come -= sum(len(history.units(number, "search")) for number in running)
     if limits.looks is not None and used.looks + to_come + each > limits.looks:
         return True
     return limits.cpu_seconds is not None and used.cpu_seconds >= limits.cpu_seconds

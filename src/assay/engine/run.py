@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
-from msgspec.structs import replace
-
 from assay.core import units
 from assay.core.errors import ConflictError
 from assay.core.events import (
@@ -30,7 +28,7 @@ from assay.core.events import (
     Told,
 )
 from assay.core.history import History
-from assay.core.jobs import RETRIED, Broken, Done, Job, Measurement, Message, Step, Unit
+from assay.core.jobs import Broken, BrokenKind, Done, Job, Measurement, Message, Step, Unit
 from assay.core.protocols import Executor, Sampler
 from assay.core.spec import StudySpec
 from assay.engine.ledger import Ledger
@@ -55,10 +53,11 @@ class Watch(Protocol):
 
 @dataclass
 class _Running:
-    """A job that was submitted, and the blobs and events that it has not been credited for yet."""
+    """A job that was submitted, what the log has of its trial, and the events that it gave so far."""
 
     job: Job
-    attempt: int = 0
+    retries: list[BrokenKind] = field(default_factory=list)
+    steps: dict[int, float] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -103,6 +102,8 @@ class Loop:
                 if not self._flush():
                     continue
                 if finish and not self._running:
+                    self._executor.poll(0)  # acknowledges the last messages
+                    self._flush()
                     return finish
                 self._collect(self._executor.poll(_TICK_S))
 
@@ -154,8 +155,11 @@ class Loop:
             timeout_s=self._spec.limits.seconds,
         )
         self._next_job += 1
-        self._running[job.id] = _Running(
-            job, self._ledger.history.retries(trial) if trial >= 0 else 0
+        past = self._ledger.history
+        self._running[job.id] = (
+            _Running(job, past.retries(trial), dict(past.curve(trial)))
+            if trial >= 0
+            else _Running(job)
         )
         self._busy.update((trial, stage, unit) for unit in wanted)
         self._executor.submit(job)
@@ -164,7 +168,6 @@ class Loop:
         """Stage what arrived as one batch; it is written with the proposals that it leads to."""
         events: list[Event] = []
         blobs: dict[str, bytes] = {}
-        again: list[Job] = []
         for job_id, message in messages:
             running = self._running[job_id]
             new, blob = self._events(running, message)
@@ -172,29 +175,25 @@ class Loop:
             events += new
             blobs |= blob
             if isinstance(message, Done | Broken):
-                self._end(job_id, running, again, new)
+                self._end(job_id)
         if events:
             self._ledger.stage(events, blobs)
-        for job in again:
-            self._submit(job.trial, job.stage, job.units)
 
-    def _end(self, job_id: int, running: _Running, again: list[Job], new: Sequence[Event]) -> None:
-        job = running.job
-        del self._running[job_id]
+    def _end(self, job_id: int) -> None:
+        """Forget a job; what it leaves unmeasured is started again by the plan, if at all."""
+        job = self._running.pop(job_id).job
         self._busy.difference_update((job.trial, job.stage, unit) for unit in job.units)
-        if any(isinstance(event, Retried) for event in new):
-            again.append(replace(job, units=running.left))
 
     def _events(self, running: _Running, message: Message) -> tuple[list[Event], dict[str, bytes]]:
         job = running.job
         match message:
             case Step():
-                known = dict(self._ledger.history.curve(job.trial)).get(message.step)
-                if known == message.value or job.stage != "search":
+                if job.stage != "search" or running.steps.get(message.step) == message.value:
                     return [], {}  # a resumed trial reports what the log already holds
+                running.steps[message.step] = message.value
                 return [Reported(job.trial, message.step, message.value)], {}
             case Measurement():
-                return _measured(job, message)
+                return _measured(job, message) if message.unit in running.left else ([], {})
             case Done():
                 return self._done(running, message), {}
             case Broken():
@@ -242,8 +241,9 @@ class Loop:
             return [Broke(job.trial, job.stage, left, *said)] if left else []
         if ended := self._told(running):  # it broke after its last measurement
             return [ended]
-        if kind in RETRIED and running.attempt < self._spec.limits.retries:
-            return [Retried(job.trial, running.attempt + 1, kind, message.reason)]
+        before = [(k == "lost") == (kind == "lost") for k in running.retries]
+        if sum(before) < self._spec.limits.again(kind):
+            return [Retried(job.trial, len(before) + 1, kind, message.reason)]
         return [Failed(job.trial, *said)]
 
     def _flush(self) -> bool:

@@ -1,10 +1,15 @@
-"""Messages on a byte stream: four bytes of length, then the message."""
+"""Messages on a byte stream: a mark, the length and a checksum, then the message.
+
+What else somebody writes to the stream is noticed when the next message comes at the latest.
+"""
 
 from __future__ import annotations
 
 import struct
+import zlib
 
-_LENGTH = struct.Struct(">I")
+_HEAD = struct.Struct(">4sII")
+_MARK = b"\xa5say"
 _LIMIT = 1 << 30  # a longer one is either garbage on the stream or a mistake
 
 
@@ -16,7 +21,7 @@ def framed(message: bytes) -> bytes:
     """
     if len(message) > _LIMIT:
         raise ValueError(f"A message of {len(message):,} bytes is too long; the limit is 1 GiB.")
-    return _LENGTH.pack(len(message)) + message
+    return _HEAD.pack(_MARK, len(message), zlib.crc32(message)) + message
 
 
 class Frames:
@@ -40,14 +45,17 @@ class Frames:
         """
         buffer, messages, start = self._buffer, [], 0
         buffer += data
-        while len(buffer) >= start + _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(buffer, start)
-            if length > _LIMIT:
-                raise ValueError(f"not a message: it claims a length of {length:,} bytes")
-            end = start + _LENGTH.size + length
+        while len(buffer) >= start + _HEAD.size:
+            mark, length, checksum = _HEAD.unpack_from(buffer, start)
+            if mark != _MARK or length > _LIMIT:
+                raise ValueError(f"not a message: it begins with {bytes(buffer[start:][:12])!r}")
+            end = start + _HEAD.size + length
             if len(buffer) < end:
                 break
-            messages.append(bytes(buffer[start + _LENGTH.size : end]))
+            message = bytes(buffer[start + _HEAD.size : end])
+            if zlib.crc32(message) != checksum:
+                raise ValueError("a message arrived damaged")
+            messages.append(message)
             start = end
         del buffer[:start]
         return messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,9 +17,14 @@ _RECEIVE = 1 << 18
 
 
 class Handle:
-    """One worker: the job it has, since when, and what it sent."""
+    """One worker: the job it has, since when, and what it sent.
 
-    def __init__(self, number: int) -> None:
+    Args:
+        number: of the worker.
+        environment: variables that it is to have, beside what all workers have.
+    """
+
+    def __init__(self, number: int, environment: Mapping[str, str]) -> None:
         self.number = number
         self.connection, self.far_end = socket.socketpair()
         self.output = Output()
@@ -30,6 +36,7 @@ class Handle:
         self.spent_cpu_s = 0.0
         self._frames = Frames()
         self._decode = msgspec.msgpack.Decoder(tuple[int, Message, bool]).decode
+        self.connection.sendall(framed(msgspec.msgpack.encode(dict(environment))))
 
     def send_far_ends(self) -> None:
         """Let go of the child's ends, which are now its own."""

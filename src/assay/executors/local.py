@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from assay.core.jobs import Broken, BrokenKind, Done, Evaluate, Job, Message
 from assay.executors import processes
 from assay.executors.control import Ended, Forked, Refused, Unloadable
 from assay.executors.handle import Handle, job_frame
+from assay.executors.holders import Holders
 from assay.executors.output import Output
 from assay.executors.parcel import packed
 from assay.executors.template import Template, thread_settings
@@ -42,6 +44,8 @@ class LocalExecutor:
             counts by share) is stopped; None for no cap. Looked at every 50 ms.
         threads_per_worker: for BLAS and OpenMP; by default the cores are shared out equally, and
             thread variables that are set in the environment are left alone.
+        environments: variables of each of the workers, such as the GPUs that are its own. No two
+            living processes ever have the same one.
 
     Raises:
         SpecError: an option is out of range, or `evaluate` cannot be sent.
@@ -61,12 +65,14 @@ class LocalExecutor:
         workers: int = 1,
         memory_mb: float | None = None,
         threads_per_worker: int | None = None,
+        environments: Sequence[Mapping[str, str]] = (),
     ) -> None:
         _check(workers=workers, memory_mb=memory_mb, threads_per_worker=threads_per_worker)
         self._places = workers
         self._cap_bytes = None if memory_mb is None else int(memory_mb * _MB)
         self._memory_due = 0.0
         self._environment = thread_settings(workers, threads_per_worker)
+        self._slots = Holders(environments)
         self._parcel = packed(evaluate)
         self._selector = selectors.DefaultSelector()
         self._handles: dict[int, Handle] = {}
@@ -197,10 +203,11 @@ class LocalExecutor:
         return ending.account
 
     def _new_worker(self) -> Handle:
+        self._wait_for_a_place()
         if self._template is None:
             self._template = self._start_template()
         self._started += 1
-        handle = Handle(self._started)
+        handle = Handle(self._started, self._slots.take(self._started))
         self._template.fork(handle.number, handle.far_end, handle.output.write_end)
         handle.send_far_ends()
         self._handles[handle.number] = handle
@@ -208,11 +215,24 @@ class LocalExecutor:
         self._watch_output(handle.output)
         return handle
 
+    def _wait_for_a_place(self) -> None:
+        """Until a worker that was replaced has really gone, with what it held of its slot."""
+        until = time.monotonic() + _KILL_PATIENCE_S
+        while not self._slots.any_free and time.monotonic() < until:
+            self._attend(max(0.0, until - time.monotonic()))
+        if not self._slots.any_free:  # the system does not let go of one
+            self._slots.keep(self._handles)
+
     def _drop(self, handle: Handle) -> None:
         del self._handles[handle.number]
         self._forget(handle.connection)
         self._forget(handle.output)
         handle.close()
+
+    def _retire(self, handle: Handle) -> None:
+        """End a worker that has no job; the next job gets a new one."""
+        self._kill(handle)
+        self._drop(handle)
 
     def _kill(self, handle: Handle) -> None:
         if self._template is not None:
@@ -236,6 +256,7 @@ class LocalExecutor:
 
     def _overdue(self, handle: Handle) -> None:
         if handle.sentence is not None:  # killed, but the system does not let go of it
+            self._slots.release(handle.number)
             self._bury(handle, handle.sentence)
         elif handle.job is not None:
             reason = (
@@ -268,7 +289,10 @@ class LocalExecutor:
             self._condemn(handle, "crashed", reason)
             messages = None
         if messages is None:
-            self._forget(handle.connection)  # the zygote will say how it ended
+            if handle.job is None:  # not for the next job to find out
+                self._retire(handle)
+            else:
+                self._forget(handle.connection)  # the zygote will say how it ended
             return False
         for job_id, message, retire in messages:
             if handle.job is None or handle.job.id != job_id or handle.sentence is not None:
@@ -278,8 +302,7 @@ class LocalExecutor:
             else:
                 self._inbox.append((job_id, message))
             if retire:
-                self._kill(handle)
-                self._drop(handle)
+                self._retire(handle)
                 return False
         return bool(messages)
 
@@ -301,7 +324,10 @@ class LocalExecutor:
         for item in news:
             if isinstance(item, Unloadable):
                 self._cannot_load(item.reason)
-            elif item.worker in self._handles:
+                continue
+            if not isinstance(item, Forked):
+                self._slots.release(item.worker)
+            if item.worker in self._handles:
                 self._hear(item, self._handles[item.worker])
 
     def _hear(self, news: Forked | Refused | Ended, handle: Handle) -> None:
@@ -326,6 +352,7 @@ class LocalExecutor:
     def _lost_template(self) -> None:
         """The zygote died by itself, and its workers with it; the next job starts another."""
         reason = f"The process that workers are forked from died ({self._end_template()})."
+        self._slots.keep(())
         for handle in list(self._handles.values()):
             self._bury(handle, Broken(kind="crashed", reason=reason))
 

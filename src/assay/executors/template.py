@@ -17,6 +17,7 @@ from assay.executors import processes
 from assay.executors.control import FORK, KILL, ORDER, News
 from assay.executors.frames import Frames
 from assay.executors.output import Output
+from assay.executors.resources import usable_cores
 
 # The path comes first, so that the child finds what the driver finds, this package included.
 _START = (
@@ -27,11 +28,18 @@ _RECEIVE = 1 << 16
 _PATIENCE_S = 5.0
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",  # holds for a model that asks for more too
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "LOKY_MAX_CPU_COUNT",  # what n_jobs=-1 means in joblib, scikit-learn and LightGBM
 )
 
 
@@ -45,7 +53,7 @@ def thread_settings(workers: int, threads: int | None) -> dict[str, str]:
     """
     if threads is not None:
         return dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    share = str(max(1, _cores() // workers))
+    share = str(max(1, usable_cores() // workers))
     return {name: os.environ.get(name, share) for name in _THREAD_VARIABLES}
 
 
@@ -118,9 +126,3 @@ class Template:
         said = self.output.text()
         self.output.close()
         return Ending(code == 0, f"code {code}{': ' if said else ''}{said}")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,7 +1,8 @@
 """A worker: receives jobs on a socket, answers each, and stays warm for the next.
 
-Runs in a process forked from the zygote. Every frame that it sends is (job id, message, retire):
-the last of a job says whether this process should be replaced before the next one.
+Runs in a process forked from the zygote. The first frame that it gets are the environment variables
+of its slot. Every frame that it sends is (job id, message, retire): the last of a job says whether
+this process should be replaced before the next one.
 """
 
 from __future__ import annotations
@@ -10,20 +11,19 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from assay.core.jobs import Broken, Done, Evaluate, Job, Measurement, Step
-from assay.executors import processes
 from assay.executors.frames import Frames, framed
+from assay.executors.health import Health
 from assay.executors.perform import diagnosis, perform
 from assay.executors.results import InvalidResult, checked
 
 _RECEIVE = 1 << 16
-_GROWTH_FACTOR = 2
-_GROWTH_BYTES = 512 << 20
 
 
 def serve(connection: socket.socket, evaluate: Evaluate) -> None:
@@ -31,13 +31,23 @@ def serve(connection: socket.socket, evaluate: Evaluate) -> None:
     outlet = Outlet(connection)
     health = Health()
     jobs = msgspec.msgpack.Decoder(Job)
+    frames = _received(connection)
+    for frame in frames:
+        os.environ.update(msgspec.msgpack.decode(frame, type=dict[str, str]))
+        break
+    for frame in frames:
+        job = jobs.decode(frame)
+        health.renew()
+        answer = _answer(job, evaluate, outlet)
+        _flush()
+        outlet.send(job, answer, retire=not health.good())
+
+
+def _received(connection: socket.socket) -> Iterator[bytes]:
+    """Frames until the driver hangs up."""
     frames = Frames()
     while data := connection.recv(_RECEIVE):
-        for frame in frames.feed(data):
-            job = jobs.decode(frame)
-            answer = _answer(job, evaluate, outlet)
-            _flush()
-            outlet.send(job, answer, retire=not health.good())
+        yield from frames.feed(data)
 
 
 class Outlet:
@@ -68,20 +78,6 @@ class Outlet:
         return os.getpid() == self._pid
 
 
-class Health:
-    """Says whether this process is as good as new."""
-
-    def __init__(self) -> None:
-        self._limit: int | None = None
-
-    def good(self) -> bool:
-        """No child processes left over, and memory not far above its level after the first job."""
-        used = processes.resident_bytes(os.getpid())
-        if self._limit is None:
-            self._limit = max(_GROWTH_FACTOR * used, used + _GROWTH_BYTES)
-        return used <= self._limit and not _has_children()
-
-
 def _answer(job: Job, evaluate: Evaluate, outlet: Outlet) -> Done | Broken:
     try:
         answer = perform(job, evaluate, lambda message: outlet.emit(job, message))
@@ -91,16 +87,6 @@ def _answer(job: Job, evaluate: Evaluate, outlet: Outlet) -> Done | Broken:
     if not outlet.is_here():
         os._exit(0)  # the objective forked, and the child came back out of it as well
     return answer
-
-
-def _has_children() -> bool:
-    """Are there child processes? Reaps those that ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _flush() -> None:

@@ -7,9 +7,11 @@ workers: it kills them, reaps them, and takes everything down with it when the d
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import pickle
+import resource
 import select
 import signal
 import socket
@@ -167,6 +169,7 @@ def _become_worker(zygote: int, evaluate: Evaluate, fds: list[int], close: list[
                 encoding="utf-8", errors="backslashreplace", line_buffering=True
             )
         os.set_inheritable(connection, False)
+        _prepare_for_crashes()
         serve(socket.socket(fileno=connection), evaluate)
         code = 0
     except ConnectionError:
@@ -175,3 +178,14 @@ def _become_worker(zygote: int, evaluate: Evaluate, fds: list[int], close: list[
         print(account(error), file=sys.stderr, flush=True)  # noqa: T201 - goes to the driver
     finally:
         os._exit(code)
+
+
+def _prepare_for_crashes() -> None:
+    """Say where in Python a crash was, and write no core file.
+
+    A core file takes long and fills the disk. A limit of 1 byte, unlike 0, holds for systems too
+    that give it to a program (`do_coredump` in Linux's fs/coredump.c).
+    """
+    faulthandler.enable(2)
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if most == 0 else 1, most))

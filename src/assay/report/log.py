@@ -17,6 +17,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Joined,
     Learned,
     Measured,
     Noted,
@@ -98,6 +99,11 @@ def _concluded(event: Concluded) -> str:
 _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Created: lambda e: f"study created, plan {words.name(e.plan, 12)}",
     Environment: lambda _: "environment recorded",
+    Joined: lambda e: (
+        f"worker joined from {words.name(e.host, 60)}, where "
+        f"{words.count(len(e.differs), 'thing')} of the environment differ: "
+        f"{words.name(', '.join(e.differs), 300)}"
+    ),
     Sealed: lambda e: f"{words.count(e.rows, 'test row')} sealed ({words.name(e.level, 60)})",
     Enqueued: lambda e: f"config queued: {words.exact(e.config)}",
     Learned: lambda e: (

@@ -158,6 +158,8 @@ def _chosen(table: TrialTable, most: int | None, *, by_number: bool) -> Sequence
     count = len(table.rows) if most is None else most
     if by_number:
         return table.rows[max(len(table.rows) - count, 0) :]
+    if count <= len(table.ranking):
+        return table.best(count)
     rest = [row for row in table.rows if row.values is None]
     return [*table.best(count), *rest][:count]
 

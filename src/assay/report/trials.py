@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from assay.analysis.effects import Effect, has_control
+from assay.analysis.selection import ranked
 from assay.core.events import CONTROL, Failed, Told
 from assay.core.history import History
 from assay.core.spec import StudySpec
@@ -38,12 +39,16 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class TrialTable:
-    """All trials, by number. `ranking` holds the numbers of feasible ones with a value, best first."""
+    """All trials, by number; a row is made when it is looked at.
+
+    `ranking` holds the numbers of feasible ones with a value, best first; `failed` those that failed.
+    """
 
     objectives: tuple[str, ...]
     against_control: bool
-    rows: tuple[TrialRow, ...]
+    rows: Sequence[TrialRow]
     ranking: tuple[int, ...]
+    failed: tuple[int, ...]
 
     def best(self, most: int) -> list[TrialRow]:
         """The best rows, best first."""
@@ -53,9 +58,8 @@ class TrialTable:
         """All rows, or, where they are many, the best, the first, the newest and the failed, by number."""
         if len(self.rows) <= 2 * best:
             return list(self.rows)
-        failed = [row.number for row in self.rows if row.failed][:others]
         ends = [*range(min(10, len(self.rows))), *range(len(self.rows) - 10, len(self.rows))]
-        kept = {*self.ranking[:best], *failed, *ends}
+        kept = {*self.ranking[:best], *self.failed[:others], *ends}
         return [self.rows[number] for number in sorted(kept)]
 
 
@@ -67,15 +71,39 @@ def trial_table(
         return None
     control = has_control(history)
     base = history.config(CONTROL) if control else {}
-    rows = tuple(
-        _row(history, number, effects.get(number), base, 1 - spec.alpha)
-        for number in range(history.n_trials)
-    )
-    sign = spec.signs[0]
-    feasible = (n for n, _ in history.told() if history.feasible(n))
-    ranking = sorted(feasible, key=lambda n: (sign * rows[n].values[0], n))  # type: ignore[index]
+    rows = _Rows(history, effects, base, 1 - spec.alpha)
+    failed = sorted({*history.ended} - {number for number, _ in history.told()})
     names = tuple(words.name(n, 60) for n in spec.objectives)
-    return TrialTable(names, control and spec.single, rows, tuple(ranking))
+    against = control and spec.single
+    return TrialTable(names, against, rows, tuple(ranked(spec, history)), tuple(failed))
+
+
+class _Rows(Sequence[TrialRow]):
+    """The rows of all trials: of a million nobody sees more than some hundred."""
+
+    def __init__(
+        self,
+        history: History,
+        effects: Mapping[int, Effect],
+        base: Mapping[str, Any],
+        level: float,
+    ) -> None:
+        self._of = history, effects, base, level
+
+    def __len__(self) -> int:
+        return self._of[0].n_trials
+
+    @overload
+    def __getitem__(self, index: int) -> TrialRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TrialRow]: ...
+    def __getitem__(self, index: int | slice) -> TrialRow | list[TrialRow]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        history, effects, base, level = self._of
+        return _row(history, index, effects.get(index), base, level)
 
 
 def settings(before: Mapping[str, Any], after: Mapping[str, Any], longest: int = _LONGEST) -> str:
@@ -95,8 +123,10 @@ def _shown(name: str, value: Any, config: Mapping[str, Any]) -> str:
 
 
 def _state(history: History, number: int) -> str:
-    state = history.trial(number).state
-    return "infeasible" if state == "done" and not history.feasible(number) else state
+    outcome = history.outcome(number)
+    if not isinstance(outcome, Told):
+        return "failed" if outcome else "running"
+    return "done" if history.meets(outcome) else "infeasible"
 
 
 def _row(

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -16,7 +16,14 @@ from assay.core.errors import StoreError
 from assay.stores.failures import explain, explained
 from assay.stores.filesystems import refuse_network
 from assay.stores.locks import FileLock, affected
-from assay.stores.schema import ForeignFileError, create, recognise
+from assay.stores.schema import (
+    BOARD_TABLES,
+    USER_VERSION,
+    ForeignFileError,
+    lay_out,
+    layout,
+    recognise,
+)
 
 T = TypeVar("T")
 
@@ -225,11 +232,32 @@ def _prepare(db: sqlite3.Connection, path: Path, *, guarded: bool) -> None:
     db.execute("pragma trusted_schema = off")
     if guarded:
         db.execute("pragma wal_autocheckpoint = 0")
-    if not ours:
+    if not ours or layout(db) < USER_VERSION:
+        if ours:
+            _keep_old_layout(db, path)
         db.execute("begin immediate")
-        if not recognise(db, path):
-            create(db)
+        recognise(db, path)  # another process may have been first
+        lay_out(db)
         db.execute("commit")
+
+
+def _keep_old_layout(db: sqlite3.Connection, path: Path) -> None:
+    """A backup of a file whose layout is about to change, beside it, unless there is one."""
+    target = path.with_name(f"{path.name}.layout-{layout(db)}")
+    if not target.exists():
+        copy(db, target)
+
+
+def copy(db: sqlite3.Connection, target: Path) -> None:
+    """A copy of the whole file, as it is at this moment; nobody drives it or works on it."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    with explained(target), closing(connect(part, "rwc")) as made:
+        db.backup(made)
+        there = {name for (name,) in made.execute("select name from sqlite_master")}
+        for table in {"lease", *BOARD_TABLES} & there:
+            made.execute(f"delete from {table}")  # noqa: S608 - names of our own
+    os.replace(part, target)
 
 
 def _use_wal(db: sqlite3.Connection, path: Path) -> None:

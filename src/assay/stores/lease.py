@@ -104,7 +104,8 @@ def _taken(study: str, holder: Holder) -> str:
         )
     return (
         f"Study {study!r} is driven by process {holder.pid} on {holder.host} since {holder.since}. "
-        f"Wait until it ends, or end it there (kill {holder.pid}), and try again. Looking at the "
+        "To help with it, start a worker: assay worker, or assay.work in Python. To drive it instead, "
+        f"wait until it ends, or end it there (kill {holder.pid}), and try again. Looking at the "
         "study is possible at any time."
     )
 

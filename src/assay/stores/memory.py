@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from assay.core.events import Event
 from assay.core.protocols import Blobs, Row
+from assay.stores.board_memory import MemoryBoard
 from assay.stores.chain import extend, genesis
 from assay.stores.entry import body, check_blobs, check_length, check_name, check_read
 from assay.stores.envelope import actor, utc
@@ -30,6 +31,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
         self._blobs: dict[str, bytes] = {}
+        self._boards: dict[str, MemoryBoard] = {}
         self._lock = threading.Lock()
 
     def append(
@@ -46,9 +48,9 @@ class MemoryStore:
                 self._logs[study] = log
             return len(log.events)
 
-    def read(self, study: str, *, after: int = 0) -> list[Event]:
+    def read(self, study: str, *, after: int = 0, most: int | None = None) -> list[Event]:
         log = self._logs.get(check_name(study))
-        return log.events[after:] if log else []
+        return log.events[after : None if most is None else after + most] if log else []
 
     def rows(self, study: str, *, after: int = 0) -> list[Row]:
         log = self._logs.get(check_name(study))
@@ -68,6 +70,14 @@ class MemoryStore:
 
     def release(self, study: str) -> None:
         """Nothing to give back."""
+
+    def driver(self, study: str) -> None:
+        """Nobody who could be named: this process drives what it wants to."""
+
+    def board(self, study: str) -> MemoryBoard:
+        """For workers that are threads of this process."""
+        with self._lock:
+            return self._boards.setdefault(check_name(study), MemoryBoard())
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -1,7 +1,7 @@
 """The tables of a study file, and how a file is recognised as one.
 
 The file says by itself what it is: `application_id` is ours, `user_version` counts the layouts. A
-later layout adds a numbered script here, run once, forward only, after a backup.
+later layout adds a numbered script here, run once, forward only, after a backup. Scripts never change.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from assay.core.errors import StoreError
 
 APPLICATION_ID = 0x41535359  # "ASSY"
-USER_VERSION = 1
+USER_VERSION = 2
 _SMALLEST_PAGE = 512
 
-_LAYOUT = f"""
+_FIRST = f"""
 create table event (
     study text not null,
     seq integer not null,
@@ -60,8 +60,49 @@ when exists (select 1 from blob where hash = new.hash)
 begin select raise(ignore); end;
 
 pragma application_id = {APPLICATION_ID};
-pragma user_version = {USER_VERSION};
+pragma user_version = 1;
 """  # noqa: S608 - numbers of our own
+
+_BOARD = """
+-- "autoincrement": the number of a task or letter is never used again.
+create table task (
+    number integer primary key autoincrement,
+    study text not null,
+    job blob not null,
+    worker text,
+    ended integer not null default 0
+);
+create index task_of_study on task (study, number);
+create index task_of_worker on task (study, worker);
+
+create table letter (
+    number integer primary key autoincrement,
+    study text not null,
+    task integer not null,
+    message blob not null
+);
+create index letter_of_study on letter (study, number);
+create index letter_of_task on letter (task);
+
+create table member (
+    number integer primary key autoincrement,
+    study text not null,
+    worker text not null,
+    host text not null,
+    place text not null,
+    pid integer not null,
+    birth text not null,
+    slots integer not null,
+    differs text not null,
+    beats integer not null default 0,
+    unique (study, worker)
+);
+
+pragma user_version = 2;
+"""
+_SCRIPTS = (_FIRST, _BOARD)
+"""The script at place n makes layout n + 1 of layout n."""
+BOARD_TABLES = ("task", "letter", "member")
 
 
 class ForeignFileError(StoreError):
@@ -108,10 +149,17 @@ def _refuse_scrap(path: Path) -> None:
         )
 
 
-def create(db: sqlite3.Connection) -> None:
-    """Lay out an empty file; inside the caller's transaction."""
-    for statement in _statements(_LAYOUT):
-        db.execute(statement)
+def layout(db: sqlite3.Connection) -> int:
+    """Which layout the file has; 0 for an empty one."""
+    (version,) = db.execute("pragma user_version").fetchone()
+    return int(version)
+
+
+def lay_out(db: sqlite3.Connection) -> None:
+    """Bring a file, empty or of an older layout, to the present one; inside the caller's transaction."""
+    for script in _SCRIPTS[layout(db) :]:
+        for statement in _statements(script):
+            db.execute(statement)
 
 
 def _statements(script: str) -> list[str]:

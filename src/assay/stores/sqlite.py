@@ -8,23 +8,28 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay.core.errors import StoreError, TamperError
 from assay.core.events import Event, decode
+from assay.core.history import History
 from assay.core.protocols import Blobs, Row
+from assay.stores.board_sqlite import SqliteBoard
 from assay.stores.chain import extend, genesis
-from assay.stores.database import Database, connect
+from assay.stores.database import Database, copy
 from assay.stores.entry import body, check_blobs, check_length, check_name, check_read
 from assay.stores.envelope import actor, now
-from assay.stores.failures import explained
 from assay.stores.lease import BEAT_S, Driver, Holder, beat, driver_of, give_back, take
 from assay.stores.reader import Reader
+from assay.stores.snapshot import recall, remember
 
 _LAST = "select seq, hash from event where study = ? order by seq desc limit 1"
+_HASH = "select cast(hash as text) from event where study = ? and seq = ?"
 _INSERT = "insert into event values (?, ?, ?, ?, ?, cast(? as text), ?)"
-_EVENTS = "select seq, cast(body as blob) from event where study = ? and seq >= ? order by seq"
+_EVENTS = (
+    "select seq, cast(body as blob) from event where study = ? and seq >= ? order by seq limit ?"
+)
 _ROWS = (
     "select seq, cast(time as text), cast(actor as text), version, cast(body as blob),"
     " cast(hash as text) from event where study = ? and seq >= ? order by seq"
@@ -99,16 +104,18 @@ class SqliteStore:
                 self._beat(db, study)
         return after + len(bodies)
 
-    def read(self, study: str, *, after: int = 0) -> list[Event]:
+    def read(self, study: str, *, after: int = 0, most: int | None = None) -> list[Event]:
         check_name(study)
         self.touch(study)
-        return self._file.read(lambda db: self._decoded(db, study, after))
+        return self._file.read(lambda db: self._decoded(db, study, after, most))
 
-    def _decoded(self, db: sqlite3.Connection, study: str, after: int) -> list[Event]:
+    def _decoded(
+        self, db: sqlite3.Connection, study: str, after: int, most: int | None
+    ) -> list[Event]:
         events: list[Event] = []
         number = after
         with _no_garbage():
-            for seq, text in db.execute(_EVENTS, (study, after)):
+            for seq, text in db.execute(_EVENTS, (study, after, -1 if most is None else most)):
                 if seq != number:
                     raise self._damaged(study, number, f"the next one is row {seq}")
                 try:
@@ -190,12 +197,25 @@ class SqliteStore:
         target = Path(path)
         if target.exists():
             raise StoreError(f"{target} exists. Name a new file for the backup.")
-        part = target.with_name(target.name + ".part")
-        part.unlink(missing_ok=True)
-        with explained(target), closing(connect(part, "rwc")) as copy:
-            self._file.read(lambda db: db.backup(copy))
-            copy.execute("delete from lease")  # who drives the study does not drive its copy
-        os.replace(part, target)
+        self._file.read(lambda db: copy(db, target))
+
+    def recall(self, study: str) -> History | None:
+        """The history of the first events of a study, from a snapshot beside the file, if one fits."""
+        return recall(self.path, study, lambda number: self._hash(study, number))
+
+    def remember(self, study: str, history: History) -> bool:
+        """Keep a snapshot of a long history beside the file; False if that cannot be done."""
+        head = self._hash(study, history.length - 1)
+        writable = isinstance(self._file, Database)
+        return writable and head is not None and remember(self.path, study, history, head)
+
+    def _hash(self, study: str, number: int) -> str | None:
+        row = self._file.read(lambda db: db.execute(_HASH, (study, number)).fetchone())
+        return row[0] if row else None
+
+    def board(self, study: str) -> SqliteBoard:
+        """Where the driver of a study and workers of this machine meet."""
+        return SqliteBoard(self._file, check_name(study), self.touch)
 
     def close(self) -> None:
         for study in list(self._beats):

@@ -30,6 +30,7 @@ from assay.stores.chain import genesis, link, verify
 EVENTS: tuple[Event, ...] = (
     kinds.Created({"space": {"lr": {"type": "float", "low": 1e-4, "high": 1.0}}}, "ab12"),
     kinds.Environment({"python": "3.11.7", "cores": 2, "gpu": None}),
+    kinds.Joined("node-7 4711", "größer", ("numpy: 2.4.5 → 2.4.6",)),
     kinds.Sealed("5ea1", 200, "sealed", "cd34", "AAEC", "kept from the start"),
     kinds.Enqueued({"lr": 0.5}, source="https://example.org/paper", note="from the paper"),
     kinds.Learned("größer", "ab12", "ef56", 40, [{"lr": 0.25}, {}], (-1.5, 0.75)),
@@ -79,6 +80,9 @@ class StoreContract:
         assert list(store.read("s")) == list(EVENTS)
         assert list(store.read("s", after=7)) == list(EVENTS[7:])
         assert list(store.read("s", after=len(EVENTS))) == []
+        assert list(store.read("s", most=3)) == list(EVENTS[:3])
+        assert list(store.read("s", after=2, most=3)) == list(EVENTS[2:5])
+        assert list(store.read("s", after=2, most=len(EVENTS))) == list(EVENTS[2:])
 
     def test_a_study_that_does_not_exist_is_empty(self, store: Store) -> None:
         assert list(store.read("nothing")) == []

@@ -1,0 +1,226 @@
+"""work: take jobs of a study that another process drives, on this machine or on another one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from assay.api.fleet import differences
+from assay.api.parts import check_execution, executor_of
+from assay.api.session import seconds_before
+from assay.api.study import Study, open_study
+from assay.core.errors import SpecError, StateError
+from assay.core.events import Environment
+from assay.core.jobs import Evaluate
+from assay.core.protocols import Member, Store
+from assay.engine.plan import Finish, plan
+from assay.engine.trial import Objective, OpenTrial
+from assay.executors.serving import Serving
+
+WAIT_S = 300.0
+_LOOK_S = 0.5
+_FREE = "the driver's seat is free"
+
+
+def work(
+    objective: Callable[[OpenTrial], Any],
+    *,
+    storage: str | Store,
+    study: str | None = None,
+    workers: int = 1,
+    wait_s: float = WAIT_S,
+    drive: bool = False,
+) -> str:
+    """Evaluate trials of a study that another process drives with `optimize`; why it ended.
+
+    Args:
+        objective: the same function that the driver was given.
+        storage, study: where the study is, and its name.
+        workers: how many trials run here at once, each in a process of its own.
+        wait_s: how long to stay while nobody drives the study, or until it begins.
+        drive: drive the study from here whenever nobody else does. Start the same call on several
+            machines: as long as one of them lives, the study goes on.
+
+    Raises:
+        SpecError: there is no such study, or the objective cannot be sent to a process.
+        StoreError: the storage cannot be used, or was away for five minutes.
+    """
+    from assay.api.objective import run_objective
+
+    if not callable(objective):
+        raise SpecError(f"work needs a function of a trial, got {objective!r:.80}.")
+    found = _awaited(lambda: open_study(storage, study), wait_s)
+
+    def drive_it() -> None:
+        run_objective(found, objective, workers=workers)
+
+    evaluate = Objective(objective, seeding=True)
+    return _share(found, evaluate, drive_it if drive else None, workers=workers, wait_s=wait_s)
+
+
+def work_on_file(
+    storage: str,
+    name: str | None,
+    *,
+    workers: int = 1,
+    wait_s: float = WAIT_S,
+    drive: bool = False,
+    progress: bool | None = None,
+) -> str:
+    """The same for a study on a data file, which is loaded again and has to be the same.
+
+    Raises:
+        DataError: the file has changed.
+        SpecError: there is no such study, or it was made in Python.
+    """
+    from assay.api.data import run_data
+    from assay.api.files import reopened
+
+    study, prepared, options = _awaited(lambda: reopened(storage, name), wait_s)
+
+    def drive_it() -> None:
+        run_data(
+            study,
+            prepared,
+            workers=workers,
+            progress=progress,
+            open_at_end=options.open_test,
+            reason=options.reason,
+        )
+
+    again = drive_it if drive else None
+    return _share(study, prepared.evaluator(), again, workers=workers, wait_s=wait_s)
+
+
+def _awaited(opened: Callable[[], Any], wait_s: float) -> Any:
+    """What is opened, as soon as it is there."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return opened()
+        except SpecError as missing:
+            if not _not_there_yet(missing) or time.monotonic() > until:
+                raise
+        time.sleep(_LOOK_S)
+
+
+def _not_there_yet(error: SpecError) -> bool:
+    return str(error).startswith(("There is no study", "The storage holds no study"))
+
+
+def _share(
+    study: Study,
+    evaluate: Evaluate,
+    drive: Callable[[], None] | None,
+    *,
+    workers: int,
+    wait_s: float,
+) -> str:
+    """Work for whoever drives the study; drive it, if wished, when nobody does."""
+    check_execution(workers=workers, isolation="process", limits=study.spec.limits)
+    rest = _Rest(study, wait_s, leaving=drive is not None)
+    while True:
+        reason = rest.begun()
+        if reason is None:
+            reason = _serve(study, evaluate, rest, workers)
+        if reason != _FREE or drive is None:
+            return reason
+        if _seated(study):
+            drive()
+            return "it was driven from here"
+
+
+def _seated(study: Study) -> bool:
+    try:
+        study.store.acquire(study.name)
+    except StateError:
+        return False
+    return True
+
+
+def _serve(study: Study, evaluate: Evaluate, rest: _Rest, workers: int) -> str:
+    limits = study.spec.limits
+    executor = executor_of(evaluate, workers=workers, isolation="process", limits=limits)
+    differs = differences(study)
+    try:
+        serving = Serving(
+            study.store.board(study.name),
+            executor,
+            lambda: _member(workers, differs),
+            ended=rest,
+        )
+        with _stopped_by_signals(serving):
+            return serving.run()
+    finally:
+        executor.close()
+
+
+def _member(slots: int, differs: tuple[str, ...]) -> Member:
+    """What this process says of itself, under a new name."""
+    from assay.stores.lease import birth, place
+
+    host, pid = socket.gethostname(), os.getpid()
+    name = f"{host}:{pid}:{secrets.token_hex(4)}"
+    return Member(name, host, place(), pid, birth(pid) or "", slots, differs)
+
+
+class _Rest:
+    """Says when there is nothing left to wait for."""
+
+    def __init__(self, study: Study, wait_s: float, *, leaving: bool) -> None:
+        self._study, self._wait_s, self._leaving = study, wait_s, leaving
+        self._alone_since: float | None = None
+
+    def begun(self) -> str | None:
+        """None as soon as the study has been driven; else why to wait no longer."""
+        while self._study.history.last(Environment) is None:
+            if (reason := self()) is not None:
+                return reason
+            time.sleep(_LOOK_S)
+        return None
+
+    def __call__(self) -> str | None:
+        study = self._study
+        if study.store.driver(study.name) is not None:
+            self._alone_since = None
+            return None
+        finish = plan(study.spec, study.history, seconds=self._seconds(), open_test=False)
+        if isinstance(finish, Finish):
+            return finish.reason
+        if self._leaving:
+            return _FREE
+        now = time.monotonic()
+        self._alone_since = self._alone_since or now
+        if now - self._alone_since < self._wait_s:
+            return None
+        return f"nobody drove the study for {self._wait_s:g} s"
+
+    def _seconds(self) -> float:
+        study = self._study
+        timed = study.spec.budget is not None and study.spec.budget.seconds is not None
+        return seconds_before(study.store, study.name) if timed else 0.0
+
+
+@contextmanager
+def _stopped_by_signals(serving: Serving) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the jobs, say so on the board, and then the worker."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: Any) -> None:
+        serving.stopping = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
