@@ -106,14 +106,6 @@ class ForgetsNesting:
 
 
 @dataclass(frozen=True)
-class ChangesHistory:
-    def ask(self, space, history, rng):
-        for trial in history.trials:
-            trial.config["touched"] = True
-        return Random().ask(space, history, rng)
-
-
-@dataclass(frozen=True)
 class GivenOrder:
     def ask(self, space, history, rng):
         return Proposal(space.from_unit(rng.random(len(space)).tolist()))
@@ -129,7 +121,6 @@ FAULTS = [
     (IgnoresClauses, lambda contract: contract._check_configs(CLAUSES, 0, 30)),
     (SameStreamForAll, lambda contract: contract.test_different_trials_get_different_configs()),
     (GlobalRandomness, lambda contract: contract._check_purity(CLAUSES, 0, 3)),
-    (ChangesHistory, lambda contract: contract._check_purity(CLAUSES, 0, 3)),
     (ForgetsNesting, lambda contract: contract.test_a_child_of_an_inactive_parent_is_inactive()),
     (NotFrozen, lambda contract: contract.test_settings_are_values()),
     (GivenOrder, lambda contract: contract.test_the_order_of_parameters_makes_no_difference()),

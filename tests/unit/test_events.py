@@ -26,6 +26,7 @@ BY_TYPE = {
     "int": NUMBER, "int | None": st.none() | NUMBER, "str": TEXT, "str | None": st.none() | TEXT,
     "float": FLOAT, "float | None": st.none() | FLOAT, "Any": JSON_VALUES, "Unit": UNIT,
     "tuple[Unit, ...]": st.lists(UNIT, max_size=3).map(tuple),
+    "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
     "tuple[int, ...]": st.lists(NUMBER, max_size=3).map(tuple),
     "tuple[float, ...]": st.lists(FLOAT, max_size=3).map(tuple),
     "dict[str, Any]": OBJECT, "dict[str, Any] | None": st.none() | OBJECT,

@@ -439,6 +439,18 @@ def test_a_config_is_found_whatever_its_order():
     assert (newer.find({"a": 2}), older.find({"a": 2})) == (1, None)
 
 
+def test_what_a_history_hands_out_is_not_its_own():
+    history = fold(
+        [Asked(0, {"x": 1}, 0, "sampler", {"model": "gp"}), Told(0, (0.5,), {"ms": 2.0})]
+    )
+    trial = history.trials[0]
+    trial.config["x"] = 2
+    history.config(0)["y"] = 3
+    history.outcome(0).extra["ms"] = 0.0
+    assert history.config(0) == {"x": 1}
+    assert history.outcome(0) == Told(0, (0.5,), {"ms": 2.0})
+
+
 def test_extending_the_newest_history_copies_nothing():
     history = History()
     for number in range(2000):

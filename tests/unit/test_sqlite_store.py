@@ -12,6 +12,7 @@ import pytest
 from assay.core.errors import ConflictError, StoreError, TamperError
 from assay.core.events import Noted, Told
 from assay.stores.chain import verify
+from assay.stores.schema import USER_VERSION
 from assay.stores.sqlite import SqliteStore
 
 
@@ -60,7 +61,7 @@ def test_commits_are_durable_and_the_file_says_what_it_is(store, path):
         names = "journal_mode synchronous trusted_schema foreign_keys application_id user_version"
         return [db.execute(f"pragma {name}").fetchone()[0] for name in names.split()]
 
-    assert store._file.read(look) == ["wal", 2, 0, 1, 0x41535359, 1]
+    assert store._file.read(look) == ["wal", 2, 0, 1, 0x41535359, USER_VERSION]
     assert store.check() == []
 
 
