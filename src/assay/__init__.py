@@ -39,9 +39,13 @@ _HOME = {
     "work": "assay.api.working",
 }
 
-__all__ = sorted([*_HOME, "__version__"])
+_PARTS = ("plot",)
+"""Modules that are used as `assay.plot.history(study)`."""
+
+__all__ = sorted([*_HOME, *_PARTS, "__version__"])
 
 if TYPE_CHECKING:
+    from assay import plot as plot
     from assay.analysis.verdict import Verdict as Verdict
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
@@ -71,6 +75,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"assay.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'assay' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)

@@ -237,6 +237,16 @@ class History:
         found = self._columns.measured.items()
         return [trial for trial, entries in found if entries[0][0] < self.length]
 
+    @property
+    def reported(self) -> list[int]:
+        """Numbers of the trials that reported a value on their way."""
+        past, length = self._columns, self.length
+        return [
+            number
+            for number, place in enumerate(past.last_report[: self.n_trials])
+            if place >= 0 and (past.report_at[place] < length or self.curve(number))
+        ]
+
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
         """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
         past, latest = self._columns, dict[int, float]()

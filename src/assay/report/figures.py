@@ -5,14 +5,16 @@ Each comes with a legend and with the table of the numbers that it shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from assay.report import chart, words
 from assay.report.answer import Bar, Numbers
-from assay.report.course import course_chart, shown_range, thinned
 from assay.report.evidence import Course, NoiseTable, Step
 from assay.report.influence import Influence
+from assay.report.plots.course import of_course
+from assay.report.plots.draw import NARROW, WIDE, Figure, drawn
+from assay.report.plots.form import Table
+from assay.report.plots.space import param_importances
 from assay.report.record import Cost
 
 _MEANS = {
@@ -21,38 +23,16 @@ _MEANS = {
     "validation": "the score by which it was chosen",
     "corrected": "what the best of such a search is worth",
 }
-WIDE, NARROW = 680.0, 340.0
-_MOST_PARAMETERS = 12
-
-
-@dataclass(frozen=True)
-class Table:
-    """The numbers behind a figure; the first column names the row."""
-
-    caption: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure in two widths. `legend` pairs the class of a mark with what it means."""
-
-    title: str
-    wide: str
-    narrow: str
-    legend: tuple[tuple[str, str], ...]
-    table: Table
 
 
 def _both(
     title: str, about: str, draw: Callable[[float], tuple[float, Sequence[str]]]
 ) -> tuple[str, str]:
-    drawn = []
+    both = []
     for width, look in ((WIDE, "wide"), (NARROW, "narrow")):
         height, parts = draw(width)
-        drawn.append(chart.svg(width, height, title, about, parts, f"chart {look}"))
-    return drawn[0], drawn[1]
+        both.append(chart.svg(width, height, title, about, parts, f"chart {look}"))
+    return both[0], both[1]
 
 
 # --- the four numbers
@@ -210,43 +190,7 @@ def _arrow_down(x: float, y: float, length: float) -> list[str]:
 
 def history(course: Course) -> Figure:
     """Every trial's gain, the record, the noise band and the luck line."""
-    what = f"gain over the defaults, {course.metric}" if course.of_gains else course.metric
-    title = f"History: {what}"
-    last = course.records[-1]
-    about = f"{words.count(len(course.points), 'trial')}; the record is {words.number(last.y)}, trial {last.trial}."
-    wide, narrow = _both(title, about, lambda width: course_chart(course, what, width))
-    rows = tuple((f"trial {p.trial}", words.number(p.y)) for p in course.records)
-    table = Table("Records, in order", ("trial", what), rows)
-    return Figure(title, wide, narrow, tuple(_course_legend(course)), table)
-
-
-def _course_legend(course: Course) -> Iterable[tuple[str, str]]:
-    standings = {point.standing for point in course.points}
-    if course.of_gains:
-        for standing in ("better", "inside noise", "worse", "unclear"):
-            if standing in standings:
-                said = "unclear: the folds disagree" if standing == "unclear" else standing
-                yield f"key-{standing.replace(' ', '-')}", said
-    else:
-        yield "key-inside-noise", "a trial"
-    yield "key-record", "best so far"
-    if course.band:
-        yield "key-band", f"inside noise, ±{words.number(course.band, 2)}"
-    if course.luck:
-        yield (
-            "key-luck",
-            "luck line: the best of so many trials that are all as good as the defaults",
-        )
-    if course.marked is not None:
-        yield "key-marked", f"trial {course.marked}, measured again at the end"
-    if course.failed:
-        yield "key-failed", f"{len(course.failed):,} failed"
-    _, _, beyond = shown_range(course)
-    if beyond:
-        yield "key-beyond", f"{words.count(beyond, 'trial')} beyond the edge of the chart"
-    drawn = len(thinned(course.points, course.records))
-    if drawn < len(course.points):
-        yield "key-none", f"about {drawn:,} of {len(course.points):,} points are drawn"
+    return drawn(of_course(course))
 
 
 # --- bars
@@ -276,22 +220,7 @@ def cost(account: Cost) -> Figure:
 
 def importance(found: Influence) -> Figure:
     """The share of each parameter, with its interval."""
-    title = "Importance of the parameters"
-    shown = found.rows[:_MOST_PARAMETERS]
-    about = "; ".join(f"{name}: {_percent(value)}" for name, value, _, _ in shown)
-    bars = [(name, value, "bar-quiet") for name, value, _, _ in shown]
-    spans = [(low, high) for _, _, low, high in shown]
-    wide, narrow = _both(title, about, lambda width: _bar_rows(bars, _percent, width, spans))
-    rows = tuple(
-        (name, _percent(value), f"{_percent(low)} to {_percent(high)}")
-        for name, value, low, high in found.rows
-    )
-    heads = ("parameter", "share", f"{100 * found.level:g} % interval")
-    return Figure(title, wide, narrow, (), Table(title, heads, rows))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return drawn(param_importances(found))
 
 
 def _bars(
@@ -307,10 +236,8 @@ def _bar_rows(
     rows: Sequence[tuple[str, float, str]],
     shown: Callable[[float], str],
     width: float,
-    spans: Sequence[tuple[float, float]] = (),
 ) -> tuple[float, list[str]]:
-    ends = [high for _, high in spans] or [x for _, x, _ in rows]
-    most = max(ends) or 1.0
+    most = max(x for _, x, _ in rows) or 1.0
     names = max(chart.width_of(label) for label, _, _ in rows) + 12
     figures = max(chart.width_of(shown(x), strong=True) for _, x, _ in rows) + 8
     beside = width - names - figures > 0.4 * width
@@ -321,8 +248,5 @@ def _bar_rows(
         top = i * row + (0 if beside else 18)
         parts.append(chart.text(0, top + (14 if beside else -4), label))
         parts.append(chart.box(left, top + 2, scale(x) - left, 16, look))
-        if spans:
-            low, high = spans[i]
-            parts += chart.whisker(scale(low), scale(high), top + 10, "whisker")
-        parts.append(chart.text(scale(ends[i]) + 6, top + 14, shown(x), look="label strong"))
+        parts.append(chart.text(scale(x) + 6, top + 14, shown(x), look="label strong"))
     return len(rows) * row + 2, parts

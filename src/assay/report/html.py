@@ -59,16 +59,22 @@ def page(view: View) -> str:
     True
     """
     shown = [section for section in SECTIONS if getattr(view, section.part) is not None]
-    template = _environment().get_template("page.html")
-    return template.render(view=view, sections=shown, style=_text("style.css"), figures=figures)
+    template = environment().get_template("page.html")
+    return template.render(view=view, sections=shown, style=style(), figures=figures)
+
+
+def style() -> str:
+    """The style of a whole page."""
+    return "".join(map(text_of, ("colours.css", "style.css", "chart.css")))
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where templates are found; every value that they show is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(lambda name: _text(f"templates/{name}")),
+        loader=FunctionLoader(lambda name: text_of(f"templates/{name}")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -86,5 +92,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _text(name: str) -> str:
+@cache
+def text_of(name: str) -> str:
+    """A file of this part, such as a style sheet."""
     return files("assay.report").joinpath(name).read_text(encoding="utf-8")

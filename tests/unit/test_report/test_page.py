@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
-from importlib.resources import files
 
 from assay.core.history import fold
 from assay.core.spec import Budget
@@ -121,7 +120,7 @@ def contrast(one, other):
 
 
 def test_text_is_readable_in_every_theme():
-    style = files("assay.report").joinpath("style.css").read_text()
+    style = html.style()
     themes = [
         dict(re.findall(r"--(\w+): (#\w+)", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)

@@ -1,0 +1,232 @@
+"""Figures: true to the log whatever is in it, inert, thinned where trials are many, drawn by all."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+import xml.etree.ElementTree as ET
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from benchmarks.web.studies import events_of, spec_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+import assay
+from assay.core.errors import SpecError
+from assay.core.events import Asked, Created, Failed, Reported, Told
+from assay.core.history import fold
+from assay.core.parameters import Choice, Float, Int, When
+from assay.core.space import Space
+from assay.core.spec import StudySpec
+from assay.plot.drawing import Drawing
+from assay.report.evidence import recheck
+from assay.report.influence import Influence
+from assay.report.plots import course, gains, space
+from assay.report.plots.draw import drawn
+from assay.report.plots.outcomes import Outcomes, telling
+
+HOSTILE = "<img src=x onerror=alert(1)>\u202e$x^{2}$ %{y}"
+SPACE = Space(
+    {
+        "lr": Float(1e-4, 1.0, log=True, default=0.1),
+        HOSTILE: Choice(["a", HOSTILE], default="a"),
+        "depth": When(HOSTILE, "a", Int(1, 9, default=3)),
+        "p": Float(0.1, 0.9, logit=True, default=0.5),
+    }
+)
+
+
+def study_of(values, *, objectives=1, control=True):
+    """A history of trials with these values; None: failed, "open": running."""
+    ways = {"loss": "minimize"} if objectives == 1 else {"loss": "minimize", "gain": "maximize"}
+    spec = StudySpec(SPACE, ways, control=SPACE.defaults() if control else None)
+    rng = np.random.default_rng(0)
+    events = [Created(spec.to_json(), spec.plan)]
+    for i, value in enumerate(values):
+        config = SPACE.from_unit(rng.random(4)) if i or not control else SPACE.defaults()
+        events.append(Asked(i, config, 1, "control" if control and i == 0 else "sampler"))
+        if value == "open":
+            events += [Reported(i, 1, 0.5), Reported(i, 7, 0.25)]
+        elif value is None:
+            events.append(Failed(i, "raised", HOSTILE))
+        else:
+            events.append(Reported(i, 2, value))
+            events.append(Told(i, (value,) if objectives == 1 else (value, -value / 3), None, 0.1))
+    return Outcomes(spec, fold(events))
+
+
+def all_of(found):
+    names = ["lr", HOSTILE]
+    made = [
+        course.history(found),
+        course.edf({"one": found, HOSTILE: found}),
+        course.intermediate_values(found),
+        course.timeline(found, {i: (float(i), None) for i in range(found.history.n_trials)}),
+        space.parallel_coordinate(found),
+        space.slice_(found),
+        space.contour(found, names),
+        space.rank(found, names),
+        gains.gain_and_cost(found),
+        gains.best_so_far(found),
+        gains.steps_to_best(found),
+    ]
+    return made if found.spec.single else [*made, gains.pareto_front(found)]
+
+
+def check(plot):
+    """It can be sent as JSON, every position is a number, and marks are as long as they say."""
+    json.dumps(asdict(plot), allow_nan=False)
+    for panel in plot.panels:
+        for mark in panel.marks:
+            assert all(map(math.isfinite, (*mark.x, *mark.y, *mark.low, *mark.high)))
+            size = len(mark.x)
+            if mark.kind != "heat":
+                assert len(mark.y) == size
+                for more in (mark.low, mark.high, mark.trials, mark.shade, mark.at):
+                    assert len(more) in (0, size)
+    if plot.lines:
+        assert all(len(row) == len(plot.lines.axes) for row in plot.lines.rows)
+        assert len(plot.lines.trials) == len(plot.lines.shade) == len(plot.lines.rows)
+    if not plot.empty:
+        for svg in (drawn(plot).wide, drawn(plot).narrow):
+            assert "nan" not in svg
+            assert "<img" not in svg
+            ET.fromstring(svg)
+
+
+values = st.one_of(
+    st.floats(-1e9, 1e9), st.just(0.0), st.floats(-1e-6, 1e-6), st.none(), st.just("open")
+)
+
+
+@given(st.lists(values, max_size=25), st.booleans(), st.sampled_from([1, 2]))
+def test_any_study_has_figures(found, control, objectives):
+    for plot in all_of(study_of(found, control=control, objectives=objectives)):
+        check(plot)
+
+
+def test_outcomes_grow_as_if_they_were_made_at_once():
+    spec = spec_of(60)
+    events = events_of(spec, 60)
+    growing = Outcomes(spec, fold(events[:3]))
+    past = growing.history
+    for start in range(3, len(events), 7):
+        past = fold(events[start : start + 7], past)
+        growing.update(past)
+    whole = Outcomes(spec, fold(events))
+    assert growing.numbers == whole.numbers
+    assert growing.effects == whole.effects
+    assert course.history(growing) == course.history(whole)
+    assert np.array_equal(growing.coordinates, whole.coordinates, equal_nan=True)
+
+
+def test_of_many_trials_the_best_are_drawn():
+    spec = spec_of(6000)
+    found = Outcomes(spec, fold(events_of(spec, 6000)))
+    places = telling(found, 300)
+    assert len(places) <= 300
+    assert set(map(int, found.order[:150])) <= set(places)
+    for plot in all_of_large(found):
+        check(plot)
+        size = len(json.dumps(asdict(plot)))
+        assert size < 500_000, (plot.kind, size)
+        assert any("drawn" in note for note in plot.notes), plot.kind
+    best = found.numbers[int(found.order[0])]
+    assert best in space.parallel_coordinate(found).lines.trials
+    assert best in {n for m in course.history(found).panels[0].marks for n in m.trials}
+
+
+def all_of_large(found):
+    return [
+        course.history(found), space.parallel_coordinate(found), space.slice_(found),
+        space.contour(found), space.rank(found),
+    ]  # fmt: skip
+
+
+def test_the_filter_leaves_what_it_says():
+    found = study_of([float(i) for i in range(20)])
+    within = found.values[:, 0] < 5
+    plot = space.parallel_coordinate(found, within=within)
+    assert set(plot.lines.trials) == set(range(5))
+
+
+def test_a_front_is_beaten_by_none():
+    spec = spec_of(300, objectives=2)
+    found = Outcomes(spec, fold(events_of(spec, 300)))
+    marks = gains.pareto_front(found).panels[0].marks
+    front = next(m for m in marks if m.role == "front" and m.kind == "points")
+    values = dict(zip(found.numbers, found.values.tolist(), strict=True))
+    for number in front.trials:
+        a = values[number]
+        assert not any(b[0] <= a[0] and b[1] <= a[1] and b != a for b in values.values())
+    assert len(front.trials) >= 2
+
+
+def test_names_that_do_not_exist_are_refused():
+    found = study_of([1.0, 2.0])
+    with pytest.raises(SpecError, match=r"no parameter 'lrr'.*'lr'"):
+        space.slice_(found, ["lrr"])
+    with pytest.raises(SpecError, match="two parameters, got 1"):
+        space.contour(found, ["lr"])
+    with pytest.raises(SpecError, match="two objectives, and this study has 1"):
+        gains.pareto_front(found)
+
+
+def drawings():
+    found = study_of([3.0, 1.0, None, "open", *np.linspace(2, 4, 12)])
+    two = study_of([3.0, 1.0, 2.0, 0.5], objectives=2)
+    shares = Influence(((HOSTILE, 0.5, 0.3, 0.7), ("b", 0.1, 0.0, 0.2)), 0.95, 5, 50)
+    plots = [*all_of(found), gains.pareto_front(two), space.param_importances(shares)]
+    return {f"{i} {plot.kind}": plot for i, plot in enumerate(plots)}
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_matplotlib_draws_it(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    plot = drawings()[name]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        figure = Drawing(plot).matplotlib()
+        FigureCanvasAgg(figure).print_png(tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 5000
+    assert len(figure.axes) == (1 if plot.lines else len(plot.panels))
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_plotly_draws_it(name):
+    pytest.importorskip("plotly")
+    plot = drawings()[name]
+    text = Drawing(plot).plotly().to_json()
+    assert "<img" not in text
+    if not plot.empty:
+        assert json.loads(text)["data"]
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_a_notebook_shows_it_inertly(name):
+    html = Drawing(drawings()[name])._repr_html_()
+    assert "<img" not in html
+    assert "<script" not in html
+    assert html.count("<div") == html.count("</div>")
+
+
+def test_the_public_functions_draw_a_study():
+    made = assay.Study(
+        assay.Space(a=assay.Float(0, 1, default=0.5), b=assay.Float(0, 1, default=0.5))
+    )
+    for i in range(12):
+        trial = made.ask()
+        trial.report(1, 2.0)
+        made.tell(trial, i % 5 + trial.config["a"])
+    for draw in ["history", "parallel_coordinate", "slice", "contour", "rank", "param_importances", "intermediate_values", "edf", "timeline", "gain_and_cost", "expected_best", "steps_to_best"]:
+        figure = getattr(assay.plot, draw)(made)
+        assert figure.title
+        assert "<figure" in repr(figure)
+    with pytest.raises(assay.StateError, match="no selection"):
+        assay.plot.overtuning(made)
+    assert recheck(made.history) is None
