@@ -223,7 +223,20 @@ def test_the_public_functions_draw_a_study():
         trial = made.ask()
         trial.report(1, 2.0)
         made.tell(trial, i % 5 + trial.config["a"])
-    for draw in ["history", "parallel_coordinate", "slice", "contour", "rank", "param_importances", "intermediate_values", "edf", "timeline", "gain_and_cost", "expected_best", "steps_to_best"]:
+    for draw in [
+        "history",
+        "parallel_coordinate",
+        "slice",
+        "contour",
+        "rank",
+        "param_importances",
+        "intermediate_values",
+        "edf",
+        "timeline",
+        "gain_and_cost",
+        "expected_best",
+        "steps_to_best",
+    ]:
         figure = getattr(assay.plot, draw)(made)
         assert figure.title
         assert "<figure" in repr(figure)
