@@ -125,14 +125,16 @@ def test_as_many_jobs_run_at_once_as_there_are_workers():
 def test_workers_join_and_leave_at_their_time():
     assert simulate(plan(12), x, Crew(2, shifts=[(1.0, 2), (3.0, 2)])).seconds == 4.0
     assert simulate(plan(12), x, Crew(2)).seconds == 6.0
-    slower = simulate(plan(12), x, Crew(4, shifts=[(1.5, -2)]))
-    assert slower.events["failed"] == 2  # two had a job when they left
-    assert slower.seconds > 3.0
+    again = simulate(plan(12), x, Crew(4, shifts=[(1.5, -2)]))
+    assert again.events["retried"] == 2  # two had a job when they left
+    assert (again.events["told"], again.seconds) == (12, 5.0)
+    given_up = simulate(plan(12, limits=Limits(lost=0)), x, Crew(4, shifts=[(1.5, -2)]))
+    assert (given_up.events["failed"], given_up.seconds) == (2, 4.0)
 
 
 def test_a_lost_worker_is_missed_until_it_comes_back():
     crew = Crew(3, lost=0.3, away_s=10.0, seed=1)
-    found = simulate(plan(40), x, crew)
+    found = simulate(plan(40, limits=Limits(lost=0)), x, crew)
     lost = [t for t in found.history.trials if t.failure and t.failure.kind == "lost"]
     assert lost
     assert found.seconds > 40 / 3
@@ -273,5 +275,12 @@ def test_time_does_not_pass_by_itself():
     workers = SimulatedWorkers(x, Crew(1, duration=constant(math.pi)))
     workers.submit(job())
     assert workers.now == 0.0
-    workers.poll(0.0)
+    assert workers.poll(0.0) == []
+    assert workers.now == 0.0
+    workers.poll(0.1)
     assert workers.now == math.pi
+
+
+def test_what_happens_after_the_end_of_a_study_does_not_lengthen_it():
+    found = simulate(plan(4), x, Crew(2, shifts=[(50.0, 1)]))
+    assert (found.seconds, found.utilisation) == (2.0, 1.0)

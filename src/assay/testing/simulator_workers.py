@@ -86,7 +86,8 @@ class Crew:
 
 
 class SimulatedWorkers:
-    """An executor over a crew. `poll` goes to the next moment at which something is heard.
+    """An executor over a crew. `poll` goes to the next moment at which something is heard; `poll(0)`
+    stays where it is.
 
     Attributes:
         now: the virtual time in seconds.
@@ -149,15 +150,22 @@ class SimulatedWorkers:
     def poll(self, timeout_s: float) -> list[tuple[int, Message]]:
         """What is heard at the next moment; it comes at once, however far away it is.
 
+        With no time to wait, what is heard now.
+
         Raises:
             StateError: nothing is under way and nobody will come.
         """
+        if timeout_s <= 0:
+            return self._heard()
         if not self._agenda:
             raise StateError(
                 f"Nothing more can happen at virtual second {self.now:g}: no job is under way and "
                 f"{self._present} workers are left. Let workers come back (away_s, shifts)."
             )
         self._advance(self._agenda[0][0])
+        return self._heard()
+
+    def _heard(self) -> list[tuple[int, Message]]:
         heard: list[tuple[int, Message]] = []
         while self._agenda and self._agenda[0][0] <= self.now:
             _, _, job, what = heapq.heappop(self._agenda)
