@@ -129,3 +129,24 @@ def test_the_demo_shows_two_verdicts_and_a_refusal(run, folder):
     assert not (folder / "home").exists(), "the user's own memory of test sets is left alone"
     assert run("demo").exit_code == 0
     assert (folder / "assay-demo-2" / "tree.html").exists()
+
+
+def test_strict_order_is_planned_printed_and_the_same_for_any_workers(run, folder):
+    words = ("tune", "small.csv", "--target", "bought", "--model", "tree", "--trials", "6",
+             "--splits", "kfold:3", "--evidence", "repeats=1", "--evidence", "rechecks=3",
+             "--test", "0", "--order", "strict")  # fmt: skip
+    hashes = []
+    for workers in ("1", "2"):
+        done = run(*words, "--lag", "2", "--workers", workers, "--storage", f"{workers}.db")
+        assert done.exit_code == 0, done.output
+        assert "strict, lag 2" in done.stdout
+        assert "--order, --lag" in done.stdout
+        hashes.append(run("verify", "--storage", f"{workers}.db").stdout.splitlines()[-1])
+    assert hashes[0].startswith("Trials ")
+    assert hashes[0] == hashes[1]
+    refused = run(*words, "--seconds", "9", "--lag", "2", "--storage", "3.db")
+    assert (refused.exit_code, "Budget(seconds=…)" in refused.stderr) == (2, True)
+    refused = run(*words, "--storage", "3.db")
+    assert "needs lag, a whole number" in refused.stderr
+    refused = run(*words[:-2], "--lag", "2", "--storage", "3.db")
+    assert "belongs to order='strict'" in refused.stderr

@@ -101,7 +101,14 @@ def _wait(process: subprocess.Popen[str], storage: Path, rng: random.Random) -> 
 
 
 def run_to_end(
-    storage: Path, home: Path, rng: random.Random, counts: Counts, *, drivers: int, workers: int
+    storage: Path,
+    home: Path,
+    rng: random.Random,
+    counts: Counts,
+    *,
+    drivers: int,
+    workers: int,
+    at_once: int = 1,
 ) -> str:
     """Run a study while killing its driver and its workers; what its last run printed.
 
@@ -109,14 +116,14 @@ def run_to_end(
     """
     seen: list[Event] = []
     for _ in range(drivers):
-        process = start(storage, home)
+        process = start(storage, home, at_once)
         _wait(process, storage, rng)
         seen = _stored(storage)
         counts.acknowledged += len(seen)
         counts.drivers += kill_driver(process)
         now = _stored(storage)
         assert not now or now[: len(seen)] == seen
-    process = start(storage, home)
+    process = start(storage, home, at_once)
     for _ in range(workers):
         time.sleep(rng.uniform(0.2, 0.5))
         counts.workers += kill_worker(process, rng)

@@ -59,7 +59,7 @@ def test_the_stored_names_stay_what_they_are():
         "sealed": ["seal", "rows", "level", "sha256", "sketch", "note"],
         "enqueued": ["config", "source", "note"],
         "learned": ["study", "plan", "head", "trials", "configs", "losses"],
-        "asked": ["trial", "config", "seen", "origin", "why"],
+        "asked": ["trial", "config", "seen", "origin", "why", "results_before"],
         "reported": ["trial", "step", "value"],
         "measured": ["trial", "stage", "unit", "value", "train", "rows", "cpu_s", "wall_s"],
         "told": ["trial", "values", "extra", "cpu_s", "wall_s"],

@@ -540,3 +540,17 @@ def test_what_is_no_function_or_no_space_is_refused(objective):
 def test_told_trials_carry_their_costs():
     study = inline(lambda trial: sum(range(100_000)) + trial.config["x"], budget=2)
     assert all(event.wall_s > 0 for event in of(study, Told))
+
+
+def test_workers_that_strict_order_leaves_idle_are_named():
+    plain = {"budget": Budget(trials=3), "isolation": "none", "order": "strict"}
+    with pytest.warns(UserWarning, match="lag=1 at most 2 trials run at once; the other 3 of 5"):
+        optimize(
+            lambda t: 1.0,
+            Space(x=Float(0, 1)),
+            workers=5,
+            lag=1,
+            **{**plain, "isolation": "process"},
+        )
+    with pytest.raises(SpecError, match=r"No order 'strickt'\. Did you mean 'strict'"):
+        optimize(lambda t: 1.0, Space(x=Float(0, 1)), **{**plain, "order": "strickt"})

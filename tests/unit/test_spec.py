@@ -77,7 +77,43 @@ OTHERS = {
     "constraints": ("mb <= 500",),
     "beliefs": {"a": Belief(3)},
     "scheduler": {"name": "asha"},
+    "order": {"name": "strict", "lag": 4},
 }
+
+
+def test_plans_from_before_there_was_an_order_keep_their_hashes():
+    assert "order" not in SPEC.to_json()
+    strict = replace(SPEC, order={"name": "strict", "lag": 4})
+    assert (SPEC.lag, strict.lag) == (None, 4)
+    assert replace(strict, order={"name": "strict", "lag": 5}).plan != strict.plan
+    assert StudySpec.from_json(json.loads(json.dumps(strict.to_json()))) == strict
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"name": "strict"}, "order needs"),
+        ({"name": "loose", "lag": 1}, "order needs"),
+        ({"name": "strict", "lag": 1, "x": 2}, "order needs"),
+        *(
+            ({"name": "strict", "lag": bad}, "needs lag, a whole number >= 0")
+            for bad in (-1, 1.5, None, True, "4")
+        ),
+    ],
+)
+def test_an_order_that_does_not_exist_is_refused(order, said):
+    with pytest.raises(SpecError, match=said):
+        replace(SPEC, order=order)
+
+
+def test_what_depends_on_speed_does_not_go_with_strict_order():
+    strict = {"name": "strict", "lag": 0}
+    for limit in ("seconds", "cpu_seconds"):
+        with pytest.raises(SpecError, match=rf"Budget\({limit}=…\) ends the search sooner"):
+            replace(SPEC, budget=Budget(trials=5, **{limit: 9.0}), order=strict)
+    with pytest.raises(SpecError, match="A scheduler decides by what was faster"):
+        replace(SPEC, scheduler={"name": "asha"}, order=strict)
+    assert replace(SPEC, budget=Budget(looks=9), order=strict).lag == 0
 
 
 def test_any_changed_field_changes_the_hash():

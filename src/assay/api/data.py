@@ -15,6 +15,7 @@ from assay.api.parts import (
     check_execution,
     executor_of,
     on_this_machine,
+    order_settings,
     slots_for,
     store_at,
 )
@@ -63,6 +64,8 @@ def tune(
     gpus_per_trial: float | None = None,
     executor: str = "local",
     isolation: str = "process",
+    order: str = "asynchronous",
+    lag: int | None = None,
     progress: bool | None = None,
     open_test: bool = True,
     reason: str = "",
@@ -86,7 +89,7 @@ def tune(
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
         seed, sampler, storage, name, given, beliefs, learn_from, evidence, limits, workers,
-            cpus_per_trial, gpus_per_trial, executor, isolation, progress: as for `optimize`. The
+            cpus_per_trial, gpus_per_trial, executor, isolation, order, lag, progress: as for `optimize`. The
             sealed rows never leave this machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
@@ -123,6 +126,7 @@ def tune(
         beliefs=beliefs or {},
         evidence=evidence,
         limits=limits,
+        order=order_settings(order, lag, slots),
     )
     prepared = prepare(table, estimator, wishes)
     store = store_at(storage)

@@ -12,7 +12,7 @@ from typing import Any
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
-from assay.api.parts import executor_of, slots_for, store_at
+from assay.api.parts import executor_of, order_settings, slots_for, store_at
 from assay.api.prepare import Chosen, Prepared, Wishes, prepare
 from assay.api.session import driving
 from assay.api.study import Study, open_study
@@ -60,6 +60,7 @@ def prepared_from(options: TuneOptions) -> Prepared:
         evidence=_evidence(options.evidence),
         limits=limits,
         horizon=max(options.gap, 1),
+        order=order_settings(options.order, options.lag),
     )
     return prepare(table, options.model, wishes)
 

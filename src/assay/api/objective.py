@@ -11,6 +11,7 @@ from assay.api.parts import (
     at_once,
     check_execution,
     executor_of,
+    order_settings,
     sampler_settings,
     slots_for,
     store_at,
@@ -52,6 +53,8 @@ def optimize(
     gpus_per_trial: float | None = None,
     executor: str = "local",
     isolation: str = "process",
+    order: str = "asynchronous",
+    lag: int | None = None,
     progress: bool | None = None,
 ) -> Study:
     """Find settings that make `objective` better than its defaults, and say whether they do.
@@ -79,6 +82,10 @@ def optimize(
         executor: where trials run: "local" for this machine, or a cluster, such as
             "dask://host:8786", "ray://auto" or "slurm://partition"; see docs/clusters.md.
         isolation: "process", or "none" to run trials in this process.
+        order, lag: "asynchronous": a proposal sees all results that are there, so the trials depend on
+            which was faster; the log says what each saw. "strict": proposal n sees the results of
+            the trials before n - `lag` and of no others: any number of workers, up to `lag` + 1 of
+            which are busy, gives the same trials, whatever breaks and is run again.
         progress: show progress; None: on a terminal only.
 
     Returns:
@@ -98,6 +105,14 @@ def optimize(
         raise SpecError(f"optimize needs a function of a trial, got {objective!r:.80}.")
     if not isinstance(space, Space):
         raise SpecError(f"optimize needs a Space, got {type(space).__name__}: {space!r:.80}.")
+    slots = slots_for(
+        workers,
+        cpus=cpus_per_trial,
+        gpus=gpus_per_trial,
+        isolation=isolation,
+        limits=limits,
+        executor=executor,
+    )
     spec = StudySpec(
         space=space,
         directions=directions_of(direction),
@@ -110,14 +125,7 @@ def optimize(
         smallest_gain=smallest_gain,
         evidence=evidence,
         limits=limits,
-    )
-    slots = slots_for(
-        workers,
-        cpus=cpus_per_trial,
-        gpus=gpus_per_trial,
-        isolation=isolation,
-        limits=limits,
-        executor=executor,
+        order=order_settings(order, lag, slots),
     )
     check_execution(workers=slots, isolation=isolation, limits=limits)
     store, name = store_at(storage), name or "study"

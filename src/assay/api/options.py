@@ -43,6 +43,8 @@ class TuneOptions:
         workers: trials at once, or "auto" for as many as fit.
         cpus_per_trial, gpus_per_trial: cores and GPUs of each.
         executor: "local", or a cluster, such as "dask://host:8786".
+        order: "asynchronous", or "strict" for the same trials with any number of workers.
+        lag: with "strict", how many of the last results a proposal does without.
         study, storage: where it is kept.
         open_test: whether the test set is opened at the end.
         encoding: of the file, when it is not UTF-8.
@@ -79,6 +81,8 @@ class TuneOptions:
     cpus_per_trial: int | None = None
     gpus_per_trial: float | None = None
     executor: str = "local"
+    order: str = "asynchronous"
+    lag: int | None = None
     study: str | None = None
     storage: str = "assay.db"
     open_test: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from importlib import import_module
@@ -29,6 +30,7 @@ _KINDS = {
 }
 """The module and the class of each sampler: only those that are asked for are imported."""
 SAMPLERS = tuple(_KINDS)
+ORDERS = ("asynchronous", "strict")
 _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "asha": ("asha", "Asha", {}),
     "asha-stopping": ("asha", "AshaStopping", {}),
@@ -81,6 +83,32 @@ def sqlite_path(storage: str) -> str | None:
     if "://" in storage or not storage.endswith((".db", ".sqlite", ".sqlite3")):
         return None
     return storage
+
+
+def order_settings(
+    order: str, lag: int | None, workers: int | Slots | None = None
+) -> dict[str, Any] | None:
+    """The order of results as the plan keeps it; None for the asynchronous one.
+
+    Args:
+        workers: how many trials run at once; a warning says when some of them can only wait.
+
+    Raises:
+        SpecError: an unknown order, or a lag without strict order.
+    """
+    if order not in ORDERS:
+        raise SpecError(f"No order {order!r}. {did_you_mean(str(order), ORDERS)}")
+    if order == "asynchronous":
+        if lag is not None:
+            raise SpecError(f"lag={lag!r} belongs to order='strict'; leave it out, or add that.")
+        return None
+    if isinstance(lag, int) and workers is not None and at_once(workers) > lag + 1:
+        warnings.warn(
+            f"In strict order with lag={lag} at most {lag + 1} trials run at once; the other "
+            f"{at_once(workers) - lag - 1} of {at_once(workers)} workers wait during the search.",
+            stacklevel=3,
+        )
+    return {"name": "strict", "lag": lag}
 
 
 def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:

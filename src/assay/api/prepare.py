@@ -59,6 +59,7 @@ class Wishes:
     evidence: Evidence = field(default_factory=Evidence)
     limits: Limits = field(default_factory=Limits)
     horizon: int = 1
+    order: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
         Chosen("smallest gain", f"{gain:.4g} {metric.name}", gain_why, "--smallest-gain"),
         _sampler_line(spec),
         _budget_line(wishes, spec),
+        *_order_line(spec),
     )
     classes = np.unique(table.y) if kind == "classification" else None
     prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
@@ -215,6 +217,7 @@ def _spec(
         limits=wishes.limits,
         data=data,
         beliefs=wishes.beliefs,
+        order=wishes.order,
     )
 
 
@@ -241,6 +244,13 @@ def _sampler_line(spec: StudySpec) -> Chosen:
         points = {k: v for k, v in spec.sampler.items() if k != "name"}
         name = f"grid of {Grid(**points).size(spec.space):,} configs"
     return Chosen("sampler", name, why, "--sampler")
+
+
+def _order_line(spec: StudySpec) -> tuple[Chosen, ...]:
+    if spec.lag is None:
+        return ()
+    why = f"the same trials for any number of workers; up to {spec.lag + 1} run at once"
+    return (Chosen("order", f"strict, lag {spec.lag}", why, "--order, --lag"),)
 
 
 def _budget_line(wishes: Wishes, spec: StudySpec) -> Chosen:

@@ -12,7 +12,7 @@ from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
-from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.api.parts import order_settings, sampler_of, sampler_settings, store_at
 from assay.api.stored import chosen_study, existing
 from assay.core import units
 from assay.core.beliefs import Belief
@@ -61,6 +61,11 @@ class Study:
             away where the trials say otherwise. For the samplers "auto" and "gp".
         learn_from: earlier studies in the same storage by name, or "*" for those that fit: their best
             configs come first, and what they found guides the search while it agrees with the trials.
+        order: "asynchronous": a proposal sees every result that was told. "strict": proposal n sees the
+            results of the trials before n - `lag` and of no others, so that the trials are the same
+            for any number of workers, whoever is faster. `ask` needs these results to be told.
+        lag: with "strict", how many of the last results a proposal does without; up to `lag` + 1
+            trials can be under way at once.
 
     Raises:
         SpaceError, SpecError: the plan is wrong, or differs from the one that is stored.
@@ -89,6 +94,8 @@ class Study:
         constraints: Sequence[str] = (),
         beliefs: Mapping[str, Belief] | None = None,
         learn_from: LearnFrom = (),
+        order: str = "asynchronous",
+        lag: int | None = None,
     ) -> None:
         if not isinstance(space, Space):
             raise SpecError(
@@ -103,6 +110,7 @@ class Study:
             control=space.settle(control) if control is not None else allowed_defaults(space),
             constraints=constraints,
             beliefs=beliefs or {},
+            order=order_settings(order, lag),
         )
         store, name = store_at(storage), name or "study"
         self._settle(spec, store, name, learned_from(spec, store, name, learn_from))
@@ -154,7 +162,8 @@ class Study:
         """The next trial: the defaults first, then given configs, then the sampler's.
 
         Raises:
-            StateError: every config of the space was tried.
+            StateError: every config of the space was tried; in strict order, a result that the
+                proposal has to see was not told yet.
         """
         self._ledger.refresh()
         (event,) = self._ledger.decide(self._next)

@@ -16,10 +16,12 @@ from assay.core.changes import changes, in_words
 from assay.core.errors import AssayError, SpecError, StoreError, TamperError
 from assay.core.events import Asked, Created, Environment, Event, Measured, Selected, decode
 from assay.core.history import History, fold
+from assay.core.ordered import ordered_digest
 from assay.core.protocols import ExhaustedError, Row, Sampler
 from assay.core.rng import stream
 from assay.core.space import LostPredicate
 from assay.core.spec import StudySpec, plan_hash
+from assay.engine.known import bound
 from assay.engine.propose import propose
 from assay.stores.chain import from_line, verify_lines
 from assay.stores.chain import head as head_of
@@ -37,7 +39,8 @@ _MODELS = {"acquisition", "good", "generation"}
 class Checked:
     """What `verify` found. `what` says what was checked; `head` is the hash of the last row.
 
-    `unchecked` says what could not be checked, why, and how to; empty if all was.
+    `unchecked` says what could not be checked, why, and how to; empty if all was. `trials` is the hash
+    of the ordered log of a study in strict order: equal for every whole run of the same plan.
     """
 
     study: str
@@ -46,6 +49,7 @@ class Checked:
     findings: tuple[str, ...]
     what: str
     unchecked: str = ""
+    trials: str = ""
 
 
 def verify(study: Study, *, head: str | None = None) -> list[str]:
@@ -79,7 +83,9 @@ def verify_stored(storage: str, name: str | None, *, head: str | None = None) ->
     findings = [str(finding) for finding in verify_chain(study, rows, anchored_head=head)]
     found, unchecked = _recomputed(rows, store.blob)
     what = f"chain, steps{'' if unchecked else ', proposals'} and stored rows"
-    return Checked(study, len(rows), head_of(study, rows), (*findings, *found), what, unchecked)
+    wrong = (*findings, *found)
+    trials = "" if wrong else _ordered_digest(rows)
+    return Checked(study, len(rows), head_of(study, rows), wrong, what, unchecked, trials)
 
 
 def verify_export(path: str | Path, *, name: str | None = None, head: str | None = None) -> Checked:
@@ -104,7 +110,15 @@ def verify_export(path: str | Path, *, name: str | None = None, head: str | None
         return Checked(study, len(lines), "", (str(error),), "chain")
     found, unchecked = _recomputed(rows, None)
     what = f"chain{' and steps' if unchecked else ', steps and proposals'}"
-    return Checked(study, len(rows), head_of(study, rows), (*findings, *found), what, unchecked)
+    wrong = (*findings, *found)
+    trials = "" if wrong else _ordered_digest(rows)
+    return Checked(study, len(rows), head_of(study, rows), wrong, what, unchecked, trials)
+
+
+def _ordered_digest(rows: Sequence[Row]) -> str:
+    history = fold(decode(row.body) for row in rows)
+    strict = StudySpec.from_json(history.last(Created).spec).lag is not None
+    return ordered_digest(history) if strict else ""
 
 
 def _name_beside(log: Path) -> str:
@@ -196,6 +210,7 @@ def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> tuple
             if event.seen < seen.length:
                 seen = History()
             seen = fold(events[seen.length : event.seen], seen)
+            found += _order(spec, event, number)
             wrong = _proposal(spec, sampler, seen, event, number)
             elsewhere = _elsewhere(event, present.last(Environment)) if wrong else ""
             rounded += [elsewhere] if elsewhere else []
@@ -247,11 +262,19 @@ def _plan_hash(created: Created) -> list[str]:
     return ["row 0: the plan does not have the hash that is stored with it"]
 
 
+def _order(spec: StudySpec, event: Asked, number: int) -> list[str]:
+    before = bound(spec, event.trial)
+    if event.results_before == before:
+        return []
+    said = f"trial {event.trial} says that it saw the results before trial {event.results_before}"
+    return [f"row {number}: {said}, but the order of the plan says {before}"]
+
+
 def _proposal(
     spec: StudySpec, sampler: Sampler, seen: History, event: Asked, number: int
 ) -> list[str]:
     try:
-        if seen.n_trials == event.trial:
+        if seen.n_trials == event.trial or spec.lag is not None:
             again = propose(spec, seen, sampler)
             config = again.config if isinstance(again, Asked) else None
         else:  # it was asked without seeing the latest trials

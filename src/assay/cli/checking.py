@@ -44,6 +44,8 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
         raise click.exceptions.Exit(FOUND_WRONG)
     click.echo(f"Study {what}, nothing wrong: {checked.what}.")
     click.echo(f"Head {checked.head}")
+    if checked.trials:
+        click.echo(f"Trials {checked.trials}, the same for any number of workers")
 
 
 @click.command(cls=Command)

@@ -48,6 +48,20 @@ _workers = options(
     ),
 )
 
+_order = options(
+    click.option(
+        "--order",
+        type=click.Choice(["asynchronous", "strict"]),
+        help="strict: the same trials for any number of workers; needs --lag.",
+    ),
+    click.option(
+        "--lag",
+        metavar="N",
+        type=click.IntRange(min=0),
+        help="In strict order each proposal does without the last N results; N + 1 trials run at once.",
+    ),
+)
+
 _data = options(
     click.option("--target", metavar="COL", help="Column to predict."),
     click.option("--task", type=click.Choice(["classification", "regression"])),
@@ -72,6 +86,7 @@ _question = options(
     ),
     click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
     click.option("--seed", type=int, help="Every random stream derives from it.  [default: 0]"),
+    _order,
 )
 _budget = options(
     click.option("--trials", type=int, help="Configs to try.  [default: 60]"),

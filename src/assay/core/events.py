@@ -84,7 +84,8 @@ class Learned(Struct, frozen=True, tag="learned"):
 class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
     """A config was proposed after seeing the first `seen` events of the log.
 
-    `origin` is "control", "given" or "sampler"; `why` is what the proposer says of its choice.
+    `origin` is "control", "given" or "sampler"; `why` is what the proposer says of its choice. In
+    strict order it saw the results of the trials before `results_before`, and no others.
     """
 
     trial: int
@@ -92,6 +93,7 @@ class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
     seen: int
     origin: str = "sampler"
     why: dict[str, Any] | None = None
+    results_before: int | None = None
 
 
 class Reported(Struct, frozen=True, tag="reported"):

@@ -140,6 +140,14 @@ class History:
         """Who proposed trial `number`: "control", "given" or "sampler"."""
         return self._columns.origins[number]
 
+    def why(self, number: int) -> dict[str, Any] | None:
+        """What the proposer of trial `number` said of its choice."""
+        return self._columns.why(number)
+
+    def asked_at(self, number: int) -> int:
+        """The number of the event that asked for trial `number`."""
+        return self._columns.asked_at[number]
+
     def feasible(self, number: int) -> bool:
         """Whether trial `number` has a value and meets the constraints of the plan."""
         outcome = self.outcome(number)
@@ -201,10 +209,19 @@ class History:
         return number if number < self.n_trials else None
 
     @property
+    def queue(self) -> list[tuple[int, Enqueued]]:
+        """All configs that were queued, with the numbers of their events."""
+        return before(self._columns.queue, self.length)
+
+    @property
     def waiting(self) -> list[Enqueued]:
         """Queued configs that were not yet asked, oldest first."""
         taken = bisect_left(self._columns.given, self.length)
         return [config for seq, config in self._columns.queue[taken:] if seq < self.length]
+
+    def at(self, length: int) -> History:
+        """This history as it was at an earlier length."""
+        return History(self._columns, min(length, self.length))
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` makes, once for the columns behind this history; for incremental samplers.

@@ -150,6 +150,10 @@ class StudySpec:
         constraints: bounds on numbers that the objective returns by name, "latency_ms <= 10". A
             trial that breaks one is infeasible: it informs the search, and is never selected.
         scheduler: name and settings, {"name": "asha"}, of what stops trials early; None: nothing does.
+        order: {"name": "strict", "lag": 4}: proposal n sees the results of the trials before n - 4 and
+            of no others, whoever was faster, so that any number of workers gives the same trials; up
+            to 5 run at once. No budget of time and no scheduler. None: a proposal sees every result
+            that is there.
     """
 
     space: Space
@@ -166,6 +170,7 @@ class StudySpec:
     beliefs: Mapping[str, Belief] = field(default_factory=dict)
     constraints: Sequence[str] = ()
     scheduler: Mapping[str, Any] | None = None
+    order: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
@@ -184,6 +189,31 @@ class StudySpec:
             )
         if self.scheduler is not None:
             self._check_scheduler()
+        if self.order is not None:
+            self._check_order(self.order)
+
+    def _check_order(self, order: Mapping[str, Any]) -> None:
+        lag = order.get("lag")
+        if order.keys() != {"name", "lag"} or order["name"] != "strict":
+            raise SpecError(
+                f"order needs {{'name': 'strict', 'lag': 4}} or None, got {dict(order)}."
+            )
+        if isinstance(lag, bool) or not isinstance(lag, int) or lag < 0:
+            raise SpecError(
+                f"order='strict' needs lag, a whole number >= 0, got {lag!r}. With lag=N each proposal "
+                "does without the last N results, so that N + 1 trials can run at once."
+            )
+        timed = [n for n in ("seconds", "cpu_seconds") if self.budget and getattr(self.budget, n)]
+        if timed:
+            raise SpecError(
+                f"Budget({timed[0]}=…) ends the search sooner on a slower machine, and order='strict' "
+                "promises the same trials on every one. Use Budget(trials=…) or Budget(looks=…)."
+            )
+        if self.scheduler is not None:
+            raise SpecError(
+                "A scheduler decides by what was faster, and order='strict' promises the same trials "
+                "whoever is faster. Leave one of the two out."
+            )
 
     def _check_scheduler(self) -> None:
         if self.space.fidelity is None:
@@ -211,6 +241,11 @@ class StudySpec:
     def single(self) -> bool:
         """Whether there is one objective."""
         return len(self.directions) == 1
+
+    @property
+    def lag(self) -> int | None:
+        """In strict order, how many of the last results a proposal does without; None: another order."""
+        return None if self.order is None else int(self.order["lag"])
 
     @cached_property
     def bounds(self) -> tuple[Constraint, ...]:
@@ -240,6 +275,7 @@ class StudySpec:
             # plans from before there were any keep their hashes
             **({"constraints": list(self.constraints)} if self.constraints else {}),
             **({"scheduler": dict(self.scheduler)} if self.scheduler is not None else {}),
+            **({"order": dict(self.order)} if self.order is not None else {}),
         }
 
     @staticmethod

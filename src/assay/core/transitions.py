@@ -45,6 +45,8 @@ def _asked(past: Columns, seq: int, event: Asked) -> None:
         )
     if not 0 <= event.seen <= seq:
         raise StateError(f"Trial {event.trial} claims to have seen {event.seen} of {seq} events.")
+    if (bound := event.results_before) is not None:
+        _all_ended(past, event.trial, bound)
     if event.origin == "given" and len(past.given) == len(past.queue):
         raise StateError(f"Trial {event.trial} is said to be a given config, but none is waiting.")
     _refuse_when_frozen(past, "ask for another trial")
@@ -60,6 +62,15 @@ def _asked(past: Columns, seq: int, event: Asked) -> None:
         past.sampled.append(event.trial)
     elif event.origin == "given":
         past.given.append(seq)
+
+
+def _all_ended(past: Columns, number: int, bound: int) -> None:
+    missing = [trial for trial in past.open if trial < bound]
+    if missing or not 0 <= bound <= number:
+        which = f"trial {min(missing)} has not ended" if missing else "there are none"
+        raise StateError(
+            f"Trial {number} claims to have seen the results before trial {bound}, but {which}."
+        )
 
 
 def _ends(past: Columns, seq: int, event: Told | Failed) -> None:

@@ -35,6 +35,7 @@ from assay.core.history import History
 from assay.core.jobs import Unit
 from assay.core.jsonform import digest
 from assay.core.spec import StudySpec
+from assay.engine.known import awaited, known
 
 Key: TypeAlias = tuple[int, str, Unit]
 _GIVE_UP_AFTER = 10
@@ -164,8 +165,10 @@ def _search(
     for number in running:
         if number not in at_work:
             return _missing_search(spec, history, busy, number)
-    if _all_failed(history):
-        return Finish(_why_all_failed(history), failed=True)
+    if awaited(spec, history) is not None:
+        return Wait()
+    if _all_failed(seen := known(spec, history)):
+        return Finish(_why_all_failed(history, seen), failed=True)
     if not history.last(Exhausted) and not _spent_up(spec, history, seconds):
         return Ask()
     if running:
@@ -340,8 +343,10 @@ def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
         return True
     if limits.looks is None and limits.cpu_seconds is None:
         return False
-    used = spent(spec, history, seconds)
     each = len(units.search(spec))
+    if spec.lag is not None:  # one that failed half way counts whole, whenever it is heard of
+        return limits.looks is not None and (history.n_trials + 1) * each > limits.looks
+    used = spent(spec, history, seconds)
     running = history.running()
     to_come = each * len(running)
     if spec.data:
@@ -355,7 +360,7 @@ def _all_failed(history: History) -> bool:
     return history.n_ended >= _GIVE_UP_AFTER and not any(True for _ in history.told())
 
 
-def _why_all_failed(history: History) -> str:
-    outcome = history.outcome(history.ended[-1])
+def _why_all_failed(history: History, seen: History) -> str:
+    outcome = history.outcome(seen.ended[-1])
     reason = outcome.reason if isinstance(outcome, Failed) else ""
-    return f"each of the first {history.n_ended} trials failed; the last with: {reason}"
+    return f"each of the first {seen.n_ended} trials failed; the last with: {reason}"

@@ -7,19 +7,27 @@ from assay.core.history import History
 from assay.core.protocols import ExhaustedError, Sampler
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
+from assay.engine.known import bound, known
 
 
 def propose(spec: StudySpec, history: History, sampler: Sampler) -> Asked | Exhausted:
-    """The event that asks for the next trial, or says that nothing is left to try."""
-    number, seen = history.n_trials, history.length
+    """The event that asks for the next trial, or says that nothing is left to try.
+
+    Raises:
+        StateError: in strict order, a result that it has to see is not there yet.
+    """
+    past = known(spec, history)
+    number, seen, before = history.n_trials, history.length, bound(spec, history.n_trials)
     if number == CONTROL and spec.control is not None:
-        return Asked(number, dict(spec.control), seen, "control", {"reason": "the control group"})
-    if queue := history.waiting:
+        said = {"reason": "the control group"}
+        return Asked(number, dict(spec.control), seen, "control", said, before)
+    if queue := past.waiting:
         given = queue[0]
         said = {"reason": "given", "source": given.source, "note": given.note}
-        return Asked(number, given.config, seen, "given", {k: v for k, v in said.items() if v})
+        told = {k: v for k, v in said.items() if v}
+        return Asked(number, given.config, seen, "given", told, before)
     try:
-        config, why = sampler.ask(spec.space, history, stream(spec.seed, "trial", number))
+        config, why = sampler.ask(spec.space, past, stream(spec.seed, "trial", number))
     except ExhaustedError as error:
         return Exhausted(str(error))
-    return Asked(number, config, seen, "sampler", why)
+    return Asked(number, config, seen, "sampler", why, before)

@@ -100,7 +100,7 @@ def simulate(
     Args:
         spec: the plan, with a budget.
         objective: what a job gives: a number, numbers by name, or a list of numbers, of which each is
-            reported on the way and the last is the value.
+            reported on the way and the last is the value. What it raises breaks the job.
         sampler: the sampler to look at; None: that of the plan.
         store: where the log lies. A study that it has already goes on.
         stop_at: the virtual second, of this sitting, at which the study is interrupted as by Ctrl-C.

@@ -86,8 +86,7 @@ class Crew:
 
 
 class SimulatedWorkers:
-    """An executor over a crew. `poll` goes to the next moment at which something is heard; `poll(0)`
-    stays where it is.
+    """An executor over a crew. `poll` goes to the next moment at which something is heard.
 
     Attributes:
         now: the virtual time in seconds.
@@ -116,13 +115,20 @@ class SimulatedWorkers:
         crew, rng = self._crew, stream(self._crew.seed, "job", job.id)
         seconds = crew.duration(job, rng) * (crew.slow if rng.random() < crew.straggles else 1.0)
         self._jobs[job.id] = self.now
-        kind = self._fate(rng.random())
-        if kind is None:
-            self._expect_all(job, self._objective(job), seconds)
-        else:
-            lived = seconds * rng.random()
-            broken = Broken(kind=kind, reason="as simulated", cpu_s=lived, wall_s=lived)
-            self._expect(self.now + lived, job.id, broken)
+        kind, lived = self._fate(rng.random()), seconds * rng.random()
+        if kind is not None:
+            self._expect_end(job, kind, "as simulated", lived)
+            return
+        try:
+            result = self._objective(job)
+        except Exception as error:
+            self._expect_end(job, "raised", f"{type(error).__name__}: {error}", lived)
+            return
+        self._expect_all(job, result, seconds)
+
+    def _expect_end(self, job: Job, kind: BrokenKind, reason: str, lived: float) -> None:
+        broken = Broken(kind=kind, reason=reason, cpu_s=lived, wall_s=lived)
+        self._expect(self.now + lived, job.id, broken)
 
     def _fate(self, drawn: float) -> BrokenKind | None:
         shares: dict[BrokenKind, float] = {
