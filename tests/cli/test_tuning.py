@@ -150,3 +150,10 @@ def test_strict_order_is_planned_printed_and_the_same_for_any_workers(run, folde
     assert "needs lag, a whole number" in refused.stderr
     refused = run(*words[:-2], "--lag", "2", "--storage", "3.db")
     assert "belongs to order='strict'" in refused.stderr
+
+
+@pytest.mark.parametrize("verb", ["pause", "continue", "stop"])
+def test_nobody_is_asked_when_nobody_drives(run, finished, verb):
+    done = run(verb, "--storage", finished)
+    assert done.exit_code == 2
+    assert "Nobody drives study 'small'" in done.output

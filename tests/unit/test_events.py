@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assay.core import events
 from assay.core.errors import StoreError
-from assay.core.events import Asked, Event, Told, decode, encode
+from assay.core.events import Asked, Event, Told, Wish, decode, encode
 from assay.core.jobs import BrokenKind
 from assay.testing.spaces import JSON_VALUES
 
@@ -33,6 +33,7 @@ BY_TYPE = {
     "dict[str, float] | None": st.none() | st.dictionaries(TEXT, FLOAT, max_size=3),
     "list[dict[str, Any]]": st.lists(OBJECT, max_size=2),
     "BrokenKind": st.sampled_from(get_args(BrokenKind)),
+    "Wish": st.sampled_from(get_args(Wish)),
 }  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def test_the_stored_names_stay_what_they_are():
         "voided": ["reason"],
         "deviated": ["what", "before", "after", "reason"],
         "noted": ["text", "trial"],
+        "steered": ["wish", "reason"],
         "concluded": ["verdict"],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
@@ -11,11 +11,14 @@ from typing import Any
 
 from assay.api.study import Study
 from assay.core.errors import StateError
-from assay.core.events import Environment
+from assay.core.events import Environment, Event, Steered
+from assay.core.history import History
 from assay.core.protocols import Executor, Store
 from assay.core.spec import StudySpec
 from assay.engine.plan import Command, Finish, plan
 from assay.engine.run import Loop, Watch
+
+_BY_PEOPLE = tuple(b'{"type":"%b"' % tag for tag in (b"noted", b"steered", b"enqueued"))
 
 
 @contextmanager
@@ -30,6 +33,7 @@ def driving(study: Study) -> Iterator[None]:
     try:
         study.ledger.refresh()
         record_environment(study)
+        go_on(study)
         yield
     finally:
         store.release(study.name)
@@ -43,6 +47,17 @@ def record_environment(study: Study) -> None:
     last = study.ledger.history.last(Environment)
     if last is None or changed(last.facts, facts):
         study.ledger.decide(lambda _: [Environment(facts)])
+
+
+def go_on(study: Study) -> None:
+    """Say that the study goes on, if it was paused or stopped: whoever drives it means that."""
+
+    def anew(history: History) -> Sequence[Event]:
+        steered = history.last(Steered)
+        again = steered is not None and steered.wish != "go on"
+        return [Steered("go on", "driven again")] if again else []
+
+    study.ledger.decide(anew)
 
 
 def run_plan(
@@ -90,9 +105,14 @@ def search_clock(store: Store, study: str, *, needed: bool) -> Callable[[], floa
 
 
 def seconds_before(store: Store, study: str) -> float:
-    """Wall-clock time of earlier sittings: from the first to the last row that each wrote."""
+    """Wall-clock time of earlier sittings: from the first to the last row that each wrote.
+
+    What people add from elsewhere, such as notes, is no driving.
+    """
     spans: dict[str, tuple[datetime, datetime]] = {}
     for row in store.rows(study):
+        if row.body.startswith(_BY_PEOPLE):
+            continue
         at = datetime.fromisoformat(row.time)
         first, last = spans.get(row.actor, (at, at))
         spans[row.actor] = (min(first, at), max(last, at))

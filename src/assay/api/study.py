@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from assay.analysis.effects import Effect, effects, has_control
 from assay.analysis.selection import best_trial
@@ -29,7 +29,9 @@ from assay.core.events import (
     Noted,
     Reported,
     Selected,
+    Steered,
     Told,
+    Wish,
 )
 from assay.core.history import History, Trial, Trials
 from assay.core.protocols import Sampler, Store
@@ -235,6 +237,19 @@ class Study:
         """Keep a remark in the log."""
         self._ledger.refresh()
         self._ledger.decide(lambda _: [Noted(text, trial)])
+
+    def steer(self, wish: Wish, reason: str = "") -> None:
+        """Ask whoever drives the study to "pause", to "go on", or to "stop" when running trials end.
+
+        It is heard within a second or two. `resume`, or the same call again, goes on after a stop.
+
+        Raises:
+            SpecError: another wish.
+        """
+        if wish not in get_args(Wish):
+            raise SpecError(f"steer needs 'pause', 'go on' or 'stop', got {wish!r:.80}.")
+        self._ledger.refresh()
+        self._ledger.decide(lambda _: [Steered(wish, reason)])
 
     # --- what it says
 

@@ -17,7 +17,7 @@ from assay.api.parts import check_execution, executor_of
 from assay.api.session import seconds_before
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Environment
+from assay.core.events import Environment, Steered
 from assay.core.jobs import Evaluate
 from assay.core.protocols import Member, Store
 from assay.engine.plan import Finish, plan
@@ -188,12 +188,15 @@ class _Rest:
 
     def __call__(self) -> str | None:
         study = self._study
+        steered = study.history.last(Steered)
         if study.store.driver(study.name) is not None:
             self._alone_since = None
             return None
         finish = plan(study.spec, study.history, seconds=self._seconds(), open_test=False)
         if isinstance(finish, Finish):
             return finish.reason
+        if steered is not None and steered.wish == "stop":
+            return "the study was stopped"
         if self._leaving:
             return _FREE
         now = time.monotonic()

@@ -26,6 +26,7 @@ _ORDER = (
     *(tuning.tune, tuning.run, tuning.resume, working.worker),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,
+    *(changing.pause, changing.go_on, changing.stop),
     *(changing.note, changing.unseal),
     *(checking.verify, checking.export, checking.report),
     *(catalogue.models, catalogue.schema, demonstration.demo),

@@ -18,7 +18,7 @@ from assay.cli.commands import (
 from assay.cli.printing import inert, paragraph, width
 
 if TYPE_CHECKING:
-    from assay.core.events import Sealed
+    from assay.core.events import Sealed, Wish
     from assay.core.history import History
 
 
@@ -38,6 +38,41 @@ def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
             found.history.trial(trial)
         found.note(text, trial=trial)
         click.echo(f"Noted in study {inert(repr(found.name))}.")
+
+
+def _steering(name: str, wish: Wish, about: str) -> click.Command:
+    """A command that asks the driver of a study for something."""
+
+    @click.command(name, cls=Command, help=about)
+    @study_argument
+    @storage_option
+    @click.option("--reason", metavar="TEXT", default="", help="Kept in the log.")
+    def command(study: str | None, storage: str, reason: str) -> None:
+        from assay.api.study import open_study
+        from assay.cli.status import driver
+        from assay.core.errors import StateError
+
+        with open_study(storage, study) as found:
+            now = driver(found.store, found.name)
+            if now == "nobody":
+                raise StateError(f"Nobody drives study {found.name!r}, so nobody would hear it.")
+            found.steer(wish, reason)
+            click.echo(f"Asked {now}, which drives study {inert(repr(found.name))}, to {wish}.")
+
+    return command
+
+
+pause = _steering(
+    "pause",
+    "pause",
+    "Ask whoever drives a study to start nothing new until `assay continue`; what runs goes on.",
+)
+go_on = _steering("continue", "go on", "Ask whoever drives a paused study to go on.")
+stop = _steering(
+    "stop",
+    "stop",
+    "Ask whoever drives a study to end when its running trials have; `assay resume` goes on later.",
+)
 
 
 @click.command(cls=Command)

@@ -7,7 +7,7 @@ wrote an event, when and with which version belongs to the stored row, not to th
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ FLOOR = -1
 """The trial number under which the dummy model's values are kept."""
 CONTROL = 0
 """The trial number of the control group, when there is one."""
+Wish: TypeAlias = Literal["pause", "go on", "stop"]
 
 
 class Created(Struct, frozen=True, tag="created", omit_defaults=True):
@@ -222,6 +223,16 @@ class Noted(Struct, frozen=True, tag="noted", omit_defaults=True):
     trial: int | None = None
 
 
+class Steered(Struct, frozen=True, tag="steered", omit_defaults=True):
+    """Whoever drives the study is asked to pause, to go on, or to end when the running trials have.
+
+    It holds until the next one; a new driver goes on, and says so.
+    """
+
+    wish: Wish
+    reason: str = ""
+
+
 class Concluded(Struct, frozen=True, tag="concluded"):
     """The verdict, in words and numbers."""
 
@@ -231,7 +242,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Reported | Measured | Told | Failed | Broke
     | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
-    | Concluded
+    | Steered | Concluded
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

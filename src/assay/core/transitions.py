@@ -31,6 +31,7 @@ from assay.core.events import (
     Retried,
     Sealed,
     Selected,
+    Steered,
     Told,
     Voided,
 )
@@ -232,5 +233,5 @@ APPLY: dict[type[Any], Any] = {
     Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
     Failed: _ends, Broke: _broke, Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Noted: _milestone, Concluded: _milestone,
+    Noted: _milestone, Steered: _milestone, Concluded: _milestone,
 }  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from assay.core import units
@@ -25,6 +26,7 @@ from assay.core.events import (
     Reported,
     Retried,
     Selected,
+    Steered,
     Told,
 )
 from assay.core.history import History
@@ -36,6 +38,7 @@ from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait,
 from assay.engine.propose import propose
 
 _TICK_S = 0.25
+_LOOK_S = 1.0
 _DECISIONS = (Asked, Exhausted, Selected, Frozen, Opening)
 
 
@@ -92,6 +95,7 @@ class Loop:
         self._running: dict[int, _Running] = {}
         self._busy: set[Key] = set()
         self._next_job = 0
+        self._looked = monotonic()
         self.stopping = False
 
     def run(self) -> Finish:
@@ -106,6 +110,9 @@ class Loop:
                     self._flush()
                     return finish
                 self._collect(self._executor.poll(_TICK_S))
+                if self._paused and not self._running:
+                    sleep(_TICK_S)
+                self._look()
 
     def _fill(self) -> Finish | None:
         """Start what can be started; the reason to end when nothing can."""
@@ -126,7 +133,29 @@ class Loop:
                 case _:
                     return None
 
+    def _look(self) -> None:
+        """See now and then what others have added to the log, such as a wish to stop."""
+        if monotonic() - self._looked < _LOOK_S or not self._flush():
+            return
+        before = self._ledger.history.length
+        history = self._ledger.refresh()
+        self._looked = monotonic()
+        self.stopping = self.stopping or self._wish == "stop"
+        if self._watch and history.length > before:
+            self._watch(history)
+
+    @property
+    def _wish(self) -> str | None:
+        steered: Steered | None = self._ledger.history.last(Steered)
+        return steered.wish if steered else None
+
+    @property
+    def _paused(self) -> bool:
+        return self._wish == "pause" and not self.stopping
+
     def _command(self) -> Command:
+        if self._paused:
+            return Wait()
         return self._decide(
             self._spec,
             self._ledger.history,

@@ -27,6 +27,7 @@ from assay.core.events import (
     Retried,
     Sealed,
     Selected,
+    Steered,
     Told,
     Voided,
     decode,
@@ -129,5 +130,6 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Voided: lambda e: f"the seal was given up: {words.name(e.reason)}",
     Deviated: _deviated,
     Noted: _noted,
+    Steered: lambda e: f"asked to {e.wish}" + (f": {words.name(e.reason)}" if e.reason else ""),
     Concluded: _concluded,
 }

@@ -6,8 +6,13 @@ import getpass
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
+
+_way: ContextVar[str] = ContextVar("way", default="")
 
 
 def now() -> str:
@@ -26,8 +31,24 @@ def utc(seconds: float) -> str:
 
 
 def actor() -> str:
-    """The user, the machine and this process, as "user@host:pid"."""
-    return f"{_user_and_host()}:{os.getpid()}"
+    """The user, the machine and this process, as "user@host:pid", with the way it came if it has one."""
+    way = _way.get()
+    return f"{_user_and_host()}:{os.getpid()}{f' by {way}' if way else ''}"
+
+
+@contextmanager
+def by_way_of(way: str) -> Iterator[None]:
+    """What this thread or task writes meanwhile says that it came by this way, such as "dashboard".
+
+    >>> with by_way_of("dashboard"):
+    ...     actor().endswith(" by dashboard")
+    True
+    """
+    before = _way.set(way)
+    try:
+        yield
+    finally:
+        _way.reset(before)
 
 
 @cache
