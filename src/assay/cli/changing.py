@@ -65,13 +65,13 @@ def _steering(name: str, wish: Wish, about: str) -> click.Command:
 pause = _steering(
     "pause",
     "pause",
-    "Ask whoever drives a study to start nothing new until `assay continue`; what runs goes on.",
+    "Ask whoever drives a study to start nothing new.\n\nWhat runs goes on, until `assay continue`.",
 )
 go_on = _steering("continue", "go on", "Ask whoever drives a paused study to go on.")
 stop = _steering(
     "stop",
     "stop",
-    "Ask whoever drives a study to end when its running trials have; `assay resume` goes on later.",
+    "Ask whoever drives a study to end with its running trials.\n\n`assay resume` goes on later.",
 )
 
 

@@ -95,7 +95,7 @@ class Store(Protocol):
         """The events from number `after` on, `most` at most; empty for a study that does not exist."""
         ...
 
-    def rows(self, study: str, *, after: int = 0) -> Sequence[Row]:
+    def rows(self, study: str, *, after: int = 0, most: int | None = None) -> Sequence[Row]:
         """The same with their envelopes, for audits and exports."""
         ...
 

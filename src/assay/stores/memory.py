@@ -52,12 +52,12 @@ class MemoryStore:
         log = self._logs.get(check_name(study))
         return log.events[after : None if most is None else after + most] if log else []
 
-    def rows(self, study: str, *, after: int = 0) -> list[Row]:
+    def rows(self, study: str, *, after: int = 0, most: int | None = None) -> list[Row]:
         log = self._logs.get(check_name(study))
         if log is None:
             return []
         with self._lock:
-            return log.chained()[after:]
+            return log.chained()[after : None if most is None else after + most]
 
     def studies(self) -> list[str]:
         return list(self._logs)

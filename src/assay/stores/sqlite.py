@@ -32,7 +32,7 @@ _EVENTS = (
 )
 _ROWS = (
     "select seq, cast(time as text), cast(actor as text), version, cast(body as blob),"
-    " cast(hash as text) from event where study = ? and seq >= ? order by seq"
+    " cast(hash as text) from event where study = ? and seq >= ? order by seq limit ?"
 )
 _STUDIES = """
 with recursive name(study) as (
@@ -131,11 +131,14 @@ class SqliteStore:
             "Verify the study to see all that is wrong, and restore a backup."
         )
 
-    def rows(self, study: str, *, after: int = 0) -> list[Row]:
+    def rows(self, study: str, *, after: int = 0, most: int | None = None) -> list[Row]:
         check_name(study)
         with _no_garbage():
             return self._file.read(
-                lambda db: [Row(*row) for row in db.execute(_ROWS, (study, after))]
+                lambda db: [
+                    Row(*row)
+                    for row in db.execute(_ROWS, (study, after, -1 if most is None else most))
+                ]
             )
 
     def studies(self) -> list[str]:

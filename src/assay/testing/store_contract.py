@@ -120,6 +120,7 @@ class StoreContract:
         assert verify("s", rows) == []
         assert all("T" in row.time and row.time.endswith("Z") and row.actor for row in rows)
         assert list(store.rows("s", after=3)) == list(rows[3:])
+        assert list(store.rows("s", after=1, most=3)) == list(rows[1:4])
         assert list(store.rows("s")) == list(rows), "rows must not change from one look to the next"
 
     def test_studies_are_independent_and_listed_oldest_first(self, store: Store) -> None:
