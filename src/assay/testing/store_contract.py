@@ -49,6 +49,7 @@ EVENTS: tuple[Event, ...] = (
     kinds.Voided("the file with the test rows is lost"),
     kinds.Deviated("trials", 60, 80, "the night was free"),
     kinds.Noted("a remark", 0),
+    kinds.Steered("pause", "lunch"),
     kinds.Concluded({"kind": "keep", "gain": 0.0}),
 )
 """One event of every kind, with values that are easily lost on the way."""
