@@ -50,7 +50,7 @@ def places():
         return {
             parent
             for process in psutil.Process().children(recursive=True)
-            if _is_zygote(process)
+            if is_zygote(process)
             and (parent := process.parent()).pid != os.getpid()
             and time.time() - parent.create_time() > _SETTLED_S
         }
@@ -171,7 +171,7 @@ def foreign_listeners(before):
     ]
 
 
-def _is_zygote(process):
+def is_zygote(process):
     with suppress(psutil.Error):
         return any("assay.executors.zygote" in word for word in process.cmdline()) and (
             "assay.executors.zygote" not in " ".join(process.parent().cmdline())

@@ -66,7 +66,9 @@ def test_a_silent_pilot_is_lost_and_does_not_come_back(tmp_path):
         executor.submit(job(1))
         while executor._running[1].start is None:
             assert executor.poll(0.1) == []
-        [pilot] = places()
+        while not (there := places()):
+            time.sleep(0.05)
+        [pilot] = there
         pilot.suspend()
         [broken] = messages_until_end(executor, 1)[1]
         pilot.resume()

@@ -243,6 +243,14 @@ def test_jobs_on_the_test_set_never_leave_this_machine():
     assert lab.board.tasks() == []
 
 
+def test_a_cluster_without_workers_is_polled_so_that_it_finds_those_that_come():
+    lab = Lab(slots=0)
+    lab.desk.poll = lambda timeout_s: setattr(lab.desk, "slots", 1) or []
+    assert lab.fleet.free == 0
+    assert lab.fleet.poll(0.01) == []
+    assert lab.fleet.free == 1
+
+
 # --- the next driver
 
 

@@ -17,7 +17,7 @@ from assay.api.parts import check_execution, executor_of
 from assay.api.session import seconds_before
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Environment, Steered
+from assay.core.events import Concluded, Environment, Selected, Steered
 from assay.core.jobs import Evaluate
 from assay.core.protocols import Member, Store
 from assay.engine.plan import Finish, plan
@@ -192,8 +192,10 @@ class _Rest:
         if study.store.driver(study.name) is not None:
             self._alone_since = None
             return None
-        finish = plan(study.spec, study.history, seconds=self._seconds(), open_test=False)
-        if isinstance(finish, Finish):
+        history = study.history
+        finish = plan(study.spec, history, seconds=self._seconds(), open_test=False)
+        unsaid = history.last(Selected) is not None and history.last(Concluded) is None
+        if isinstance(finish, Finish) and not (self._leaving and unsaid):
             return finish.reason
         if steered is not None and steered.wish == "stop":
             return "the study was stopped"

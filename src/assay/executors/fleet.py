@@ -153,15 +153,17 @@ class FleetExecutor:
     # What was heard
 
     def _hear_local(self, patience_s: float) -> None:
-        """What is said here; waits no longer than until letters are due."""
-        wait = min(patience_s, _LETTERS_EVERY_S) if self._away else patience_s
-        if self._here:
-            for job_id, message in self._local.poll(max(0.0, wait)):
-                self._inbox.append((job_id, message))
-                if isinstance(message, Done | Broken):
-                    self._here.discard(job_id)
-        elif self._away and wait > 0:
-            time.sleep(wait)
+        """What is said here; waits no longer than until letters are due.
+
+        Asked for even when nothing runs here: a cluster looks for its workers while it is polled.
+        """
+        until = self._clock() + (min(patience_s, _LETTERS_EVERY_S) if self._away else patience_s)
+        for job_id, message in self._local.poll(max(0.0, until - self._clock())):
+            self._inbox.append((job_id, message))
+            if isinstance(message, Done | Broken):
+                self._here.discard(job_id)
+        if self._away and not self._here:
+            time.sleep(max(0.0, until - self._clock()))
 
     def _read_letters(self) -> None:
         for letter in self._board.letters(after=self._last_letter):
