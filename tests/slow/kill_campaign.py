@@ -396,10 +396,9 @@ def main() -> None:
             began = time.monotonic()
             run = study_under_fire(name, seed)
             total = add(name, run)["all"]["kills"]
-            print(
-                f"{name}: {dict(run.kills)} in {time.monotonic() - began:.0f} s; {total} in all",
-                flush=True,
-            )
+            took = time.monotonic() - began
+            sys.stdout.write(f"{name}: {dict(run.kills)} in {took:.0f} s; {total} in all\n")
+            sys.stdout.flush()
             if time.monotonic() >= until:
                 return
 
