@@ -3,6 +3,7 @@ from __future__ import annotations
 from assay.executors.inline import InlineExecutor
 from assay.executors.local import LocalExecutor
 from assay.testing.executor_contract import ExecutorContract
+from assay.testing.process_contract import ProcessContract
 
 
 class TestInline(ExecutorContract):
@@ -10,7 +11,7 @@ class TestInline(ExecutorContract):
         return InlineExecutor(evaluate, **options)
 
 
-class TestLocal(ExecutorContract):
+class TestLocal(ExecutorContract, ProcessContract):
     def make(self, evaluate, **options):
         return LocalExecutor(evaluate, **options)
 

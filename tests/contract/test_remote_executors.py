@@ -8,6 +8,7 @@ import pytest
 
 from assay.executors.slurm import slurm_executor
 from assay.testing.executor_contract import ExecutorContract
+from assay.testing.process_contract import ProcessContract
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def ray_here():
     leave()
 
 
-class TestDask(ExecutorContract):
+class TestDask(ExecutorContract, ProcessContract):
     @pytest.fixture(autouse=True)
     def _cluster(self, dask_address):
         self.address = dask_address
@@ -44,14 +45,14 @@ class TestDask(ExecutorContract):
 
 
 @pytest.mark.usefixtures("ray_here")
-class TestRay(ExecutorContract):
+class TestRay(ExecutorContract, ProcessContract):
     def make(self, evaluate, **options):
         from assay.executors.ray import ray_executor
 
         return ray_executor(evaluate, "auto", **options)
 
 
-class TestSlurm(ExecutorContract):
+class TestSlurm(ExecutorContract, ProcessContract):
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path):
         pytest.importorskip("submitit")

@@ -19,6 +19,7 @@ from assay.executors.remote import Begun, Order, Report, carry_out, forget, parc
 from assay.executors.remote_driver import Lost, RemoteExecutor
 from assay.executors.remote_url import check_cluster, cluster_at
 from assay.testing.executor_contract import ExecutorContract, job, messages_until_end, run
+from assay.testing.process_contract import ProcessContract
 
 
 class Threads:
@@ -91,7 +92,7 @@ def asleep(job, emit):
     return 1.0
 
 
-class TestThreads(ExecutorContract):
+class TestThreads(ExecutorContract, ProcessContract):
     def make(self, evaluate, **options):
         return RemoteExecutor(Threads(evaluate), **options)
 
