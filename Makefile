@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 BENCH_READY := $(VENV)/ready-bench
+SLOW_READY := $(VENV)/ready-slow
 LOWEST := $(VENV)-lowest
 JOBS ?= 2
 TEST_TOOLS := pytest pytest-xdist hypothesis
@@ -36,7 +37,7 @@ format: $(READY) ## put the code into its one form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-test-slow: $(READY) ## the long tests: published findings, coverage of intervals, kills
+test-slow: $(SLOW_READY) ## the long tests: published findings, coverage of intervals, kills
 	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal
 
 test-lowest: ## the fast tests with the oldest versions that we promise to support
@@ -60,6 +61,10 @@ $(READY): pyproject.toml
 	@$(call need-python)
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(call no-venv); }
 	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	@touch $@
+
+$(SLOW_READY): $(READY)
+	$(BIN)/python -m pip install --quiet -e ".[ray]"
 	@touch $@
 
 $(BENCH_READY): $(READY)

@@ -23,6 +23,8 @@ from assay.executors.ray import ray_executor
 from assay.executors.ray_local import demand_token, local_ray
 from assay.testing.executor_contract import job, messages_until_end
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -94,7 +96,6 @@ def test_the_cluster_of_somebody_else_is_left_running(cluster):
     assert pytest.importorskip("ray").is_initialized()
 
 
-@pytest.mark.slow
 def test_nothing_outlives_a_driver_that_is_killed(tmp_path):
     make = """
 from assay.executors.ray import ray_executor
@@ -104,7 +105,6 @@ def make(evaluate, folder):
     kill_with_family(make, tmp_path, within_s=30)
 
 
-@pytest.mark.slow
 def test_a_local_cluster_of_a_study_ends_with_it(tmp_path):
     program = """
 import psutil
@@ -121,7 +121,6 @@ print(len(study.trials) >= 6, left)
     assert done.stdout.splitlines()[-1:] == ["True []"], done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_kill_9_of_actors_loses_nothing_and_counts_nothing_twice(cluster, tmp_path):
     with ray_executor(leaves_a_mark(tmp_path), "auto") as executor:
         count = run_with_kills(executor, tmp_path, trials=120, kills=40, seed=1)
