@@ -128,7 +128,18 @@ def queried(folder, kind, events):
     measured("one trial with its curve", lambda: study.trials[1000])
     measured("importance", study.importance)
     measured("report page", study.report)
+    for words in ("status", "trials --limit 10", "trials --sort gain --limit 10", "best"):
+        measured(f"`assay {words}`, opening included", lambda w=words: _command(folder, kind, w))
     return found | {"peak_mb": _peak_mb()}
+
+
+def _command(folder, kind, words):
+    from click.testing import CliRunner
+
+    from assay.cli import assay
+
+    done = CliRunner().invoke(assay, [*words.split(), kind, "--storage", f"{folder}/{kind}.db"])
+    assert done.exit_code == 0, done.output
 
 
 def optuna(folder, kind, events):

@@ -4,8 +4,9 @@
     python -m benchmarks.search.parallel --page                     # the page alone
 
 A free worker asks at once and knows what has ended by then. A trial takes a log-normal time of mean
-1 (sigma 0.5), drawn by problem, seed and number: every tuner meets the same. Runs are kept in
-`results-parallel/`; what is there already is not run again. Writes ../results/parallel.md.
+1 (sigma 0.5), drawn by problem, seed and number: every tuner meets the same. `assay-strict` is
+assay-auto in strict order with as much lag as workers; they wait where a result is missing. Runs are
+kept in `results-parallel/`; what is there already is not run again. Writes ../results/parallel.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from assay.engine.known import awaited
 from benchmarks.search import problems, results
 from benchmarks.search.params import active
 from benchmarks.search.peers import Random
@@ -50,8 +52,11 @@ PROBLEMS = (
 class Ours:
     """A study of ours with several trials under way."""
 
-    def __init__(self, space, seed):
-        self.study = Assay(space, 1, seed, TRIALS, "auto").study
+    def __init__(self, space, seed, workers):
+        self.study = self.made(space, seed, workers)
+
+    def made(self, space, seed, workers):
+        return Assay(space, 1, seed, TRIALS, "auto").study
 
     def ask(self):
         trial = self.study.ask()
@@ -61,10 +66,20 @@ class Ours:
         self.study.tell(trial, loss)
 
 
+class Strict(Ours):
+    """The same in strict order."""
+
+    def made(self, space, seed, workers):
+        return Assay(space, 1, seed, TRIALS, "auto", order="strict", lag=workers).study
+
+    def ask(self):
+        return None if awaited(self.study.spec, self.study.history) is not None else super().ask()
+
+
 class Optuna:
     """Optuna's TPE, which counts running trials as bad ones."""
 
-    def __init__(self, space, seed):
+    def __init__(self, space, seed, workers):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -89,7 +104,7 @@ class Optuna:
 
 
 class Chance:
-    def __init__(self, space, seed):
+    def __init__(self, space, seed, workers):
         self.sampler = Random(space, 1, seed, TRIALS)
 
     def ask(self):
@@ -99,7 +114,7 @@ class Chance:
         pass
 
 
-TUNERS = {"assay-auto": Ours, "optuna-tpe": Optuna, "random": Chance}
+TUNERS = {"assay-auto": Ours, "assay-strict": Strict, "optuna-tpe": Optuna, "random": Chance}
 
 
 def run(tuner, workers, name, seed):
@@ -108,26 +123,27 @@ def run(tuner, workers, name, seed):
     salt = zlib.crc32(f"{name}|{seed}".encode()) % 2**31
     lengths = np.random.default_rng(salt + 2).lognormal(-(SIGMA**2) / 2, SIGMA, TRIALS)
     noise = np.random.default_rng(salt + 1) if problem.noisy else None
-    optimizer = TUNERS[tuner](problem.space, salt)
-    under_way, best, at, asked = [], [], [], 0.0
+    optimizer = TUNERS[tuner](problem.space, salt, workers)
+    under_way, best, at, asked, number = [], [], [], 0.0, 0
     seen = true = np.inf
-    for number in range(TRIALS + workers):
-        if under_way and (number >= TRIALS or len(under_way) == workers):
-            now, _, trial, config = heapq.heappop(under_way)
-            loss = problem.losses(config, noise)[0]
-            optimizer.tell(trial, loss)
-            if loss < seen:
-                seen = loss
-                true = problem.true_losses(config)[0] if problem.noisy else loss
-            best.append(float(f"{true:.8g}"))
-            at.append(round(now, 4))
-        if number < TRIALS:
+    while len(best) < TRIALS:
+        if number < TRIALS and len(under_way) < workers:
             start = time.process_time()
-            trial, config = optimizer.ask()
+            found = optimizer.ask()
             asked += time.process_time() - start
-            begun = at[-1] if at else 0.0
-            heapq.heappush(under_way, (begun + lengths[number], number, trial, config))
-    assert len(best) == TRIALS, len(best)
+            if found is not None:
+                begun = at[-1] if at else 0.0
+                heapq.heappush(under_way, (begun + lengths[number], number, *found))
+                number += 1
+                continue
+        now, _, trial, config = heapq.heappop(under_way)
+        loss = problem.losses(config, noise)[0]
+        optimizer.tell(trial, loss)
+        if loss < seen:
+            seen = loss
+            true = problem.true_losses(config)[0] if problem.noisy else loss
+        best.append(float(f"{true:.8g}"))
+        at.append(round(now, 4))
     return {
         "problem": name,
         "tuner": tuner,
@@ -164,6 +180,7 @@ def page():
         f"trial takes 1 on average (log-normal, sigma {SIGMA}). {len(PROBLEMS)} problems, {seeds} seeds,",
         f"{TRIALS} trials. Regret 0 is the least loss known, 1 what random search reaches in 10 trials;",
         "in brackets 95 % bootstrap intervals over problems, and over seeds within them.",
+        "`assay-strict`: in strict order, lag = workers.",
         "",
     ]
     parts = [*head, "## At equal numbers of ended trials", "", *_table(regret, AT_TRIALS, "trials")]

@@ -10,12 +10,13 @@ from benchmarks.search.peers import Peer, optuna_with
 class Assay:
     """A study of ours, conditions included."""
 
-    def __init__(self, space, objectives, seed, budget, sampler):
+    def __init__(self, space, objectives, seed, budget, sampler, **options):
         self.study = assay.Study(
             assay.Space({param.name: _ours(param) for param in space}),
             direction="minimize" if objectives == 1 else ["minimize"] * objectives,
             seed=seed,
             sampler=sampler,
+            **options,
         )
 
     def ask(self):
