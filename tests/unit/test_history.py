@@ -30,10 +30,13 @@ from assay.core.events import (
     Noted,
     Opened,
     Opening,
+    Paused,
     Reported,
+    Resumed,
     Retried,
     Sealed,
     Selected,
+    Stopped,
     Told,
     Voided,
 )
@@ -56,8 +59,28 @@ class Model:
         ends = [e for e in self.log if isinstance(e, Told | Failed) and e.trial == number]
         return ends[0] if ends else None
 
+    def moves(self, number):
+        return [
+            e for e in self.log if isinstance(e, Paused | Stopped | Resumed) and e.trial == number
+        ]
+
+    def state(self, number):
+        end, moves = self.end(number), self.moves(number)
+        if end:
+            return "done" if isinstance(end, Told) else "failed"
+        states = {Paused: "paused", Stopped: "stopped", Resumed: "running"}
+        return states[type(moves[-1])] if moves else "running"
+
     def running(self):
-        return [e.trial for e in self.trials() if self.end(e.trial) is None]
+        return [e.trial for e in self.trials() if self.state(e.trial) == "running"]
+
+    def until(self, number):
+        """The step to which a trial may run, of three."""
+        resumed = [e.until for e in self.moves(number) if isinstance(e, Resumed)]
+        return (resumed or [self.trials()[number].until or 3])[-1]
+
+    def racing(self):
+        return bool(self.log) and self.log[0] == RACING[0]
 
     def done(self):
         return [e.trial for e in self.trials() if isinstance(self.end(e.trial), Told)]
@@ -80,6 +103,12 @@ class Model:
             found = {e.unit: e for e in self.of(Measured, end.trial) if e.stage == "search"}
             looks += max(len(found), 1)
             cpu_s += max(sum(e.cpu_s for e in found.values()), end.cpu_s)
+        for number in range(len(self.trials())):
+            cpu_s += sum(e.cpu_s for e in self.moves(number) if not isinstance(e, Resumed))
+            if self.state(number) in ("paused", "stopped"):
+                found = {e.unit: e for e in self.of(Measured, number) if e.stage == "search"}
+                looks += max(len(found), 1)
+                cpu_s += sum(e.cpu_s for e in found.values())
         return looks, cpu_s
 
     def opening(self):
@@ -110,6 +139,8 @@ class Model:
         if self.of(Frozen):
             return
         yield from [lambda r: Asked(n, {"a": r}, r % (at + 1), ("control", "sampler")[r % 2])] * 4
+        if self.racing():
+            yield lambda r: Asked(n, {"a": r}, at, until=1 + r % 3)
         yield lambda r: Enqueued({"a": r})
         if self.waiting():
             yield lambda r: Asked(n, {"a": r}, at, "given", {"source": "x"})
@@ -127,11 +158,21 @@ class Model:
             def pick(r):
                 return busy[r % len(busy)]
 
-            yield from [lambda r: Told(pick(r), (float(r),), {"x": 1.0}, cpu_s=0.5)] * 3
+            if full := [t for t in busy if self.until(t) == 3]:
+                told = lambda r: Told(full[r % len(full)], (float(r),), {"x": 1.0}, cpu_s=0.5)  # noqa: E731
+                yield from [told] * 3
             yield lambda r: Failed(pick(r), "raised", "no", wall_s=0.25)
             yield lambda r: Reported(pick(r), r % 4, float(r))
             yield lambda r: Retried(pick(r), 1, "crashed", "no")
             yield lambda r: Measured(pick(r), "search", (0, r % 3, 0), float(r), 1.0, cpu_s=r / 8)
+            if self.racing():
+                yield from [lambda r: Paused(pick(r), 1 + r % 2, "place 2", None, r / 4, 1.0)] * 3
+                yield lambda r: Stopped(pick(r), 1 + r % 3, "worse", r / 4)
+        for number in range(n):
+            if self.state(number) == "paused":
+                step = self.moves(number)[-1].step
+                more = lambda r, t=number, s=step: Resumed(t, s + 1, "the best", (0, s)[r % 2])  # noqa: E731
+                yield from [more] * 3
 
     def of_the_seal(self):
         n, frozen = len(self.trials()), self.of(Frozen)
@@ -155,6 +196,11 @@ FROZEN = [
 ]  # fmt: skip
 
 
+RACING = [
+    Created({"space": {"fidelity": {"name": "epochs", "least": 1, "most": 3}}}, "hash"),
+]  # fmt: skip
+
+
 def legal_log(start, choices):
     model = Model(list(start))
     for which, r in choices:
@@ -164,7 +210,7 @@ def legal_log(start, choices):
 
 
 CHOICES = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 30)), max_size=45)
-LOGS = st.builds(legal_log, st.sampled_from([[], [], FROZEN]), CHOICES)
+LOGS = st.builds(legal_log, st.sampled_from([[], [], FROZEN, RACING, RACING]), CHOICES)
 
 
 def check(history, log):
@@ -174,14 +220,21 @@ def check(history, log):
     assert (history.length, history.n_trials, len(history.trials)) == (len(log), n, n)
     for number, asked in enumerate(model.trials()):
         trial, end = history.trial(number), model.end(number)
-        state = {type(None): "running", Told: "done", Failed: "failed"}[type(end)]
+        state = model.state(number)
         assert (trial.number, trial.state, trial.config) == (number, state, asked.config)
         assert (trial.origin, trial.seen, trial.why) == (asked.origin, asked.seen, asked.why)
         assert trial.values == (end.values if state == "done" else None)
         assert trial.value == (end.values[0] if state == "done" else None)
         assert trial.extra == ((end.extra or {}) if state == "done" else {})
         assert trial.failure == (end if state == "failed" else None)
-        assert (trial.cpu_s, trial.wall_s) == ((end.cpu_s, end.wall_s) if end else (0.0, 0.0))
+        parts = [
+            e
+            for e in (*model.moves(number), end)
+            if isinstance(e, Paused | Stopped | Told | Failed)
+        ]
+        cost = [sum(getattr(e, kind) for e in parts) for kind in ("cpu_s", "wall_s")]
+        assert [trial.cpu_s, trial.wall_s] == pytest.approx(cost)
+        assert list(trial.moves) == model.moves(number)
         assert trial.curve == model.curve(number)
         assert history.outcome(number) == end
         assert history.origin(number) == asked.origin
@@ -204,13 +257,45 @@ def check(history, log):
     assert history.n_sampled == sum(e.origin == "sampler" for e in model.trials())
     assert history.waiting == model.waiting()
     assert history.breakages() == model.of(Broke)
-    own = (Asked, Told, Failed, Reported, Measured, Retried, Broke, Enqueued)
+    check_runs(history, model)
+    own = (
+        Asked,
+        Paused,
+        Stopped,
+        Resumed,
+        Told,
+        Failed,
+        Reported,
+        Measured,
+        Retried,
+        Broke,
+        Enqueued,
+    )
     assert history.learned == model.of(Learned)
     assert history.milestones() == [e for e in log if not isinstance(e, own)]
     assert history.looks == len(model.of(Opening))
     for kind in (Created, Sealed, Selected, Frozen, Noted):
         assert history.last(kind) == (model.of(kind) or [None])[-1]
     assert history.find({"a": "nobody"}) is None
+
+
+def check_runs(history, model):
+    if not model.racing():
+        assert list(history.runs()) == []
+        return
+    assert len(history.runs()) == len(model.trials())
+    for number, run in enumerate(history.runs()):
+        assert (run.trial, run.state, run.until) == (
+            number,
+            model.state(number),
+            model.until(number),
+        )
+        assert run.curve == model.curve(number)
+        assert run.protected == (model.trials()[number].origin == "control")
+        if run.state in ("paused", "stopped"):
+            assert run.step == model.moves(number)[-1].step
+        elif reports := model.of(Reported, number):
+            assert run.step == reports[-1].step
 
 
 # --- properties
@@ -275,6 +360,27 @@ def test_a_step_that_no_column_can_hold_is_refused():
     assert fold([Reported(0, -3, 1.0)], history).curve(0) == ((-3, 1.0),)
 
 
+def illegal_moves(model):
+    n = len(model.trials())
+    if not model.racing():
+        yield Asked(n, {}, 0, until=1)
+        yield from (Paused(t, 1, "") for t in model.running())
+        return
+    yield Asked(n, {}, 0, until=4)
+    for number in range(n):
+        state = model.state(number)
+        if state == "running" and model.until(number) < 3:
+            yield Told(number, (1.0,))
+        if state == "paused":
+            step = model.moves(number)[-1].step
+            yield from (Resumed(number, step, ""), Resumed(number, 4, ""))
+            yield Resumed(number, 3, "", step + 1)
+        else:
+            yield Resumed(number, 3, "")
+        if state != "running":
+            yield from (Paused(number, 1, ""), Stopped(number, 1, ""))
+
+
 def illegal(model):
     n, busy = len(model.trials()), model.running()
     yield from (
@@ -298,6 +404,7 @@ def illegal(model):
             yield from (Told(asked.trial, (1.0,)), Failed(asked.trial, "raised", ""))
             yield from (Reported(asked.trial, 0, 1.0), Retried(asked.trial, 1, "crashed", ""))
             yield Measured(asked.trial, "search", (0, 0, 0), 1.0)
+    yield from illegal_moves(model)
     if model.log:
         yield Created({}, "")
     if not model.waiting():

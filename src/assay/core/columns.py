@@ -5,11 +5,24 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from assay.core.events import Broke, Enqueued, Event, Failed, Measured, Retried, Told
+from assay.core.events import (
+    Broke,
+    Enqueued,
+    Event,
+    Failed,
+    Measured,
+    Paused,
+    Resumed,
+    Retried,
+    Stopped,
+    Told,
+)
 from assay.core.packed import Packed
 
+Move: TypeAlias = Paused | Stopped | Resumed
+"""What a scheduler did with a trial."""
 NEVER = 2**62
 """The time at which a trial ends that has not ended."""
 _NONE = ("none",)
@@ -24,9 +37,10 @@ class Columns:
 
     __slots__ = (
         "asked_at", "broke", "configs", "cpu_s", "ended_at", "ends", "found", "found_upto", "given",
-        "kinds", "last_report", "length", "looks", "measured", "memos", "milestones", "open", "order",
+        "granted", "kinds", "last_report", "length", "looks", "measured", "memos", "milestones", "moves",
+        "open", "order",
         "order_at", "origins", "queue", "report_at", "report_before", "report_step", "report_value",
-        "retries", "sampled", "seen", "whys",
+        "retries", "sampled", "seen", "touched", "whys",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +68,9 @@ class Columns:
         self.measured: dict[int, list[tuple[int, Measured]]] = {}
         self.broke: list[tuple[int, Broke]] = []
         self.retries: dict[int, list[tuple[int, Retried]]] = {}
+        self.granted = array("q")  # of each trial: the step to which it was first to run; 0: all
+        self.moves: dict[int, list[tuple[int, Move]]] = {}
+        self.touched: set[int] = set()  # trials of which a run must be made anew; see `core.moves`
         self.milestones: list[tuple[int, Event]] = []
         self.kinds: dict[type[Any], list[tuple[int, Event]]] = {}  # milestones by kind
         self.found: dict[str, int] = {}  # key of a config -> first trial that has it
@@ -101,20 +118,26 @@ class Columns:
         shape = (len(event.values), None if extra is None else tuple(extra))
         self.ends.append(shape, (*event.values, *(extra or {}).values(), *cost))
 
+    def find_open(self) -> None:
+        """Find the trials that run: neither ended nor paused nor stopped."""
+        waiting = {t for t, moves in self.moves.items() if not isinstance(moves[-1][1], Resumed)}
+        self.open = {t for t, at in enumerate(self.ended_at) if at == NEVER} - waiting
+
     def until(self, length: int) -> Columns:
         """A copy that ends before event number `length`."""
         new = Columns()
         new.length = length
         n = bisect_left(self.asked_at, length)
         done = bisect_left(self.order_at, length)
-        for name in ("asked_at", "seen", "origins"):
+        for name in ("asked_at", "seen", "origins", "granted"):
             setattr(new, name, getattr(self, name)[:n])
         new.whys, new.configs = self.whys.until(n), self.configs.until(n)
         for name in ("order", "order_at", "looks", "cpu_s"):
             setattr(new, name, getattr(self, name)[:done])
         new.ends = self.ends.until(done)
         new.ended_at = array("q", (at if at < length else NEVER for at in self.ended_at[:n]))
-        new.open = {t for t, at in enumerate(new.ended_at) if at == NEVER}
+        new.moves = each_before(self.moves, length)
+        new.find_open()
         new.sampled = array("q", (t for t in self.sampled if t < n))
         new.given = array("q", (at for at in self.given if at < length))
         new.queue = before(self.queue, length)

@@ -87,6 +87,7 @@ class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
 
     `origin` is "control", "given" or "sampler"; `why` is what the proposer says of its choice. In
     strict order it saw the results of the trials before `results_before`, and no others.
+    `until` is the step of the fidelity to which it may run; None: all of it.
     """
 
     trial: int
@@ -95,6 +96,41 @@ class Asked(Struct, frozen=True, tag="asked", omit_defaults=True):
     origin: str = "sampler"
     why: dict[str, Any] | None = None
     results_before: int | None = None
+    until: int | None = None
+
+
+class Paused(Struct, frozen=True, tag="paused", omit_defaults=True):
+    """A trial came to `step` and waits for more; `reason` in words and numbers.
+
+    `checkpoint` is the hash of the files that it left to go on from. CPU and wall seconds are those
+    since it was started or resumed.
+    """
+
+    trial: int
+    step: int
+    reason: str
+    checkpoint: str | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Stopped(Struct, frozen=True, tag="stopped", omit_defaults=True):
+    """A trial was cut at `step`, for good: it has no value, and can never be selected."""
+
+    trial: int
+    step: int
+    reason: str
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+class Resumed(Struct, frozen=True, tag="resumed", omit_defaults=True):
+    """A paused trial gets more, until a step. It goes on from step `since`; 0: it begins anew."""
+
+    trial: int
+    until: int
+    reason: str
+    since: int = 0
 
 
 class Reported(Struct, frozen=True, tag="reported"):
@@ -240,8 +276,8 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 
 Event: TypeAlias = (
-    Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Reported | Measured | Told | Failed | Broke
-    | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
+    Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
+    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
     | Steered | Concluded
 )  # fmt: skip
 

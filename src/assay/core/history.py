@@ -11,9 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
-from assay.core.columns import NEVER, Columns, before, each_before
+from assay.core.columns import NEVER, Columns, Move, before, each_before
 from assay.core.constraints import Constraint, broken, numbers_of, parsed
 from assay.core.errors import StateError
 from assay.core.events import (
@@ -28,11 +28,22 @@ from assay.core.events import (
     Opening,
     Told,
 )
+from assay.core.fidelity import Fidelity
 from assay.core.jobs import BrokenKind, Unit
 from assay.core.jsonform import canonical
+from assay.core.moves import (
+    cost_of,
+    cut_short,
+    fidelity_of,
+    moves_of,
+    newest_runs,
+    run_of,
+    state_of,
+)
+from assay.core.runs import Run, RunState
 from assay.core.transitions import APPLY
 
-State: TypeAlias = Literal["running", "done", "failed"]
+State: TypeAlias = RunState
 T = TypeVar("T")
 
 
@@ -40,7 +51,9 @@ T = TypeVar("T")
 class Trial:
     """A config and all that is known of it.
 
-    `feasible`: whether it meets the constraints of the study; None while it has no value.
+    `feasible`: whether it meets the constraints of the study; None while it has no value. `moves`:
+    what a scheduler did with it, in order, each with its reason. `cpu_s` and `wall_s` include what it
+    took before a pause.
     """
 
     number: int
@@ -57,6 +70,7 @@ class Trial:
     units: Mapping[Unit, Measured]
     cpu_s: float
     wall_s: float
+    moves: tuple[Move, ...] = ()
 
     @property
     def value(self) -> float | None:
@@ -110,21 +124,24 @@ class History:
         outcome = self.outcome(number)
         told = outcome if isinstance(outcome, Told) else None
         failed = outcome if isinstance(outcome, Failed) else None
+        moves = moves_of(past, number, self.length)
+        cpu_s, wall_s = cost_of(moves)
         return Trial(
             number=number,
             config=past.config(number),
             origin=past.origins[number],
             seen=past.seen[number],
             why=past.why(number),
-            state="done" if told else "failed" if failed else "running",
+            state=state_of(moves[-1] if moves else None, outcome),
             values=told.values if told else None,
             extra=(told.extra if told else None) or {},
             feasible=self.feasible(number) if told else None,
             failure=failed,
             curve=self.curve(number),
             units=self.units(number),
-            cpu_s=outcome.cpu_s if outcome else 0.0,
-            wall_s=outcome.wall_s if outcome else 0.0,
+            cpu_s=cpu_s + (outcome.cpu_s if outcome else 0.0),
+            wall_s=wall_s + (outcome.wall_s if outcome else 0.0),
+            moves=tuple(moves),
         )
 
     def outcome(self, number: int) -> Told | Failed | None:
@@ -182,17 +199,41 @@ class History:
                 yield outcome.trial, outcome
 
     def running(self) -> list[int]:
-        """Numbers of the trials that were asked and have not ended."""
+        """Numbers of the trials that were asked and have not ended, and are not paused or stopped."""
         if self.length == self._columns.length:
             return sorted(self._columns.open)
         ended_at, length = self._columns.ended_at, self.length
-        return [n for n in range(self.n_trials) if ended_at[n] >= length]
+        waiting = {n for n in self._columns.moves if self.state(n) in ("paused", "stopped")}
+        return [n for n in range(self.n_trials) if ended_at[n] >= length and n not in waiting]
+
+    def state(self, number: int) -> State:
+        """Whether trial `number` runs, is paused or stopped, is done or has failed."""
+        moves = moves_of(self._columns, number, self.length)
+        return state_of(moves[-1] if moves else None, self.outcome(number))
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        """The fidelity that the plan declares."""
+        return fidelity_of(self._columns)
+
+    def runs(self) -> Sequence[Run]:
+        """How far each trial of a study with a fidelity got, by number; not to be changed."""
+        past, fidelity = self._columns, self.fidelity
+        if fidelity is None:
+            return ()
+        if self.length == past.length:
+            return newest_runs(past)
+        return [run_of(past, fidelity, n, self.length) for n in range(self.n_trials)]
 
     @property
     def used(self) -> tuple[int, float]:
-        """What the trials that ended took of the search: evaluations, and CPU seconds."""
+        """What trials took that ended, are paused or were stopped: evaluations, and CPU seconds."""
         past, last = self._columns, self.n_ended - 1
-        return (past.looks[last], past.cpu_s[last]) if last >= 0 else (0, 0.0)
+        looks, cpu_s = (past.looks[last], past.cpu_s[last]) if last >= 0 else (0, 0.0)
+        if not past.moves:
+            return looks, cpu_s
+        cut_looks, cut_cpu_s = cut_short(past, self.length)
+        return looks + cut_looks, cpu_s + cut_cpu_s
 
     @property
     def n_sampled(self) -> int:

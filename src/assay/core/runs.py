@@ -21,6 +21,7 @@ class Run:
         curve: (step, value) by step, each step once with its newest value; values finite, in the
             user's direction.
         protected: it is the control: always evaluated in full, and no part of any bracket.
+        worked: the steps that went into it, those that were done twice counted twice.
     """
 
     trial: int
@@ -29,6 +30,7 @@ class Run:
     step: int = 0
     curve: tuple[tuple[int, float], ...] = ()
     protected: bool = False
+    worked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from sys import intern
 from typing import Any
 
-from assay.core.columns import NEVER, Columns
+from assay.core.columns import NEVER, Columns, Move
 from assay.core.errors import SealError, StateError
 from assay.core.events import (
     FLOOR,
@@ -27,14 +27,18 @@ from assay.core.events import (
     Noted,
     Opened,
     Opening,
+    Paused,
     Reported,
+    Resumed,
     Retried,
     Sealed,
     Selected,
     Steered,
+    Stopped,
     Told,
     Voided,
 )
+from assay.core.moves import fidelity_of
 
 _LARGEST = 2**62  # step
 
@@ -51,6 +55,8 @@ def _asked(past: Columns, seq: int, event: Asked) -> None:
     if event.origin == "given" and len(past.given) == len(past.queue):
         raise StateError(f"Trial {event.trial} is said to be a given config, but none is waiting.")
     _refuse_when_frozen(past, "ask for another trial")
+    if event.until is not None:
+        _check_grant(past, event.trial, event.until)
     past.asked_at.append(seq)
     past.seen.append(event.seen)
     past.origins.append(intern(event.origin))
@@ -59,6 +65,8 @@ def _asked(past: Columns, seq: int, event: Asked) -> None:
     past.ended_at.append(NEVER)
     past.last_report.append(-1)
     past.open.add(event.trial)
+    past.granted.append(event.until or 0)
+    _touch(past, event.trial)
     if event.origin == "sampler":
         past.sampled.append(event.trial)
     elif event.origin == "given":
@@ -78,7 +86,9 @@ def _ends(past: Columns, seq: int, event: Told | Failed) -> None:
     _running(past, event.trial)
     if isinstance(event, Told):
         _finite(event.trial, *event.values, *(event.extra or {}).values())
+        _complete(past, event.trial)
     past.ended_at[event.trial] = seq
+    _touch(past, event.trial)
     past.open.discard(event.trial)
     past.order.append(event.trial)
     past.order_at.append(seq)
@@ -106,6 +116,76 @@ def _running(past: Columns, number: int) -> None:
     if past.ended_at[number] != NEVER:
         state = "done" if isinstance(past.outcome(number), Told) else "failed"
         raise StateError(f"Trial {number} is already {state}; it can no longer change.")
+    if moves := past.moves.get(number):
+        _not_cut(number, moves[-1][1])
+
+
+def _not_cut(number: int, last: Move) -> None:
+    if isinstance(last, Stopped):
+        raise StateError(f"Trial {number} was stopped at step {last.step}; it has no value.")
+    if isinstance(last, Paused):
+        raise StateError(f"Trial {number} is paused at step {last.step}; resume it first.")
+
+
+def _complete(past: Columns, number: int) -> None:
+    """A value is that of the full fidelity, or of a trial that was free to go there."""
+    fidelity = fidelity_of(past)
+    until = _granted(past, number)
+    if fidelity and 0 < until < fidelity.most:
+        raise StateError(
+            f"Trial {number} was to run until step {until} of {fidelity.most}, so its value is not "
+            "one of the full fidelity. Pause it instead."
+        )
+
+
+def _granted(past: Columns, number: int) -> int:
+    """The step to which a trial may run; 0: all."""
+    resumed = [m.until for _, m in past.moves.get(number, ()) if isinstance(m, Resumed)]
+    return resumed[-1] if resumed else past.granted[number]
+
+
+def _check_grant(past: Columns, number: int, until: int) -> None:
+    fidelity = fidelity_of(past)
+    if fidelity is None:
+        raise StateError(f"Trial {number} has no fidelity, so it cannot run until step {until}.")
+    if not fidelity.least <= until <= fidelity.most:
+        raise StateError(
+            f"Trial {number} cannot run until step {until}: {fidelity.name} goes from "
+            f"{fidelity.least} to {fidelity.most}."
+        )
+
+
+def _cut(past: Columns, seq: int, event: Paused | Stopped) -> None:
+    _running(past, event.trial)
+    if fidelity_of(past) is None:
+        raise StateError(f"Trial {event.trial} has no fidelity, so nothing can cut it short.")
+    if event.step < 1:
+        raise StateError(f"Trial {event.trial} cannot be cut at step {event.step}, before any.")
+    past.moves.setdefault(event.trial, []).append((seq, event))
+    past.open.discard(event.trial)
+    _touch(past, event.trial)
+
+
+def _resumed(past: Columns, seq: int, event: Resumed) -> None:
+    moves = past.moves.get(event.trial)
+    last = moves[-1][1] if moves else None
+    if moves is None or not isinstance(last, Paused):
+        raise StateError(f"Trial {event.trial} is not paused, so it cannot be resumed.")
+    _check_grant(past, event.trial, event.until)
+    if not 0 <= event.since <= last.step < event.until:
+        raise StateError(
+            f"Trial {event.trial} is paused at step {last.step}: it cannot go on from step "
+            f"{event.since} to step {event.until}."
+        )
+    moves.append((seq, event))
+    past.open.add(event.trial)
+    _touch(past, event.trial)
+
+
+def _touch(past: Columns, number: int) -> None:
+    """What a scheduler sees of a trial has changed."""
+    if number >= 0 and fidelity_of(past):
+        past.touched.add(number)
 
 
 def _reported(past: Columns, seq: int, event: Reported) -> None:
@@ -118,6 +198,7 @@ def _reported(past: Columns, seq: int, event: Reported) -> None:
     past.report_value.append(event.value)
     past.report_before.append(past.last_report[event.trial])
     past.last_report[event.trial] = len(past.report_at) - 1
+    _touch(past, event.trial)
 
 
 def _measured(past: Columns, seq: int, event: Measured) -> None:
@@ -129,6 +210,7 @@ def _measured(past: Columns, seq: int, event: Measured) -> None:
         raise SealError("A test result without an opening of the seal.")
     _finite(event.trial, event.value, event.train or 0.0)
     past.measured.setdefault(event.trial, []).append((seq, event))
+    _touch(past, event.trial)
 
 
 def _retried(past: Columns, seq: int, event: Retried) -> None:
@@ -231,7 +313,8 @@ def _refuse_when_frozen(past: Columns, what: str) -> None:
 APPLY: dict[type[Any], Any] = {
     Created: _created, Environment: _milestone, Joined: _milestone, Sealed: _sealed, Enqueued: _enqueued,
     Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
-    Failed: _ends, Broke: _broke, Retried: _retried, Exhausted: _milestone, Selected: _selected,
+    Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
+    Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
     Noted: _milestone, Steered: _milestone, Concluded: _milestone,
 }  # fmt: skip

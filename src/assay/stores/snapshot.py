@@ -19,22 +19,22 @@ import msgspec
 from msgspec import Struct
 
 from assay import __version__
-from assay.core.columns import NEVER, Columns
+from assay.core.columns import Columns, Move
 from assay.core.events import Broke, Enqueued, Event, Measured, Retried
 from assay.core.history import History
 from assay.core.packed import Packed, kept_once
 from assay.stores.chain import genesis
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised by whoever changes what `Columns` holds, or how an event changes it."""
 
 _ARRAYS = {
     "asked_at": "q", "seen": "q", "ended_at": "q", "order": "q", "order_at": "q", "looks": "q",
     "cpu_s": "d", "sampled": "q", "given": "q", "report_at": "q", "report_step": "q",
-    "report_value": "d", "report_before": "q", "last_report": "q",
+    "report_value": "d", "report_before": "q", "last_report": "q", "granted": "q",
 }  # fmt: skip
 _PACKED = ("configs", "whys", "ends")
-_LISTS = ("origins", "queue", "measured", "broke", "retries", "milestones")
+_LISTS = ("origins", "queue", "measured", "broke", "retries", "milestones", "moves")
 _PackedForm: TypeAlias = tuple[list[Any], list[int], list[list[Any]], bytes, bytes]
 
 
@@ -50,6 +50,7 @@ class _Form(Struct, frozen=True):
     broke: list[tuple[int, Broke]]
     retries: dict[int, list[tuple[int, Retried]]]
     milestones: list[tuple[int, Event]]
+    moves: dict[int, list[tuple[int, Move]]]
 
 
 def snapshot_path(path: Path, study: str) -> Path:
@@ -135,7 +136,7 @@ def _columns(form: _Form) -> Columns:
     for name in _LISTS:
         setattr(past, name, getattr(form, name))
     past.origins = list(map(kept_once, past.origins))
-    past.open = {number for number, at in enumerate(past.ended_at) if at == NEVER}
+    past.find_open()
     for entry in past.milestones:
         past.kinds.setdefault(type(entry[1]), []).append(entry)
     return past
