@@ -18,6 +18,7 @@ _HOME = {
     "Constant": "assay.core.parameters",
     "DataError": "assay.core.errors",
     "Evidence": "assay.core.spec",
+    "Fidelity": "assay.core.fidelity",
     "Float": "assay.core.parameters",
     "Int": "assay.core.parameters",
     "Limits": "assay.core.spec",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from assay.core.errors import SpecError as SpecError
     from assay.core.errors import StateError as StateError
     from assay.core.errors import StoreError as StoreError
+    from assay.core.fidelity import Fidelity as Fidelity
     from assay.core.parameters import Choice as Choice
     from assay.core.parameters import Constant as Constant
     from assay.core.parameters import Float as Float

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.api.parts import SCHEDULERS, sampler_of, scheduler_of
+from assay.api.parts import SCHEDULERS, scheduler_of, scheduler_settings
 from assay.core.errors import SpaceError, SpecError
 from assay.core.fidelity import KINDS, Fidelity
 from assay.core.parameters import Float, Int
@@ -195,6 +195,11 @@ def test_a_wrong_scheduler_is_refused(scheduler, words):
         scheduler_of(plan(scheduler=scheduler))
 
 
-def test_no_study_takes_a_fidelity_and_then_ignores_it():
-    with pytest.raises(SpecError, match="evaluates every trial in full"):
-        sampler_of(plan())
+def test_auto_is_a_scheduler_that_suits_the_fidelity():
+    for kind, name in (("epochs", "asha-stopping"), ("subset", "asha"), ("folds", "racing")):
+        space = Space(x=Float(0, 1), fidelity=Fidelity("f", 1, 9, kind))
+        assert scheduler_settings("auto", space) == {"name": name}
+        assert scheduler_of(plan(space=space, scheduler={"name": name})) is not None
+        assert scheduler_settings("auto", space, single=False) is None
+    assert scheduler_settings("auto", Space(x=Float(0, 1))) is None
+    assert scheduler_settings(None, space) is None

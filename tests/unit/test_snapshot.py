@@ -78,7 +78,7 @@ def test_numbers_take_eight_bytes_until_something_else_comes():
 
 
 def test_every_column_is_kept_or_made_of_those_that_are():
-    made = {"length", "open", "kinds", "found", "found_upto", "memos"}
+    made = {"length", "open", "kinds", "found", "found_upto", "memos", "touched"}
     held = {*snapshot._ARRAYS, *snapshot._PACKED, *snapshot._LISTS}
     assert held | made == set(Columns.__slots__)
     assert not held & made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from assay.core.changes import changes, in_words
@@ -53,4 +52,4 @@ def changed_budget(history: History, spec: StudySpec) -> list[Event]:
 
 
 def _json(budget: Budget | None) -> dict[str, Any] | None:
-    return asdict(budget) if budget else None
+    return budget.to_json() if budget else None

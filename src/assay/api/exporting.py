@@ -15,6 +15,7 @@ from assay.stores.chain import head, to_lines
 
 if TYPE_CHECKING:
     from assay.api.study import Study
+    from assay.core.history import Trial
 
 LOG, TRIALS, PLAN, MACHINE = "log.jsonl", "trials.csv", "plan.json", "environment.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
@@ -86,10 +87,17 @@ def trial_rows(study: Study) -> list[dict[str, Any]]:
                 "failure": f"{trial.failure.kind}: {trial.failure.reason}"
                 if trial.failure
                 else None,
+                **(_course(study, trial) if study.spec.scheduler else {}),
                 "config": dict(trial.config),
             }
         )
     return found
+
+
+def _course(study: Study, trial: Trial) -> dict[str, Any]:
+    """How far a trial got under a scheduler, and what that said last."""
+    run = study.history.runs()[trial.number]
+    return {"step": run.step, "scheduler": trial.moves[-1].reason if trial.moves else None}
 
 
 def trials_csv(study: Study, rows: list[dict[str, Any]] | None = None) -> str:

@@ -13,6 +13,7 @@ from assay.api.parts import (
     executor_of,
     order_settings,
     sampler_settings,
+    scheduler_settings,
     slots_for,
     store_at,
 )
@@ -38,6 +39,7 @@ def optimize(
     direction: str | Sequence[str] | Mapping[str, str] = "minimize",
     seed: int = 0,
     sampler: str | Mapping[str, Any] = "auto",
+    scheduler: str | Mapping[str, Any] | None = "auto",
     storage: str | Store | None = None,
     name: str | None = None,
     control: Given | None = None,
@@ -67,6 +69,9 @@ def optimize(
         direction: "minimize" or "maximize"; a list or a dict by name for several objectives.
         seed, sampler, storage, name, control: as for `Study`. The same call on a stored study
             goes on where it stopped.
+        scheduler: what stops or pauses bad trials early, as for `Study`: the objective calls
+            `trial.report(step, value)` as it trains, at best `for step in trial.steps`. It needs a
+            space with a fidelity. None: every trial is evaluated in full.
         constraints: bounds on numbers that the objective returns by name, as for `Study`.
         given: configs to try before the sampler's own.
         beliefs, learn_from: what was known before, as for `Study`.
@@ -113,9 +118,10 @@ def optimize(
         limits=limits,
         executor=executor,
     )
+    directions = directions_of(direction)
     spec = StudySpec(
         space=space,
-        directions=directions_of(direction),
+        directions=directions,
         seed=seed,
         sampler=sampler_settings(sampler),
         budget=budget if isinstance(budget, Budget) else Budget(trials=budget),
@@ -126,6 +132,9 @@ def optimize(
         evidence=evidence,
         limits=limits,
         order=order_settings(order, lag, slots),
+        scheduler=scheduler_settings(
+            scheduler, space, single=len(directions) == 1, strict=order == "strict"
+        ),
     )
     check_execution(workers=slots, isolation=isolation, limits=limits)
     store, name = store_at(storage), name or "study"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.protocols import Executor, Sampler, Scheduler, Store
+from assay.core.space import Space
 from assay.core.spec import Limits, StudySpec
 from assay.executors.resources import this_machine
 from assay.executors.slots import Slots, check_wishes, slots_on
@@ -42,6 +43,8 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """The module and the class of each scheduler, and the settings that its name implies."""
 SCHEDULERS = tuple(_SCHEDULERS)
+_AUTO = {"epochs": "asha-stopping", "subset": "asha", "folds": "racing"}
+"""The scheduler that "auto" is, by the kind of the fidelity."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
 _KNOWING = ("auto", "gp")
@@ -141,11 +144,6 @@ def sampler_of(spec: StudySpec) -> Sampler:
     from assay.samplers.unique import Unique
 
     kind = _kind(spec.sampler["name"])
-    if spec.space.fidelity:
-        raise SpecError(
-            f"The space declares the fidelity {spec.space.fidelity.name!r}, and this version "
-            "evaluates every trial in full. Leave the fidelity out."
-        )
     if spec.beliefs:
         check_knowing(spec, "beliefs")
     if spec.bounds and kind.__name__ == "CmaEs":
@@ -164,6 +162,38 @@ def sampler_of(spec: StudySpec) -> Sampler:
     return Unique(kind(**options))
 
 
+def scheduler_settings(
+    scheduler: str | Mapping[str, Any] | None,
+    space: Space,
+    *,
+    single: bool = True,
+    strict: bool = False,
+) -> dict[str, Any] | None:
+    """A scheduler's name and settings as the plan keeps them; None: every trial is evaluated in full.
+
+    "auto" is nothing for a space without a fidelity, for several objectives, or in strict order.
+
+    Raises:
+        SpecError: an unknown name.
+    """
+    if scheduler is None:
+        return None
+    settings = {"name": scheduler} if isinstance(scheduler, str) else dict(scheduler)
+    name = settings.get("name")
+    if name == "auto":
+        if space.fidelity is None or not single or strict:
+            return None
+        return {**settings, "name": _AUTO[space.fidelity.kind]}
+    _check_scheduler(name)
+    return settings
+
+
+def _check_scheduler(name: Any) -> None:
+    if name not in _SCHEDULERS:
+        known = ("auto", *SCHEDULERS)
+        raise SpecError(f"No scheduler {name!r}. {did_you_mean(str(name), known)}")
+
+
 def scheduler_of(spec: StudySpec) -> Scheduler | None:
     """The scheduler of a study; None if it has none.
 
@@ -173,8 +203,8 @@ def scheduler_of(spec: StudySpec) -> Scheduler | None:
     if spec.scheduler is None:
         return None
     name = spec.scheduler.get("name")
-    if name not in _SCHEDULERS:
-        raise SpecError(f"No scheduler {name!r}. {did_you_mean(str(name), SCHEDULERS)}")
+    _check_scheduler(name)
+    assert name is not None
     module, kind, implied = _SCHEDULERS[name]
     made = getattr(import_module(f"assay.schedulers.{module}"), kind)
     known = {f.name for f in fields(made)} - {"fidelity", "sign"}

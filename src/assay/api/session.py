@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 from assay.api.study import Study
 from assay.core.errors import StateError
@@ -17,6 +19,7 @@ from assay.core.protocols import Executor, Store
 from assay.core.spec import StudySpec
 from assay.engine.plan import Command, Finish, plan
 from assay.engine.run import Loop, Watch
+from assay.stores.checkpoints import Checkpoints
 
 _BY_PEOPLE = tuple(b'{"type":"%b"' % tag for tag in (b"noted", b"steered", b"enqueued"))
 
@@ -73,7 +76,7 @@ def run_plan(
     Raises:
         StateError: the plan cannot go on, for example because the control fails; the log is kept.
     """
-    pool = executor()
+    pool, checkpoints = executor(), checkpoints_of(study)
     try:
         loop = Loop(
             study.spec,
@@ -84,10 +87,14 @@ def run_plan(
             watch=watch,
             decide=decide,
             options=options,
+            scheduler=study.scheduler,
+            checkpoints=checkpoints,
         )
         finish = loop.run()
     finally:
         pool.close()
+        if checkpoints:
+            checkpoints.close()
     if finish.failed:
         reason, _, where = finish.reason.partition("\n")
         stopped = (
@@ -95,6 +102,19 @@ def run_plan(
         )
         raise StateError(f"{stopped}\n{where}" if where else stopped)
     return finish
+
+
+def checkpoints_of(study: Study) -> Checkpoints | None:
+    """Where trials of this study leave what they go on from; None if they never pause.
+
+    Beside its file, "lab.db-checkpoints/study"; for a study in memory in a temporary directory.
+    """
+    fidelity = study.spec.space.fidelity
+    if study.scheduler is None or fidelity is None or fidelity.kind != "epochs":
+        return None
+    path = getattr(study.store, "path", None)
+    folder = Path(path).with_name(f"{Path(path).name}-checkpoints") if path else None
+    return Checkpoints(folder / quote(study.name, safe="") if folder else None)
 
 
 def search_clock(store: Store, study: str, *, needed: bool) -> Callable[[], float]:

@@ -12,7 +12,14 @@ from assay.analysis.selection import best_trial
 from assay.analysis.verdict import Verdict
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
-from assay.api.parts import order_settings, sampler_of, sampler_settings, store_at
+from assay.api.parts import (
+    order_settings,
+    sampler_of,
+    sampler_settings,
+    scheduler_of,
+    scheduler_settings,
+    store_at,
+)
 from assay.api.stored import chosen_study, existing
 from assay.core import units
 from assay.core.beliefs import Belief
@@ -28,15 +35,17 @@ from assay.core.events import (
     Failed,
     Noted,
     Reported,
+    Resumed,
     Selected,
     Steered,
     Told,
     Wish,
 )
 from assay.core.history import History, Trial, Trials
-from assay.core.protocols import Sampler, Store
+from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import StudySpec, directions_of
+from assay.engine.grants import ends_itself, more, verdict
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose
 from assay.engine.trial import OpenTrial
@@ -54,6 +63,10 @@ class Study:
         seed: the same seed and the same results give the same proposals.
         sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton",
             "grid", or a dict with settings ({"name": "grid", "points": 3}).
+        scheduler: what stops or pauses bad trials early, for a space with a fidelity: "auto",
+            "asha", "asha-stopping", "halving", "hyperband", "median", "percentile", "racing", or a
+            dict with settings ({"name": "asha", "eta": 4}). After `trial.report(step, value)` ask
+            `trial.should_stop()`; tell a trial its value at `trial.to_step`. None: all in full.
         storage: "sqlite:///lab.db", a file ending in .db, or a store; None: in memory.
         name: the study's name in its storage. A study with this name and the same plan goes on.
         control: the config to compare with; None: the defaults of the space, if all have one.
@@ -90,6 +103,7 @@ class Study:
         direction: str | Sequence[str] | Mapping[str, str] = "minimize",
         seed: int = 0,
         sampler: str | Mapping[str, Any] = "auto",
+        scheduler: str | Mapping[str, Any] | None = "auto",
         storage: str | Store | None = None,
         name: str | None = None,
         control: Mapping[str, Any] | None = None,
@@ -104,15 +118,19 @@ class Study:
                 f"A study needs a Space, got {type(space).__name__}. "
                 "Write assay.Space(lr=assay.Float(1e-4, 1.0, log=True), …)."
             )
+        directions = directions_of(direction)
         spec = StudySpec(
             space=space,
-            directions=directions_of(direction),
+            directions=directions,
             seed=seed,
             sampler=sampler_settings(sampler),
             control=space.settle(control) if control is not None else allowed_defaults(space),
             constraints=constraints,
             beliefs=beliefs or {},
             order=order_settings(order, lag),
+            scheduler=scheduler_settings(
+                scheduler, space, single=len(directions) == 1, strict=order == "strict"
+            ),
         )
         store, name = store_at(storage), name or "study"
         self._settle(spec, store, name, learned_from(spec, store, name, learn_from))
@@ -142,6 +160,7 @@ class Study:
         self.name = name
         self._store = store
         self._sampler = sampler_of(spec)  # refused, if need be, before anything is written
+        self._scheduler = scheduler_of(spec)
         self._ledger = Ledger(store, name)
         self.spec = self._born(spec, events, source)
 
@@ -163,23 +182,37 @@ class Study:
     def ask(self) -> OpenTrial:
         """The next trial: the defaults first, then given configs, then the sampler's.
 
+        With a scheduler that pauses trials it may be one that was paused, to go on to its `to_step`.
+
         Raises:
             StateError: every config of the space was tried; in strict order, a result that the
                 proposal has to see was not told yet.
         """
         self._ledger.refresh()
         (event,) = self._ledger.decide(self._next)
-        assert isinstance(event, Asked)
-        seed = units.seed_of(self.spec, (0, 0, 0))
-        number = event.trial
+        assert isinstance(event, Asked | Resumed)
+        history, number = self._ledger.history, event.trial
+        fidelity = self.spec.space.fidelity
 
         def report(step: int, value: float) -> None:
             self.report_step(number, step, value)
 
-        return OpenTrial(number, dict(event.config), seed, report)
+        return OpenTrial(
+            number,
+            history.config(number),
+            units.seed_of(self.spec, (0, 0, 0)),
+            report,
+            from_step=event.since if isinstance(event, Resumed) else 0,
+            to_step=history.runs()[number].until if fidelity else None,
+            should_stop=lambda: self._ledger.refresh().state(number) == "stopped",
+        )
 
     def _next(self, history: History) -> Sequence[Event]:
-        event = propose(self.spec, history, self._sampler)
+        if self._scheduler and (given := more(self.spec, history, self._scheduler)):
+            step = history.runs()[given.trial].step
+            since = step if history.fidelity and history.fidelity.goes_on else 0
+            return [Resumed(given.trial, given.until, given.reason, since)]
+        event = propose(self.spec, history, self._sampler, self._scheduler)
         if isinstance(event, Exhausted):
             raise StateError(f"There is nothing left to ask: {event.reason}.")
         return [event]
@@ -193,7 +226,8 @@ class Study:
     ) -> None:
         """End a trial with its value (several: a list, or a dict by name), or as failed.
 
-        A value that is NaN or infinite ends the trial as failed.
+        A value that is NaN or infinite ends the trial as failed. One at a `to_step` below the full
+        fidelity pauses it: `ask` gives it again if it earns more.
 
         Raises:
             SpecError: not a number; the trial goes on, tell it again.
@@ -210,7 +244,22 @@ class Study:
         else:
             event = settle_values(number, value, self.spec)
         self._ledger.refresh()
+        if isinstance(event, Told) and self._paused(number, event.values[0]):
+            return
         self._ledger.decide(lambda _: [event])
+
+    def _paused(self, number: int, value: float) -> bool:
+        """Pause a trial that was to go no further yet; whether it was one."""
+        history, scheduler = self._ledger.history, self._scheduler
+        if scheduler is None or not 0 <= number < history.n_trials:
+            return False
+        run, fidelity = history.runs()[number], history.fidelity
+        if fidelity is None or run.state != "running" or run.until >= fidelity.most:
+            return False
+        if run.until not in dict(run.curve):
+            self._ledger.decide(lambda _: [Reported(number, run.until, value)])
+        self._ledger.decide(lambda now: _listed(verdict(now, scheduler, number)))
+        return True
 
     def report_step(self, trial: int, step: int, value: float) -> None:
         """Record an intermediate value of trial number `trial`."""
@@ -219,6 +268,11 @@ class Study:
         event = Reported(trial, *step_value(step, value))
         self._ledger.refresh()
         self._ledger.decide(lambda _: [event])
+        scheduler, fidelity = self._scheduler, self.spec.space.fidelity
+        if scheduler is None or fidelity is None:
+            return
+        if not ends_itself(fidelity, self._ledger.history.runs()[trial]):
+            self._ledger.decide(lambda now: _listed(verdict(now, scheduler, trial)))
 
     def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
         """Try this config before the sampler's own; missing parameters take their defaults.
@@ -394,6 +448,11 @@ class Study:
         return self._ledger
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler; for the engine."""
+        return self._scheduler
+
+    @property
     def sampler(self) -> Sampler:
         """The sampler; for the engine."""
         return self._sampler
@@ -411,6 +470,10 @@ class Study:
     def __repr__(self) -> str:
         history = self._ledger.history
         return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
+
+
+def _listed(event: Event | None) -> list[Event]:
+    return [event] if event else []
 
 
 def _number_of(trial: OpenTrial | int) -> int:

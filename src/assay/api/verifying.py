@@ -10,17 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from assay.analysis.selection import select
-from assay.api.parts import sampler_of
+from assay.api.parts import sampler_of, scheduler_of
 from assay.api.stored import chosen_study, existing
 from assay.core.changes import changes, in_words
 from assay.core.errors import AssayError, SpecError, StoreError, TamperError
-from assay.core.events import Asked, Created, Environment, Event, Measured, Selected, decode
+from assay.core.events import (
+    Asked,
+    Created,
+    Environment,
+    Event,
+    Measured,
+    Paused,
+    Selected,
+    Stopped,
+    decode,
+)
 from assay.core.history import History, fold
 from assay.core.ordered import ordered_digest
-from assay.core.protocols import ExhaustedError, Row, Sampler
+from assay.core.protocols import ExhaustedError, Row, Sampler, Scheduler
 from assay.core.rng import stream
 from assay.core.space import LostPredicate
 from assay.core.spec import StudySpec, plan_hash
+from assay.engine.grants import verdict
 from assay.engine.known import bound
 from assay.engine.propose import propose
 from assay.stores.chain import from_line, verify_lines
@@ -154,12 +165,12 @@ def _recomputed(
         spec = StudySpec.from_json(events[0].spec)
         if known and known.space.to_json() == spec.space.to_json():
             spec = replace(spec, space=known.space)
-        sampler = sampler_of(spec)
+        sampler, scheduler = sampler_of(spec), scheduler_of(spec)
     except (AssayError, LookupError, TypeError, ValueError) as error:
         return [*found, f"row 0: the plan cannot be read: {error}"], ""
     unchecked = _unchecked(spec, events)
     found += _plan_hash(events[0])
-    faults, rounded = _replay(spec, _Lost() if unchecked else sampler, events)
+    faults, rounded = _replay(spec, _Lost() if unchecked else sampler, scheduler, events)
     return found + faults, unchecked or rounded
 
 
@@ -200,7 +211,9 @@ def _blobs(events: Sequence[Event], blob: Callable[[str], bytes]) -> list[str]:
     return found
 
 
-def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> tuple[list[str], str]:
+def _replay(
+    spec: StudySpec, sampler: Sampler, scheduler: Scheduler | None, events: Sequence[Event]
+) -> tuple[list[str], str]:
     """Fold the log, and decide anew whatever was decided from it: faults, and what may be rounding."""
     found: list[str] = []
     rounded: list[str] = []
@@ -211,13 +224,15 @@ def _replay(spec: StudySpec, sampler: Sampler, events: Sequence[Event]) -> tuple
                 seen = History()
             seen = fold(events[seen.length : event.seen], seen)
             found += _order(spec, event, number)
-            wrong = _proposal(spec, sampler, seen, event, number)
+            wrong = _proposal(spec, sampler, scheduler, seen, event, number)
             elsewhere = _elsewhere(event, present.last(Environment)) if wrong else ""
             rounded += [elsewhere] if elsewhere else []
             found += [] if elsewhere else wrong
         try:
             if isinstance(event, Selected):
                 found += _selection(spec, present, event, number)
+            if scheduler and isinstance(event, Paused | Stopped):
+                found += _verdict(present, scheduler, event, number)
             present = fold([event], present)
         except AssayError as error:
             return [*found, f"row {number}: {error}"], _in_short(rounded)
@@ -271,11 +286,16 @@ def _order(spec: StudySpec, event: Asked, number: int) -> list[str]:
 
 
 def _proposal(
-    spec: StudySpec, sampler: Sampler, seen: History, event: Asked, number: int
+    spec: StudySpec,
+    sampler: Sampler,
+    scheduler: Scheduler | None,
+    seen: History,
+    event: Asked,
+    number: int,
 ) -> list[str]:
     try:
         if seen.n_trials == event.trial or spec.lag is not None:
-            again = propose(spec, seen, sampler)
+            again = propose(spec, seen, sampler, scheduler)
             config = again.config if isinstance(again, Asked) else None
         else:  # it was asked without seeing the latest trials
             config = sampler.ask(spec.space, seen, stream(spec.seed, "trial", event.trial)).config
@@ -287,6 +307,16 @@ def _proposal(
         return []
     differs = in_words(changes(event.config, config or {}))
     return [f"row {number}: trial {event.trial} is not what the sampler proposes: {differs}"]
+
+
+def _verdict(
+    present: History, scheduler: Scheduler, event: Paused | Stopped, number: int
+) -> list[str]:
+    again = verdict(present, scheduler, event.trial) if event.trial < present.n_trials else None
+    if type(again) is type(event):
+        return []
+    did = "pauses" if isinstance(event, Paused) else "stops"
+    return [f"row {number}: the scheduler does not say what {did} trial {event.trial} there"]
 
 
 def _selection(spec: StudySpec, present: History, event: Selected, number: int) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay.core.events import Event
 
 _KINDS = (
-    "created", "environment", "sealed", "enqueued", "asked", "reported", "measured", "told", "failed",
+    "created", "environment", "sealed", "enqueued", "asked", "paused", "stopped", "resumed", "reported", "measured", "told", "failed",
     "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "deviated",
     "noted", "steered", "concluded",
 )  # fmt: skip

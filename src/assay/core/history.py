@@ -211,13 +211,22 @@ class History:
         moves = moves_of(self._columns, number, self.length)
         return state_of(moves[-1] if moves else None, self.outcome(number))
 
+    def moves(self, number: int) -> list[Move]:
+        """What a scheduler did with trial `number`, in order."""
+        return moves_of(self._columns, number, self.length)
+
+    def last_move(self, number: int) -> Move | None:
+        """What a scheduler did with trial `number` last."""
+        moves = self.moves(number)
+        return moves[-1] if moves else None
+
     @property
     def fidelity(self) -> Fidelity | None:
         """The fidelity that the plan declares."""
         return fidelity_of(self._columns)
 
     def runs(self) -> Sequence[Run]:
-        """How far each trial of a study with a fidelity got, by number; not to be changed."""
+        """How far each trial of a study with a fidelity got, by number; else nothing."""
         past, fidelity = self._columns, self.fidelity
         if fidelity is None:
             return ()

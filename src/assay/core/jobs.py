@@ -18,7 +18,11 @@ RETRIED = ("crashed", "timeout", "memory", "exited")
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """Evaluate `config` once for each unit; `seeds[i]` is the random seed of `units[i]`."""
+    """Evaluate `config` once for each unit; `seeds[i]` is the random seed of `units[i]`.
+
+    With a fidelity it goes on from step `since` to step `until`; `checkpoint` is a directory that
+    holds what was left at step `since`, and that takes what is left at `until`.
+    """
 
     id: int
     trial: int
@@ -27,6 +31,9 @@ class Job(Struct, frozen=True, kw_only=True):
     units: tuple[Unit, ...] = ((0, 0, 0),)
     seeds: tuple[int, ...] = (0,)
     timeout_s: float | None = None
+    since: int = 0
+    until: int | None = None
+    checkpoint: str | None = None
 
 
 class Measurement(Struct, frozen=True, kw_only=True, tag="measurement"):
@@ -41,10 +48,12 @@ class Measurement(Struct, frozen=True, kw_only=True, tag="measurement"):
 
 
 class Step(Struct, frozen=True, kw_only=True, tag="step"):
-    """An intermediate value of a running trial."""
+    """An intermediate value of a running trial, and what the job took up to there."""
 
     step: int
     value: float
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
 
 
 class Done(Struct, frozen=True, kw_only=True, tag="done"):

@@ -25,8 +25,8 @@ def fidelity_of(past: Columns) -> Fidelity | None:
     return found
 
 
-def newest_runs(past: Columns) -> list[Run]:
-    """The runs of all trials, as the newest event left them; not to be changed."""
+def newest_runs(past: Columns) -> tuple[Run, ...]:
+    """The runs of all trials, as the newest event left them; only what changed is made anew."""
     runs: list[Run] = past.memos.setdefault(_NEWEST, [])
     fidelity = fidelity_of(past)
     assert fidelity is not None, "runs are of studies with a fidelity"
@@ -38,7 +38,7 @@ def newest_runs(past: Columns) -> list[Run]:
         else:
             runs.append(run)
     past.touched.clear()
-    return runs
+    return tuple(runs)
 
 
 def run_of(past: Columns, fidelity: Fidelity, trial: int, length: int) -> Run:

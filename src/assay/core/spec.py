@@ -29,6 +29,9 @@ class Budget:
         looks: evaluations (fits) of the search, all folds counted.
         seconds: wall-clock time of the search, restarts included.
         cpu_seconds: CPU time of the search, all workers together.
+        steps: steps of the space's fidelity that the search takes, all trials together: with
+            Fidelity("epochs", 1, 81) as many as 30 full trainings are steps=30 * 81. What it takes
+            to bring the best to the full fidelity at the end is set aside from it.
 
     Raises:
         SpecError: nothing given, or a limit that is not positive.
@@ -41,13 +44,21 @@ class Budget:
     looks: int | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         limits = {f.name: getattr(self, f.name) for f in fields(self)}
         if all(limit is None for limit in limits.values()):
             raise SpecError("A budget needs at least one limit, for example Budget(trials=60).")
         for name, limit in limits.items():
-            _positive(f"Budget({name}=…)", limit, whole=name in ("trials", "looks"))
+            _positive(f"Budget({name}=…)", limit, whole=name in ("trials", "looks", "steps"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its limits; `steps` only if given, so that older plans keep their hashes."""
+        form = asdict(self)
+        if self.steps is None:
+            del form["steps"]
+        return form
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,11 @@ class StudySpec:
                 "constraints are for an objective that returns several numbers by name; a study on "
                 "data has one. Use assay.optimize."
             )
+        if self.budget and self.budget.steps is not None and self.space.fidelity is None:
+            raise SpecError(
+                "Budget(steps=…) counts steps of a fidelity, and the space declares none. Write "
+                "Space(…, fidelity=Fidelity('epochs', 1, 81))."
+            )
         if self.scheduler is not None:
             self._check_scheduler()
         if self.order is not None:
@@ -220,6 +236,11 @@ class StudySpec:
             raise SpecError(
                 "A scheduler needs to know what it may save: give the space a fidelity, such as "
                 "Space(…, fidelity=Fidelity('epochs', 1, 81))."
+            )
+        if self.order is not None:
+            raise SpecError(
+                "In strict order nothing may depend on who was faster, and what a scheduler does "
+                "does. Leave one of them out."
             )
         if not self.single:
             raise SpecError(
@@ -264,7 +285,7 @@ class StudySpec:
             "directions": dict(self.directions),
             "seed": self.seed,
             "sampler": dict(self.sampler),
-            "budget": asdict(self.budget) if self.budget else None,
+            "budget": self.budget.to_json() if self.budget else None,
             "control": dict(self.control) if self.control is not None else None,
             "smallest_gain": self.smallest_gain,
             "alpha": self.alpha,

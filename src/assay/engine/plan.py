@@ -34,7 +34,9 @@ from assay.core.events import (
 from assay.core.history import History
 from assay.core.jobs import Unit
 from assay.core.jsonform import digest
+from assay.core.protocols import Scheduler
 from assay.core.spec import StudySpec
+from assay.engine.grants import has_room, last_ones, more, verdict
 from assay.engine.known import awaited, known
 
 Key: TypeAlias = tuple[int, str, Unit]
@@ -53,6 +55,15 @@ class Evaluate:
 @dataclass(frozen=True)
 class Ask:
     """Ask for another trial."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Let a paused trial go on until a step, when there is a free slot."""
+
+    trial: int
+    until: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class Finish:
     failed: bool = False
 
 
-Command: TypeAlias = Evaluate | Ask | Record | Wait | Finish
+Command: TypeAlias = Evaluate | Ask | Grant | Record | Wait | Finish
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,7 @@ def plan(
     seconds: float = 0.0,
     stopping: bool = False,
     open_test: bool = True,
+    scheduler: Scheduler | None = None,
 ) -> Command:
     """The next command.
 
@@ -114,65 +126,76 @@ def plan(
         seconds: wall-clock time that the search has used.
         stopping: the user asked to stop: start nothing new.
         open_test: whether the sealed test set is opened at the end of the plan.
+        scheduler: of the plan, if it has one.
     """
     if stopping:
         return Wait() if busy else Finish("interrupted")
+    sitting = _Sitting(busy, seconds, open_test, scheduler)
     for phase in (_floor, _control, _search, _recheck, _confirm, _test):
-        command = phase(spec, history, busy, seconds, open_test)
+        command = phase(spec, history, sitting)
         if command is not None:
             return command
     return Finish("complete")
 
 
-def _floor(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+@dataclass(frozen=True)
+class _Sitting:
+    """What only the edge can know, and the scheduler."""
+
+    busy: Collection[Key]
+    seconds: float
+    open_test: bool
+    scheduler: Scheduler | None
+
+
+def _floor(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if not spec.data:
         return None
-    return _missing(spec, history, busy, FLOOR, "floor", units.search(spec))
+    return _missing(spec, history, now.busy, FLOOR, "floor", units.search(spec))
 
 
-def _control(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if spec.control is None:
         return None
     if history.n_trials == 0:
         return Ask()
     outcome = history.outcome(CONTROL)
     if outcome is None:
-        return _missing_search(spec, history, busy, CONTROL)
+        return _missing_search(spec, history, now.busy, CONTROL)
     if isinstance(outcome, Failed):
         return Finish(f"the control failed: {outcome.reason}", failed=True)
     if spec.evidence is None or not spec.single or not has_control(history):
         return None
     if history.last(Selected):  # a challenger that turns out noisy now changes nothing about it
         return None
-    probing = _missing(spec, history, busy, CONTROL, "probe", units.probe(), each=True)
+    probing = _missing(spec, history, now.busy, CONTROL, "probe", units.probe(), each=True)
     if probing is not None:
         return probing
     fixed = bool(units.deterministic(spec, history))
-    return _missing(spec, history, busy, CONTROL, "control", units.control(spec, fixed=fixed))
+    return _missing(spec, history, now.busy, CONTROL, "control", units.control(spec, fixed=fixed))
 
 
-def _search(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+def _search(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if history.last(Selected):
         return None
     running = history.running()
-    at_work = {number for number, stage, _ in busy if stage == "search"}
+    at_work = {number for number, stage, _ in now.busy if stage == "search"}
     for number in running:
         if number not in at_work:
-            return _missing_search(spec, history, busy, number)
+            return _again(spec, history, now, number)
     if awaited(spec, history) is not None:
         return Wait()
     if _all_failed(seen := known(spec, history)):
         return Finish(_why_all_failed(history, seen), failed=True)
-    if not history.last(Exhausted) and not _spent_up(spec, history, seconds):
+    spent_up = _spent_up(spec, history, now.seconds)
+    if now.scheduler and not spent_up and (given := more(spec, history, now.scheduler)):
+        return Grant(given.trial, given.until, given.reason)
+    if not _over(spec, history, now):
         return Ask()
     if running:
         return Wait()
+    if now.scheduler and (given := last_ones(spec, history)):
+        return Grant(given.trial, given.until, given.reason)
     if not any(True for _ in history.told()):
         return Finish("no trial ended with a value", failed=True)
     if spec.bounds and not any(map(history.feasible, range(history.n_trials))):
@@ -180,55 +203,67 @@ def _search(
     return None
 
 
-def _recheck(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+def _again(spec: StudySpec, history: History, now: _Sitting, number: int) -> Command:
+    """A trial that nobody works on: what its last report led to is asked again, or it is started."""
+    if now.scheduler and history.runs()[number].step:
+        cut = verdict(history, now.scheduler, number)
+        if cut:
+            return Record(cut)
+    return _missing_search(spec, history, now.busy, number)
+
+
+def _over(spec: StudySpec, history: History, now: _Sitting) -> bool:
+    """Whether no new trial may begin."""
+    return (
+        bool(history.last(Exhausted))
+        or _spent_up(spec, history, now.seconds, new=True)
+        or not has_room(spec, history, now.scheduler)
+    )
+
+
+def _recheck(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if history.last(Selected) or spec.evidence is None or not spec.single:
         return None
     if not spec.data and has_control(history):
         for number in shortlist(spec, history)[:1]:
-            probing = _probe(spec, history, busy, number)
+            probing = _probe(spec, history, now.busy, number)
             if probing is not None:
                 return probing
     if has_control(history) and (spec.data or not units.deterministic(spec, history)):
         fresh = units.rechecks(spec)
         for number in (CONTROL, *shortlist(spec, history)):
-            command = _missing(spec, history, busy, number, "recheck", fresh)
+            command = _missing(spec, history, now.busy, number, "recheck", fresh)
             if isinstance(command, Evaluate):
                 return command
-        if busy:
+        if now.busy:
             return Wait()
     return Record(select(spec, history))
 
 
-def _confirm(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+def _confirm(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     selected = history.last(Selected)
     if spec.data or not selected or selected.rule == "best":
         return None
     fresh = units.confirms(spec)
     for number in (CONTROL, selected.challenger):
-        command = _missing(spec, history, busy, number, "confirm", fresh)
+        command = _missing(spec, history, now.busy, number, "confirm", fresh)
         if command is not None:
             return command
     return None
 
 
-def _test(
-    spec: StudySpec, history: History, busy: Collection[Key], seconds: float, open_test: bool
-) -> Command | None:
+def _test(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     selected, sealed = history.last(Selected), history.last(Sealed)
     if not sealed or not selected or history.last(Voided):
         return None
     if not history.last(Frozen):
-        probing = _probe(spec, history, busy, selected.challenger)
+        probing = _probe(spec, history, now.busy, selected.challenger)
         if probing is not None:
             return probing
         return Record(freeze(spec, history, selected))
     if history.looks == 0:
-        return Record(opening(history)) if open_test else None
-    return missing_test(spec, history, busy)
+        return Record(opening(history)) if now.open_test else None
+    return missing_test(spec, history, now.busy)
 
 
 def _probe(spec: StudySpec, history: History, busy: Collection[Key], number: int) -> Command | None:
@@ -333,11 +368,12 @@ def _lost(spec: StudySpec, history: History, number: int, stage: str, forgiven: 
     return {u for u, kind in broken if times[u, kind == "lost"] > spec.limits.again(kind)}
 
 
-def _spent_up(spec: StudySpec, history: History, seconds: float) -> bool:
+def _spent_up(spec: StudySpec, history: History, seconds: float, *, new: bool = False) -> bool:
+    """Whether time or evaluations are spent; with `new` also the number of trials."""
     if spec.budget is None:
         return False
     limits = spec.budget
-    if limits.trials is not None and history.n_trials >= limits.trials:
+    if new and limits.trials is not None and history.n_trials >= limits.trials:
         return True
     if limits.seconds is not None and seconds >= limits.seconds:
         return True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from assay.core.events import CONTROL, Asked, Exhausted
 from assay.core.history import History
-from assay.core.protocols import ExhaustedError, Sampler
+from assay.core.protocols import ExhaustedError, Sampler, Scheduler
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
+from assay.engine.grants import first_step
 from assay.engine.known import bound, known
 
 
-def propose(spec: StudySpec, history: History, sampler: Sampler) -> Asked | Exhausted:
+def propose(
+    spec: StudySpec, history: History, sampler: Sampler, scheduler: Scheduler | None = None
+) -> Asked | Exhausted:
     """The event that asks for the next trial, or says that nothing is left to try.
 
     Raises:
@@ -18,6 +21,7 @@ def propose(spec: StudySpec, history: History, sampler: Sampler) -> Asked | Exha
     """
     past = known(spec, history)
     number, seen, before = history.n_trials, history.length, bound(spec, history.n_trials)
+    until = first_step(spec, history, scheduler)
     if number == CONTROL and spec.control is not None:
         said = {"reason": "the control group"}
         return Asked(number, dict(spec.control), seen, "control", said, before)
@@ -25,9 +29,9 @@ def propose(spec: StudySpec, history: History, sampler: Sampler) -> Asked | Exha
         given = queue[0]
         said = {"reason": "given", "source": given.source, "note": given.note}
         told = {k: v for k, v in said.items() if v}
-        return Asked(number, given.config, seen, "given", told, before)
+        return Asked(number, given.config, seen, "given", told, before, until)
     try:
         config, why = sampler.ask(spec.space, past, stream(spec.seed, "trial", number))
     except ExhaustedError as error:
         return Exhausted(str(error))
-    return Asked(number, config, seen, "sampler", why, before)
+    return Asked(number, config, seen, "sampler", why, before, until)

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from assay.core import units
 from assay.core.errors import ConflictError
@@ -23,7 +26,9 @@ from assay.core.events import (
     Frozen,
     Measured,
     Opening,
+    Paused,
     Reported,
+    Resumed,
     Retried,
     Selected,
     Steered,
@@ -31,21 +36,36 @@ from assay.core.events import (
 )
 from assay.core.history import History
 from assay.core.jobs import Broken, BrokenKind, Done, Job, Measurement, Message, Step, Unit
-from assay.core.protocols import Executor, Sampler
+from assay.core.protocols import Executor, Sampler, Scheduler
 from assay.core.spec import StudySpec
+from assay.engine.grants import ends_itself, verdict
 from assay.engine.ledger import Ledger
-from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait, plan, told
+from assay.engine.plan import Ask, Command, Evaluate, Finish, Grant, Key, Record, Wait, plan, told
 from assay.engine.propose import propose
 
 _TICK_S = 0.25
 _LOOK_S = 1.0
-_DECISIONS = (Asked, Exhausted, Selected, Frozen, Opening)
+_DECISIONS = (Asked, Resumed, Exhausted, Selected, Frozen, Opening)
+
+
+_GOES_ON_NO_MORE = ("done", "failed", "stopped")
 
 
 class Clock(Protocol):
     """Wall-clock time that the search has used, earlier sessions included."""
 
     def __call__(self) -> float: ...
+
+
+class Places(Protocol):
+    """Where trials leave what they go on from; see `assay.stores.checkpoints`."""
+
+    def begin(self, trial: int, job: int, sealed: str | None = None) -> Path: ...
+    def holds(self, trial: int, sealed: str | None) -> bool: ...
+    def seal(self, trial: int, job: int) -> str | None: ...
+    def leave(self, trial: int, job: int) -> None: ...
+    def drop(self, trial: int) -> None: ...
+    def clear(self) -> None: ...
 
 
 class Watch(Protocol):
@@ -56,12 +76,16 @@ class Watch(Protocol):
 
 @dataclass
 class _Running:
-    """A job that was submitted, what the log has of its trial, and the events that it gave so far."""
+    """A job that was submitted, what the log has of its trial, and the events that it gave so far.
+
+    `cut`: its trial is paused or stopped; what it says from now on is not heard.
+    """
 
     job: Job
     retries: list[BrokenKind] = field(default_factory=list)
     steps: dict[int, float] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    cut: bool = False
 
     @property
     def measured(self) -> dict[Unit, Measured]:
@@ -88,10 +112,17 @@ class Loop:
         watch: Watch | None = None,
         decide: Callable[..., Command] = plan,
         options: Mapping[str, Any] | None = None,
+        scheduler: Scheduler | None = None,
+        checkpoints: Places | None = None,
     ) -> None:
         self._spec, self._ledger, self._sampler = spec, ledger, sampler
         self._executor, self._clock, self._watch = executor, clock, watch
         self._decide, self._options = decide, dict(options or {})
+        self._scheduler, self._checkpoints = scheduler, checkpoints
+        if scheduler:
+            self._options["scheduler"] = scheduler
+            if listen := getattr(executor, "listen", None):  # it runs a job to its end in one poll
+                listen(self._hear)
         self._running: dict[int, _Running] = {}
         self._busy: set[Key] = set()
         self._next_job = 0
@@ -108,6 +139,8 @@ class Loop:
                 if finish and not self._running:
                     self._executor.poll(0)  # acknowledges the last messages
                     self._flush()
+                    if finish.reason == "complete" and self._checkpoints:
+                        self._checkpoints.clear()
                     return finish
                 self._collect(self._executor.poll(_TICK_S))
                 if self._paused and not self._running:
@@ -126,6 +159,8 @@ class Loop:
                 case Record(event):
                     self._ledger.stage([event])
                     self._flush()
+                case Grant() if self._executor.free:
+                    self._go_on(command)
                 case Ask() if self._executor.free:
                     self._ask()
                 case Evaluate(trial, stage, wanted) if self._executor.free:
@@ -167,10 +202,21 @@ class Loop:
 
     def _ask(self) -> None:
         """Stage the next proposal with the results that led to it, and write them as one."""
-        event = propose(self._spec, self._ledger.history, self._sampler)
+        event = propose(self._spec, self._ledger.history, self._sampler, self._scheduler)
         self._ledger.stage([event])
         if self._flush() and isinstance(event, Asked):
             self._submit(event.trial, "search", units.search(self._spec))
+
+    def _go_on(self, grant: Grant) -> None:
+        """Resume a paused trial, from its checkpoint if that is there."""
+        paused = self._ledger.history.last_move(grant.trial)
+        assert isinstance(paused, Paused), "only a paused trial is granted more"
+        kept = self._checkpoints
+        whole = kept is not None and kept.holds(grant.trial, paused.checkpoint)
+        since = paused.step if whole else 0
+        self._ledger.stage([Resumed(grant.trial, grant.until, grant.reason, since)])
+        if self._flush():
+            self._submit(grant.trial, "search", units.search(self._spec))
 
     def _submit(self, trial: int, stage: str, wanted: Sequence[tuple[int, int, int]]) -> None:
         config = dict(self._ledger.history.config(trial)) if trial >= 0 else {}
@@ -182,6 +228,7 @@ class Loop:
             units=tuple(wanted),
             seeds=tuple(units.seed_of(self._spec, unit) for unit in wanted),
             timeout_s=self._spec.limits.seconds,
+            **self._course(trial, stage),
         )
         self._next_job += 1
         past = self._ledger.history
@@ -193,25 +240,93 @@ class Loop:
         self._busy.update((trial, stage, unit) for unit in wanted)
         self._executor.submit(job)
 
+    def _course(self, trial: int, stage: str) -> dict[str, Any]:
+        """From where to where a job goes, for spaces with a fidelity that is no number of folds."""
+        fidelity = self._spec.space.fidelity
+        if fidelity is None or self._spec.data:
+            return {}
+        if trial < 0 or stage != "search":
+            course: dict[str, Any] = {"until": fidelity.most}
+            sealed = None
+        else:
+            since, sealed = self._checkpoint(trial)
+            course = {"since": since, "until": self._ledger.history.runs()[trial].until}
+        if self._checkpoints and trial >= 0:
+            course["checkpoint"] = str(self._checkpoints.begin(trial, self._next_job, sealed))
+        return course
+
+    def _checkpoint(self, trial: int) -> tuple[int, str | None]:
+        """The step from which a trial goes on, and the hash of what it has from there."""
+        history, kept = self._ledger.history, self._checkpoints
+        resumed = history.last_move(trial)
+        if not isinstance(resumed, Resumed) or not resumed.since or kept is None:
+            return 0, None
+        sealed = next(m.checkpoint for m in reversed(history.moves(trial)) if isinstance(m, Paused))
+        return (resumed.since, sealed) if kept.holds(trial, sealed) else (0, None)
+
     def _collect(self, messages: Sequence[tuple[int, Message]]) -> None:
-        """Stage what arrived as one batch; it is written with the proposals that it leads to."""
-        events: list[Event] = []
-        blobs: dict[str, bytes] = {}
+        """Stage what arrived; it is written with the proposals that it leads to."""
         for job_id, message in messages:
-            running = self._running[job_id]
-            new, blob = self._events(running, message)
+            self._hear(job_id, message)
+
+    def _hear(self, job_id: int, message: Message) -> None:
+        running = self._running[job_id]
+        new, blobs = ([], {}) if running.cut else self._events(running, message)
+        if new:
             running.events += new
-            events += new
-            blobs |= blob
-            if isinstance(message, Done | Broken):
-                self._end(job_id)
-        if events:
-            self._ledger.stage(events, blobs)
+            self._ledger.stage(new, blobs)
+        if isinstance(message, Done | Broken):
+            if isinstance(message, Done) and self._is_part(running):
+                self._pause(running, message)
+            self._end(job_id)
+        elif new and self._scheduler and running.job.stage == "search":
+            self._judge(running, message)
 
     def _end(self, job_id: int) -> None:
         """Forget a job; what it leaves unmeasured is started again by the plan, if at all."""
         job = self._running.pop(job_id).job
         self._busy.difference_update((job.trial, job.stage, unit) for unit in job.units)
+        if self._checkpoints and job.checkpoint:
+            self._checkpoints.leave(job.trial, job.id)
+            if job.stage == "search" and self._ledger.history.state(job.trial) in _GOES_ON_NO_MORE:
+                self._checkpoints.drop(job.trial)
+
+    # --- what a scheduler decides
+
+    def _judge(self, running: _Running, message: Message) -> None:
+        """Ask what becomes of a trial that has just reported, and end its job if it is cut."""
+        trial, history = running.job.trial, self._ledger.history
+        fidelity = self._spec.space.fidelity
+        assert self._scheduler is not None
+        assert fidelity is not None
+        if ends_itself(fidelity, history.runs()[trial]):
+            return
+        cut = verdict(history, self._scheduler, trial)
+        if cut is None:
+            return
+        if isinstance(message, Step):
+            cut = replace(cut, cpu_s=message.cpu_s, wall_s=message.wall_s)
+        self._ledger.stage([cut])
+        running.cut = True
+        self._executor.cancel(running.job.id)
+
+    def _is_part(self, running: _Running) -> bool:
+        """Whether a job was to bring its trial to a step below the full fidelity, and no further."""
+        job, fidelity = running.job, self._spec.space.fidelity
+        part = job.until is not None and fidelity is not None and job.until < fidelity.most
+        return part and job.stage == "search" and not running.cut
+
+    def _pause(self, running: _Running, message: Done) -> None:
+        """A trial came to the step that it was granted: keep what it left, and let it wait."""
+        trial = running.job.trial
+        if self._ledger.history.state(trial) != "running":
+            return  # its value was not one
+        assert self._scheduler is not None
+        cut = verdict(self._ledger.history, self._scheduler, trial)
+        assert cut is not None, "a trial cannot just go on from the step that it was granted"
+        if isinstance(cut, Paused) and self._checkpoints:
+            cut = replace(cut, checkpoint=self._checkpoints.seal(trial, running.job.id))
+        self._ledger.stage([replace(cut, cpu_s=message.cpu_s, wall_s=message.wall_s)])
 
     def _events(self, running: _Running, message: Message) -> tuple[list[Event], dict[str, bytes]]:
         job = running.job
@@ -241,13 +356,31 @@ class Loop:
             return self._broken(running, broken)
         values = _values(message.values, spec)
         if job.stage == "search":
+            reached = self._reached(running, values)
+            if self._is_part(running):
+                return reached
             extra = {
                 k: v for k, v in message.values.items() if k not in spec.directions and k != "value"
             }
-            return [Told(job.trial, values, extra or None, message.cpu_s, message.wall_s)]
+            ended = Told(job.trial, values, extra or None, message.cpu_s, message.wall_s)
+            return [*reached, ended]
         unit = job.units[0]
         cost = (message.cpu_s, message.wall_s)
         return [Measured(job.trial, job.stage, unit, values[0], None, None, *cost)]
+
+    def _reached(self, running: _Running, values: tuple[float, ...]) -> list[Event]:
+        """The value as a report, of a trial that did not report at the step that it was granted.
+
+        One that reported on the way and may go all the way has ended by itself, and reached no more.
+        """
+        job = running.job
+        if self._scheduler is None or job.until is None or job.until in running.steps:
+            return []
+        run = self._ledger.history.runs()[job.trial]
+        goes_on = self._spec.space.fidelity is not None and self._spec.space.fidelity.goes_on
+        if goes_on and not self._is_part(running) and run.step > job.since:
+            return []
+        return [Reported(job.trial, job.until, values[0])]
 
     def _told(self, running: _Running) -> Told | None:
         """How a trial on data ends, if this job measured what was still missing of it."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from assay.core.errors import SpecError
 from assay.core.jobs import Emit, Job, Step
 
 
@@ -19,21 +22,66 @@ class OpenTrial:
         seed: for whatever is random in your objective. It is the same for every trial of the
             search, so that trials share their luck and differ by their configs alone; repeats of
             the control and rechecks come with other seeds.
+        from_step, to_step: for a space with a fidelity: the step that `checkpoint` holds, 0 for
+            none, and the step to go to, at which what is needed to go on is saved, and the value
+            there returned. None without a fidelity.
+        checkpoint: a directory. At the start it holds what this trial saved at `from_step`, and at
+            the end whatever is left in it is kept. None where nothing is paused.
     """
 
-    __slots__ = ("_report", "config", "number", "seed")
+    __slots__ = (
+        "_report", "_should_stop", "checkpoint", "config", "from_step", "number", "seed", "to_step",
+    )  # fmt: skip
 
     def __init__(
-        self, number: int, config: dict[str, Any], seed: int, report: Callable[[int, float], None]
+        self,
+        number: int,
+        config: dict[str, Any],
+        seed: int,
+        report: Callable[[int, float], None],
+        *,
+        from_step: int = 0,
+        to_step: int | None = None,
+        checkpoint: Path | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.number = number
         self.config = config
         self.seed = seed
+        self.from_step = from_step
+        self.to_step = to_step
+        self.checkpoint = checkpoint
         self._report = report
+        self._should_stop = should_stop
 
     def report(self, step: int, value: float) -> None:
-        """Record an intermediate value, such as the validation loss after epoch `step`."""
+        """Record an intermediate value: the validation loss after epoch `step`, counted from 1.
+
+        Under `optimize` with a scheduler this call does not come back when the trial is cut: its
+        process ends, or, with isolation="none", an exception passes through the objective.
+        """
         self._report(step, value)
+
+    def should_stop(self) -> bool:
+        """Whether a trial of a study that you drive yourself is to be trained no further."""
+        return self._should_stop is not None and self._should_stop()
+
+    @property
+    def steps(self) -> range:
+        """The steps to go, `from_step + 1` up to `to_step`, for a loop that trains and reports.
+
+        Raises:
+            SpecError: the space has no fidelity.
+
+        >>> OpenTrial(3, {}, 0, print, from_step=3, to_step=5).steps
+        range(4, 6)
+        """
+        if self.to_step is None:
+            raise SpecError(
+                "trial.steps needs a space with a fidelity: Space(…, "
+                "fidelity=Fidelity('epochs', 1, 81))."
+            )
+        return range(self.from_step + 1, self.to_step + 1)
 
     def __repr__(self) -> str:
         return f"<trial {self.number}: {self.config}>"
@@ -59,7 +107,32 @@ class Objective:
         def report(step: int, value: float) -> None:
             emit(Step(step=step, value=value))
 
-        return self.function(OpenTrial(job.trial, job.config, job.seeds[0], report))
+        since, folder = _checkpoint(job)
+        trial = OpenTrial(
+            job.trial,
+            job.config,
+            job.seeds[0],
+            report,
+            from_step=since,
+            to_step=job.until,
+            checkpoint=folder,
+        )
+        return self.function(trial)
+
+
+def _checkpoint(job: Job) -> tuple[int, Path | None]:
+    """The step to go on from, and the directory.
+
+    A worker that cannot see the driver's files begins anew, in an empty directory of its own.
+    """
+    if job.checkpoint is None:
+        return 0, None
+    folder = Path(job.checkpoint)
+    if folder.is_dir():
+        return job.since, folder
+    folder = Path(tempfile.gettempdir()) / "assay-checkpoints" / folder.parent.name / folder.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return 0, folder
 
 
 def _seed_globals(seed: int) -> None:

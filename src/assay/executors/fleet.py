@@ -139,6 +139,7 @@ class FleetExecutor:
                 number
                 for number, task in self._left.items()
                 if (task.job.trial, task.job.stage) == (job.trial, job.stage)
+                and (task.job.since, task.job.until) == (job.since, job.until)
                 and wanted <= set(task.job.units)
             ),
             None,

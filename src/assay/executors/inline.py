@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeAlias
 
 from assay.core.errors import SpecError, StateError
 from assay.core.jobs import Broken, Evaluate, Job, Measurement, Message, Step
-from assay.executors.perform import perform
+from assay.executors.perform import Cancelled, perform
 from assay.executors.results import checked
+
+Listener: TypeAlias = Callable[[int, Measurement | Step], None]
+"""Is called with the number of a job and what it says."""
 
 
 class InlineExecutor:
@@ -31,6 +35,9 @@ class InlineExecutor:
         self._evaluate = evaluate
         self._waiting: Job | None = None
         self._cancelled: list[tuple[int, Message]] = []
+        self._running: int | None = None
+        self._cut = False
+        self._listener: Listener | None = None
         self._closed = False
 
     @property
@@ -55,21 +62,33 @@ class InlineExecutor:
             )
         self._waiting = job
 
+    def listen(self, listener: Listener) -> None:
+        """Pass messages on while the job runs, not at its end, so that it can be cancelled."""
+        self._listener = listener
+
     def poll(self, timeout_s: float) -> list[tuple[int, Message]]:
         """Run the waiting job to its end, however long it takes, and return its messages."""
         messages, self._cancelled = self._cancelled, []
         job, self._waiting = self._waiting, None
         if job is not None:
-            number = job.id
+            self._running, self._cut = job.id, False
+            hear = self._listener or (lambda *heard: messages.append(heard))
 
             def emit(message: Measurement | Step) -> None:
-                messages.append((number, checked(message)))
+                if not self._cut:
+                    hear(job.id, checked(message))
+                if self._cut:
+                    raise Cancelled
 
-            messages.append((number, perform(job, self._evaluate, emit)))
+            answer = perform(job, self._evaluate, emit)
+            self._running = None
+            messages.append((job.id, answer))
         return messages
 
     def cancel(self, job_id: int) -> None:
-        """Drop a job that does not run yet; others are left alone."""
+        """Drop a job that does not run yet, or end one at what it reports; others are left alone."""
+        if self._running == job_id:
+            self._cut = True
         if self._waiting is not None and self._waiting.id == job_id:
             self._waiting = None
             broken = Broken(kind="cancelled", reason="The job was cancelled before it began.")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import resource
 import time
 
-from assay.core.jobs import Broken, BrokenKind, Done, Emit, Evaluate, Job
+from msgspec.structs import replace
+
+from assay.core.jobs import Broken, BrokenKind, Done, Emit, Evaluate, Job, Measurement, Step
 from assay.executors.results import InvalidResult, numbers_by_name
 from assay.executors.text import REASON_LENGTH, account, harmless, short
+
+
+class Cancelled(BaseException):
+    """Ends a job that runs in the driver's own process; no exception that an objective handles."""
 
 
 def perform(job: Job, evaluate: Evaluate, emit: Emit) -> Done | Broken:
@@ -22,8 +28,15 @@ def perform(job: Job, evaluate: Evaluate, emit: Emit) -> Done | Broken:
     {'value': 0.5}
     """
     cpu_s, wall_s = cpu_seconds(), time.monotonic()
+
+    def costed(message: Measurement | Step) -> None:
+        if isinstance(message, Step):
+            took = {"cpu_s": cpu_seconds() - cpu_s, "wall_s": time.monotonic() - wall_s}
+            message = replace(message, **took)
+        emit(message)
+
     try:
-        done = Done(values=numbers_by_name(evaluate(job, emit)))
+        done = Done(values=numbers_by_name(evaluate(job, costed)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -39,6 +52,8 @@ def perform(job: Job, evaluate: Evaluate, emit: Emit) -> Done | Broken:
 
 def diagnosis(error: BaseException) -> tuple[BrokenKind, str]:
     """The kind of failure that an exception means, and the reason in words."""
+    if isinstance(error, Cancelled):
+        return "cancelled", "The job was cancelled."
     if isinstance(error, InvalidResult):
         return "invalid", harmless(str(error))[:REASON_LENGTH]
     if isinstance(error, MemoryError):

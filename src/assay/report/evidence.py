@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -139,7 +140,13 @@ def flow(history: History) -> tuple[Step, ...] | None:
     if not history.n_trials:
         return None
     complete = sum(1 for _ in history.told())
-    lost = (("failed", history.n_ended - complete), ("running", len(history.running())))
+    cut = Counter(run.state for run in history.runs() if run.state in ("stopped", "paused"))
+    lost = (
+        ("failed", history.n_ended - complete),
+        ("running", len(history.running())),
+        ("stopped early", cut["stopped"]),
+        ("paused", cut["paused"]),
+    )
     steps = [
         Step("proposed", history.n_trials),
         Step("complete", complete, tuple((why, n) for why, n in lost if n)),

@@ -23,11 +23,14 @@ from assay.core.events import (
     Noted,
     Opened,
     Opening,
+    Paused,
     Reported,
+    Resumed,
     Retried,
     Sealed,
     Selected,
     Steered,
+    Stopped,
     Told,
     Voided,
     decode,
@@ -112,6 +115,11 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
         f"{len(e.configs)} of its {words.count(e.trials, 'trial')}"
     ),
     Asked: _asked,
+    Paused: lambda e: f"trial {e.trial} paused at step {e.step}: {words.name(e.reason, 300)}",
+    Stopped: lambda e: f"trial {e.trial} stopped at step {e.step}: {words.name(e.reason, 300)}",
+    Resumed: lambda e: (
+        f"trial {e.trial} goes on from step {e.since} to step {e.until}: {words.name(e.reason, 300)}"
+    ),
     Reported: lambda e: f"trial {e.trial}, step {e.step}: {words.number(e.value, 6)}",
     Measured: _measured,
     Told: _told,

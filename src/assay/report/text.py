@@ -7,7 +7,7 @@ from shlex import quote
 from textwrap import wrap
 
 from assay.core.history import Trial
-from assay.report import why, words
+from assay.report import log, why, words
 from assay.report.answer import Change, Changes, compared
 from assay.report.trials import TrialRow, TrialTable
 from assay.report.view import View
@@ -82,11 +82,22 @@ def show(view: View, trial: Trial, *, width: int = WIDTH) -> str:
         parts.append(
             ["steps", *wrap(shown, width - 2, initial_indent="  ", subsequent_indent="  ")]
         )
+    if trial.moves:
+        parts.append(["scheduler", *_moves(trial, width)])
     if trial.failure:
         reason = wrap(words.name(f"{trial.failure.kind}: {trial.failure.reason}", 2000), width - 2)
         output = [f"  | {line}" for line in words.lines(trial.failure.output)]
         parts.append(["failed", *(f"  {line}" for line in reason), *output])
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _moves(trial: Trial, width: int) -> list[str]:
+    """What a scheduler did with a trial, and why."""
+    lines: list[str] = []
+    for move in trial.moves:
+        text = log.in_words(move).removeprefix(f"trial {trial.number} ")
+        lines += wrap(text, width - 2, initial_indent="  ", subsequent_indent="    ")
+    return lines
 
 
 def diff(view: View, a: Trial, b: Trial) -> str:

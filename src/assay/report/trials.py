@@ -8,8 +8,9 @@ from typing import Any, overload
 
 from assay.analysis.effects import Effect, has_control
 from assay.analysis.selection import ranked
-from assay.core.events import CONTROL, Failed, Told
+from assay.core.events import CONTROL, Failed, Resumed, Told
 from assay.core.history import History
+from assay.core.moves import cost_of
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.answer import Gain, differing
@@ -19,7 +20,11 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial. `state`: its standing against the control, or done, infeasible, failed, running."""
+    """A trial.
+
+    `state`: its standing against the control, or done, infeasible, failed, running, paused, stopped.
+    `failure`: why it has no value, in words.
+    """
 
     number: int
     origin: str
@@ -125,7 +130,7 @@ def _shown(name: str, value: Any, config: Mapping[str, Any]) -> str:
 def _state(history: History, number: int) -> str:
     outcome = history.outcome(number)
     if not isinstance(outcome, Told):
-        return "failed" if outcome else "running"
+        return history.state(number)
     return "done" if history.meets(outcome) else "infeasible"
 
 
@@ -137,6 +142,10 @@ def _row(
     failed = outcome if isinstance(outcome, Failed) else None
     interval = effect.interval if effect else None
     is_control = bool(base) and number == CONTROL
+    moves = history.moves(number)
+    cpu_s, wall_s = cost_of(moves)
+    reason = None if outcome or not moves or isinstance(moves[-1], Resumed) else moves[-1].reason
+    cut = words.name(reason, 200) if reason else None
     return TrialRow(
         number=number,
         origin=history.origin(number),
@@ -151,8 +160,8 @@ def _row(
         if effect and not is_control
         else None,
         multiple=effect.multiple if effect else None,
-        cpu_s=outcome.cpu_s if outcome else 0.0,
-        wall_s=outcome.wall_s if outcome else 0.0,
+        cpu_s=cpu_s + (outcome.cpu_s if outcome else 0.0),
+        wall_s=wall_s + (outcome.wall_s if outcome else 0.0),
         changed="the defaults" if is_control else settings(base, history.config(number)),
-        failure=words.name(f"{failed.kind}: {failed.reason}", 200) if failed else None,
+        failure=words.name(f"{failed.kind}: {failed.reason}", 200) if failed else cut,
     )

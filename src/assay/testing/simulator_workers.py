@@ -145,9 +145,9 @@ class SimulatedWorkers:
     def _expect_all(self, job: Job, result: Any, seconds: float) -> None:
         """The steps of a job, evenly spread, and its end. The last number of a list is its value."""
         numbers = result if isinstance(result, Sequence) else ()
-        for step, value in enumerate(numbers, 1):
-            at = self.now + seconds * step / len(numbers)
-            self._expect(at, job.id, Step(step=step, value=float(value)))
+        for place, value in enumerate(numbers, 1):
+            at = self.now + seconds * place / len(numbers)
+            self._expect(at, job.id, Step(step=job.since + place, value=float(value)))
         end = numbers[-1] if numbers else result
         named = dict(end) if isinstance(end, Mapping) else {"value": float(end)}
         done = Done(values=named, cpu_s=seconds, wall_s=seconds)
@@ -164,6 +164,8 @@ class SimulatedWorkers:
         if timeout_s <= 0:
             return self._heard()
         if not self._agenda:
+            if timeout_s == 0:
+                return []  # the loop says that it has written down the last messages
             raise StateError(
                 f"Nothing more can happen at virtual second {self.now:g}: no job is under way and "
                 f"{self._present} workers are left. Let workers come back (away_s, shifts)."

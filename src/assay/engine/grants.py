@@ -1,0 +1,115 @@
+"""Who is cut and who gets more: what a scheduler decides, within the budget. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from assay.core.events import Paused, Stopped
+from assay.core.fidelity import Fidelity
+from assay.core.history import History
+from assay.core.protocols import Scheduler
+from assay.core.runs import Pause, Resume, Run, Stop
+from assay.core.spec import StudySpec
+from assay.schedulers.finalists import finalist
+
+_FINALISTS = 3
+"""How many trials get the full fidelity at the end of a search whose winner is rechecked."""
+
+
+def first_step(spec: StudySpec, history: History, scheduler: Scheduler | None) -> int | None:
+    """The step to which the next trial runs, as `Asked` keeps it; None: all of it."""
+    fidelity = spec.space.fidelity
+    if (
+        scheduler is None
+        or fidelity is None
+        or (history.n_trials == 0 and spec.control is not None)
+    ):
+        return None
+    until = scheduler.start(history.runs())
+    return until if until < fidelity.most else None
+
+
+def verdict(history: History, scheduler: Scheduler, trial: int) -> Paused | Stopped | None:
+    """What becomes of a trial after its newest report; None: it runs on."""
+    runs = history.runs()
+    said, step = scheduler.judge(runs, trial), runs[trial].step
+    if isinstance(said, Pause):
+        return Paused(trial, step, said.reason)
+    return Stopped(trial, step, said.reason) if isinstance(said, Stop) else None
+
+
+def ends_itself(fidelity: Fidelity, run: Run) -> bool:
+    """Whether a trial has just come to where it was told to stop: it still keeps its checkpoint."""
+    return fidelity.kind != "folds" and run.step == run.until < fidelity.most
+
+
+def more(spec: StudySpec, history: History, scheduler: Scheduler) -> Resume | None:
+    """The paused trial that gets a free slot, if the budget has what it takes."""
+    runs, fidelity = history.runs(), _fidelity(spec)
+    given = scheduler.resume(runs)
+    if given is None:
+        return None
+    cost = fidelity.cost(runs[given.trial].step, given.until)
+    full = given.until >= fidelity.most
+    return given if cost <= room(spec, runs) + (fidelity.most if full else 0) else None
+
+
+def last_ones(spec: StudySpec, history: History) -> Resume | None:
+    """The paused trial that is brought to the full fidelity when the search is over."""
+    runs, fidelity = history.runs(), _fidelity(spec)
+    done = any(run.state == "done" and not run.protected for run in runs)
+    given = finalist(fidelity, spec.signs[0], runs, _wanted(spec))
+    if given is None or not done:
+        return given  # one is always brought there: else there is nothing to select
+    cost = fidelity.cost(runs[given.trial].step, given.until)
+    return given if cost <= _left(spec, runs) else None
+
+
+def has_room(spec: StudySpec, history: History, scheduler: Scheduler | None) -> bool:
+    """Whether the steps of the budget allow another trial."""
+    if spec.budget is None or spec.budget.steps is None:
+        return True
+    return (first_step(spec, history, scheduler) or _fidelity(spec).most) <= room(
+        spec, history.runs()
+    )
+
+
+def room(spec: StudySpec, runs: Sequence[Run]) -> float:
+    """The steps that are neither spent, nor on their way, nor set aside for the last ones."""
+    left = _left(spec, runs)
+    if left == math.inf:
+        return left
+    most = _fidelity(spec).most
+    full = sum(
+        not r.protected and (r.state == "done" or (r.state == "running" and r.until >= most))
+        for r in runs
+    )
+    short = any(run.until < most for run in runs) or not runs
+    aside = max(_wanted(spec) - full, 0) * most if short and spec.scheduler else 0
+    assert spec.budget is not None
+    assert spec.budget.steps is not None
+    return left - min(aside, spec.budget.steps // 2)
+
+
+def _left(spec: StudySpec, runs: Sequence[Run]) -> float:
+    """The steps that are neither spent nor on their way."""
+    if spec.budget is None or spec.budget.steps is None:
+        return math.inf
+    fidelity = _fidelity(spec)
+    spent = sum(run.worked for run in runs)
+    running = [run for run in runs if run.state == "running"]
+    coming = sum(fidelity.cost(min(run.step, run.until), run.until) for run in running)
+    return spec.budget.steps - spent - coming
+
+
+def _wanted(spec: StudySpec) -> int:
+    if spec.evidence is None:
+        return 1
+    return spec.evidence.top or _FINALISTS
+
+
+def _fidelity(spec: StudySpec) -> Fidelity:
+    fidelity = spec.space.fidelity
+    assert fidelity is not None, "grants are for spaces with a fidelity"
+    return fidelity
