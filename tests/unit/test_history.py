@@ -429,7 +429,7 @@ def illegal(model):
 def test_the_random_logs_reach_every_kind_of_event():
     seen = set()
 
-    @settings(max_examples=200)
+    @settings(max_examples=500)
     @given(log=LOGS)
     def collect(log):
         seen.update(type(event) for event in log)
