@@ -20,8 +20,8 @@ from assay.api.parts import (
     scheduler_settings,
     store_at,
 )
+from assay.api.stepwise import judge, open_trial, pause, resumption
 from assay.api.stored import chosen_study, existing
-from assay.core import units
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError, StateError
 from assay.core.events import (
@@ -45,7 +45,6 @@ from assay.core.history import History, Trial, Trials
 from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import StudySpec, directions_of
-from assay.engine.grants import ends_itself, more, verdict
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose
 from assay.engine.trial import OpenTrial
@@ -191,27 +190,16 @@ class Study:
         self._ledger.refresh()
         (event,) = self._ledger.decide(self._next)
         assert isinstance(event, Asked | Resumed)
-        history, number = self._ledger.history, event.trial
-        fidelity = self.spec.space.fidelity
+        number = event.trial
 
         def report(step: int, value: float) -> None:
             self.report_step(number, step, value)
 
-        return OpenTrial(
-            number,
-            history.config(number),
-            units.seed_of(self.spec, (0, 0, 0)),
-            report,
-            from_step=event.since if isinstance(event, Resumed) else 0,
-            to_step=history.runs()[number].until if fidelity else None,
-            should_stop=lambda: self._ledger.refresh().state(number) == "stopped",
-        )
+        return open_trial(self.spec, self._ledger, event, report)
 
     def _next(self, history: History) -> Sequence[Event]:
-        if self._scheduler and (given := more(self.spec, history, self._scheduler)):
-            step = history.runs()[given.trial].step
-            since = step if history.fidelity and history.fidelity.goes_on else 0
-            return [Resumed(given.trial, given.until, given.reason, since)]
+        if given := resumption(self.spec, history, self._scheduler):
+            return given
         event = propose(self.spec, history, self._sampler, self._scheduler)
         if isinstance(event, Exhausted):
             raise StateError(f"There is nothing left to ask: {event.reason}.")
@@ -244,22 +232,11 @@ class Study:
         else:
             event = settle_values(number, value, self.spec)
         self._ledger.refresh()
-        if isinstance(event, Told) and self._paused(number, event.values[0]):
+        if isinstance(event, Told) and pause(
+            self._ledger, self._scheduler, number, event.values[0]
+        ):
             return
         self._ledger.decide(lambda _: [event])
-
-    def _paused(self, number: int, value: float) -> bool:
-        """Pause a trial that was to go no further yet; whether it was one."""
-        history, scheduler = self._ledger.history, self._scheduler
-        if scheduler is None or not 0 <= number < history.n_trials:
-            return False
-        run, fidelity = history.runs()[number], history.fidelity
-        if fidelity is None or run.state != "running" or run.until >= fidelity.most:
-            return False
-        if run.until not in dict(run.curve):
-            self._ledger.decide(lambda _: [Reported(number, run.until, value)])
-        self._ledger.decide(lambda now: _listed(verdict(now, scheduler, number)))
-        return True
 
     def report_step(self, trial: int, step: int, value: float) -> None:
         """Record an intermediate value of trial number `trial`."""
@@ -268,11 +245,7 @@ class Study:
         event = Reported(trial, *step_value(step, value))
         self._ledger.refresh()
         self._ledger.decide(lambda _: [event])
-        scheduler, fidelity = self._scheduler, self.spec.space.fidelity
-        if scheduler is None or fidelity is None:
-            return
-        if not ends_itself(fidelity, self._ledger.history.runs()[trial]):
-            self._ledger.decide(lambda now: _listed(verdict(now, scheduler, trial)))
+        judge(self._ledger, self._scheduler, trial)
 
     def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
         """Try this config before the sampler's own; missing parameters take their defaults.
@@ -470,10 +443,6 @@ class Study:
     def __repr__(self) -> str:
         history = self._ledger.history
         return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
-
-
-def _listed(event: Event | None) -> list[Event]:
-    return [event] if event else []
 
 
 def _number_of(trial: OpenTrial | int) -> int:
