@@ -36,6 +36,7 @@ from assay.core.events import (
     Retried,
     Sealed,
     Selected,
+    Steered,
     Stopped,
     Told,
     Voided,
@@ -126,6 +127,7 @@ class Model:
         yield lambda r: Joined("w", "h", (str(r),))
         yield lambda r: Deviated("budget", 1, r, "why not")
         yield lambda r: Exhausted("all tried")
+        yield lambda r: Steered(("pause", "go on", "stop")[r % 3])
         yield lambda r: Concluded({"verdict": r})
         yield lambda r: Broke(r % n if n else FLOOR, "recheck", ((0, r, 0),), "crashed", "no")
         yield lambda r: Measured(FLOOR, "floor", (0, r % 3, 0), float(r))
@@ -429,7 +431,7 @@ def illegal(model):
 def test_the_random_logs_reach_every_kind_of_event():
     seen = set()
 
-    @settings(max_examples=500)
+    @settings(max_examples=200)
     @given(log=LOGS)
     def collect(log):
         seen.update(type(event) for event in log)
