@@ -13,7 +13,7 @@ import pytest
 
 LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"__main__"},
-    {"cli", "optuna", "testing"},
+    {"cli", "optuna", "sklearn", "testing"},
     {"plot"},
     {"api"},
     {"progress"},
@@ -28,6 +28,7 @@ LAYERS = [  # from top to bottom; parts on one line do not import each other
         "executors",
         "learners",
         "inputs",
+        "spaces",
     },
     {"math"},
     {"core"},
@@ -50,7 +51,7 @@ HOMES = {
     "pytest": ("assay.testing",),
     "ray": ("assay.executors.ray",),
     "rich": ("assay.cli", "assay.progress"),
-    "sklearn": ("assay.learners",),
+    "sklearn": ("assay.learners", "assay.sklearn"),
     "submitit": ("assay.executors.slurm",),
 }
 PURE = ("core", "math", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")

@@ -1,0 +1,210 @@
+"""One search as a study: its plan, its run, and what it says of the control."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier, is_regressor
+
+from assay.analysis.conclusion import conclude
+from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.api.session import driving, run_plan
+from assay.api.study import Study
+from assay.core.errors import SpecError, StateError
+from assay.core.events import Concluded, Enqueued
+from assay.core.history import History
+from assay.core.protocols import Store
+from assay.core.rng import stream
+from assay.core.spec import Budget, Evidence, StudySpec
+from assay.engine.plan import plan
+from assay.learners.estimators import describe
+from assay.sklearn.bench import Bench, failure, score
+from assay.sklearn.candidates import Candidates
+from assay.sklearn.executor import Fits
+
+LIGHT = Evidence(repeats=1, seeds=1, top=3, rechecks=10)
+"""What a search measures again unless it is told: about 45 fits on top of the candidates."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user of a search wants of its study, checked."""
+
+    budget: Budget
+    sampler: Mapping[str, Any]
+    evidence: Evidence | None
+    demanded: bool
+    select: str
+    smallest_gain: float | None
+    given: tuple[Mapping[str, Any], ...]
+    batch: int
+    store: Store
+    name: str
+
+    @property
+    def trials(self) -> int:
+        assert self.budget.trials is not None
+        return self.budget.trials
+
+    @staticmethod
+    def of(search: Any) -> Wishes:
+        """The wishes of a `SearchCV`.
+
+        Raises:
+            SpecError: one that cannot be.
+        """
+        if search.select not in ("verdict", "score"):
+            raise SpecError(f"select needs 'verdict' or 'score', got {search.select!r}.")
+        light, evidence = search.evidence == "auto", search.evidence
+        if not (light or evidence is None or isinstance(evidence, Evidence)):
+            raise SpecError(
+                f"evidence needs 'auto', an assay.Evidence or None, got {evidence!r:.80}."
+            )
+        batch = search.batch
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise SpecError(f"batch needs a whole number >= 1, got {batch!r}.")
+        return Wishes(
+            Budget(trials=search.n_trials, seconds=search.timeout),
+            sampler_settings(search.sampler),
+            LIGHT if light else evidence,
+            not light and evidence is not None,
+            search.select,
+            search.smallest_gain,
+            tuple(search.given),
+            batch,
+            store_at(search.storage),
+            search.study_name or "search",
+        )
+
+
+def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | None:
+    """Search, measure again and judge; None if the study could not even begin.
+
+    Raises:
+        SpecError: evidence that the splitter cannot give, or a study that is there already.
+        KeyboardInterrupt: the user stopped it.
+    """
+    if wishes.demanded and not bench.renews:
+        raise SpecError(
+            f"evidence needs fresh splits, and {bench.splitter} knows one way to split. Use a "
+            "splitter with random_state, or leave evidence out."
+        )
+    control, scale = _measured_first(bench, found, fits)
+    if len(fits.candidates) >= wishes.trials and control is None:
+        return None
+    spec = _spec(wishes, bench, found, control, fits.metric or "score", scale)
+    if control is None and fits.candidates:  # it failed; that was one of the candidates
+        spec = replace(spec, budget=replace(wishes.budget, trials=wishes.trials - 1))
+    if any(True for _ in wishes.store.read(wishes.name, most=1)):
+        raise SpecError(
+            f"There is a study {wishes.name!r} in this storage, and a search begins anew each time it "
+            "is fitted. Give another study_name."
+        )
+    sampler_of(spec).ask(spec.space, History(), stream(spec.seed, "trial", 0))
+    queue = [Enqueued(found.config(params)) for params in wishes.given]
+    study = Study.of(spec, wishes.store, wishes.name, queue)
+    try:
+        with driving(study):
+            finish = run_plan(study, lambda: fits, decide=plan)
+            if finish.reason == "interrupted":
+                raise KeyboardInterrupt
+            if spec.evidence and not study.ledger.history.last(Concluded):
+                study.ledger.decide(lambda now: [conclude(spec, now)])
+    except StateError:
+        if not _all_broken(fits):
+            raise
+    return study
+
+
+def _measured_first(
+    bench: Bench, found: Candidates, fits: Fits
+) -> tuple[Mapping[str, Any] | None, float | None]:
+    """The control if it can be one, and the size of its score; which score leads is known then."""
+    params = found.own if found.control else None
+    if params is None:
+        fits.metric = _lead(bench, None)
+        return None, None
+    first = fits.measure_first(params)
+    fits.metric = _lead(bench, first)
+    if failure(first, fits.metric) is not None:
+        fits.set_aside(found.control or {})
+        return None, None
+    return found.control, abs(sum(score(fit, fits.metric) for fit in first) / len(first))
+
+
+def _lead(bench: Bench, first: Any) -> str:
+    """The score that the search follows: the one that `refit` names, else the first."""
+    if isinstance(bench.search.refit, str):
+        return str(bench.search.refit)
+    several = getattr(bench.scorer, "_scorers", None)
+    if several is None and first is not None and isinstance(first[0]["test_scores"], Mapping):
+        several = first[0]["test_scores"]
+    if several:
+        return str(next(iter(several)))
+    named = bench.search.scoring
+    return named if isinstance(named, str) else "score"
+
+
+def _spec(
+    wishes: Wishes,
+    bench: Bench,
+    found: Candidates,
+    control: Mapping[str, Any] | None,
+    metric: str,
+    scale: float | None,
+) -> StudySpec:
+    gain = wishes.smallest_gain
+    if gain is None:
+        gain = float(f"{0.01 * scale:.2g}") if scale and metric.startswith("neg_") else 0.005
+    return StudySpec(
+        space=found.space,
+        directions={metric: "maximize"},
+        seed=bench.seed,
+        sampler=wishes.sampler,
+        budget=wishes.budget,
+        control=control,
+        smallest_gain=gain,
+        evidence=wishes.evidence if control is not None and bench.renews else None,
+        data=_data(bench, metric),
+    )
+
+
+def _data(bench: Bench, metric: str) -> dict[str, Any]:
+    splits, estimator = bench.splits(0), bench.search.estimator
+    tasks = {"classification": is_classifier, "regression": is_regressor}
+    return {
+        "rows": len({int(row) for _, test in splits for row in np.asarray(test)}),
+        "folds": bench.n_splits,
+        "repeats": 1,
+        "ratio": bench.ratio(splits),
+        "task": next((task for task, of in tasks.items() if of(estimator)), "other"),
+        "metric": {"name": metric, "direction": "maximize"},
+        "model": {"name": None, "prefix": "", **describe(estimator)},
+        "splits": {"kind": type(bench.splitter).__name__, "sha256": _hash(splits)},
+        "seal": None,
+    }
+
+
+def _hash(splits: Any) -> str:
+    rows = hashlib.sha256()
+    for pair in splits:
+        for part in pair:
+            rows.update(np.asarray(part).astype("<i8").tobytes() + b"|")
+    return rows.hexdigest()
+
+
+def _all_broken(fits: Fits) -> bool:
+    return all(fit["fit_error"] is not None for fit in fits.results) or not any(
+        math.isfinite(score(fit, fits.metric or "score")) for fit in fits.results
+    )
+
+
+def control_of(results: Mapping[str, Any], found: Candidates, metric: str | None) -> dict[str, Any]:
+    """What is known of the control, which is the first candidate."""
+    name = metric if f"mean_test_{metric}" in results else "score"
+    return {"params": dict(found.own), "score": float(results[f"mean_test_{name}"][0]), "index": 0}

@@ -1,0 +1,1 @@
+"""Search spaces from elsewhere: formats and objects of other tools, read and written."""

@@ -1,0 +1,98 @@
+"""scikit-learn's own tests of its searches, with SearchCV in the place of GridSearchCV and RandomizedSearchCV.
+
+Run by test_sklearn_suite.py as `pytest --pyargs` would, with this module as a plug-in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.model_selection import ParameterGrid
+
+from assay.sklearn import SearchCV
+
+
+class Grid(SearchCV):
+    """GridSearchCV's signature: every candidate of the grid, no control, the best score."""
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        error_score=np.nan,
+        return_train_score=False,
+    ):
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            **_SETTINGS,
+        )
+        self.param_grid = param_grid
+
+    space = property(lambda self: self.param_grid, lambda self, value: None)
+    n_trials = property(lambda self: len(self.given), lambda self, value: None)
+    given = property(lambda self: list(ParameterGrid(self.param_grid)), lambda self, value: None)
+
+
+class Randomized(SearchCV):
+    """RandomizedSearchCV's signature."""
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        n_iter=10,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            **{**_SETTINGS, "sampler": "random"},
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+
+    space = property(lambda self: self.param_distributions, lambda self, value: None)
+    n_trials = property(lambda self: self.n_iter, lambda self, value: None)
+
+
+_SETTINGS = {"sampler": "random", "control": False, "evidence": None, "select": "score"}
+
+
+def pytest_collection_modifyitems(items):
+    from sklearn.model_selection.tests import test_search
+
+    test_search.GridSearchCV = Grid
+    test_search.RandomizedSearchCV = Randomized

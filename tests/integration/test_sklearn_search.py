@@ -1,0 +1,316 @@
+"""SearchCV: scikit-learn's contract, and what a study adds to it."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.stats import loguniform, norm, randint
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_diabetes, make_classification
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
+from assay.analysis.verdict import Action
+from assay.sklearn import SearchCV
+
+X, y = load_diabetes(return_X_y=True)
+ALPHA = {"alpha": loguniform(1e-4, 10)}
+
+
+def fitted(**given):
+    settings = {"n_trials": 6, "random_state": 0, "cv": 3, "sampler": "random", **given}
+    return SearchCV(
+        settings.pop("estimator", Ridge()), settings.pop("space", ALPHA), **settings
+    ).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def ridge():
+    return fitted()
+
+
+def test_the_estimator_as_given_is_the_first_candidate_and_the_control(ridge):
+    own = cross_validate(Ridge(), X, y, cv=3)["test_score"]
+    assert ridge.cv_results_["params"][0] == {"alpha": 1.0} == ridge.control_["params"]
+    assert [ridge.cv_results_[f"split{i}_test_score"][0] for i in range(3)] == pytest.approx(own)
+    assert ridge.control_["score"] == pytest.approx(own.mean())
+
+
+def test_every_candidate_scores_what_cross_validation_gives_it(ridge):
+    for params, mean in zip(
+        ridge.cv_results_["params"], ridge.cv_results_["mean_test_score"], strict=True
+    ):
+        assert cross_validate(Ridge(**params), X, y, cv=3)["test_score"].mean() == pytest.approx(
+            mean
+        )
+
+
+def test_the_study_holds_the_same_and_its_log_verifies(ridge):
+    told = [trial.value for trial in ridge.study_.trials]
+    assert told == pytest.approx(list(ridge.cv_results_["mean_test_score"]))
+    assert ridge.study_.verify() == []
+    assert ridge.verdict_.sentence in ridge.report()
+
+
+def test_the_best_were_measured_again_on_splits_that_the_search_never_saw(ridge):
+    history = ridge.study_.history
+    fresh = history.units(0, "recheck")
+    assert len(fresh) >= 10
+    assert min(repeat for repeat, _, _ in fresh) == 1
+    seen = {history.units(0, "search")[unit].value for unit in history.units(0, "search")}
+    assert seen.isdisjoint(event.value for event in fresh.values())
+
+
+def test_defaults_stay_unless_a_gain_was_shown():
+    # a guess by another seed is no better guess, so whichever scores best was lucky
+    guess = DummyClassifier(strategy="stratified", random_state=0)
+    settings = {"n_trials": 12, "cv": 3, "sampler": "random", "random_state": 0}
+    kept, best = (
+        SearchCV(guess, {"random_state": range(30)}, **settings, select=select).fit(A, b)
+        for select in ("verdict", "score")
+    )
+    assert kept.verdict_.action is not Action.USE_TUNED, kept.verdict_
+    assert kept.best_index_ == 0
+    assert kept.best_estimator_.random_state == 0
+    assert best.best_score_ == max(best.cv_results_["mean_test_score"])
+    assert best.best_index_ != 0
+
+
+def test_results_do_not_depend_on_n_jobs_and_do_on_the_seed(ridge):
+    again, parallel, other = fitted(), fitted(n_jobs=2), fitted(random_state=1)
+    params = [s.cv_results_["params"] for s in (ridge, again, parallel, other)]
+    assert params[0] == params[1] == params[2] != params[3]
+    assert parallel.verdict_ == ridge.verdict_
+
+
+def test_batches_try_as_many_candidates(ridge):
+    search = fitted(batch=4)
+    assert len(search.cv_results_["params"]) == 6
+    assert search.study_.verify() == []
+
+
+def test_an_estimator_outside_of_the_space_is_tried_once_and_nowhere_else():
+    space = {"max_depth": randint(1, 5), "min_samples_leaf": [1, 5, 25]}
+    search = fitted(estimator=DecisionTreeRegressor(random_state=0), space=space, n_trials=9)
+    depths = [params["max_depth"] for params in search.cv_results_["params"]]
+    assert depths[0] is None
+    assert set(depths[1:]) <= {1, 2, 3, 4}
+    assert search.verdict_ is not None
+    assert search.study_.verify() == []
+
+
+def test_values_may_be_any_object_and_come_back_as_they_are():
+    scalers = [StandardScaler(), MinMaxScaler(), "passthrough"]
+    pipe = make_pipeline(StandardScaler(), Ridge())
+    search = fitted(
+        estimator=pipe,
+        space={"standardscaler": scalers, "ridge__alpha": np.logspace(-3, 1, 5)},
+        n_trials=10,
+    )
+    tried = search.cv_results_["param_standardscaler"][1:]
+    assert all(any(value is scaler for scaler in scalers) for value in tried)
+    assert all(type(a) is np.float64 for a in search.cv_results_["param_ridge__alpha"][1:])
+
+
+def test_several_grids_are_one_space_and_each_candidate_follows_one():
+    grids = [{"alpha": [1.0]}, {"fit_intercept": [False], "alpha": [0.1, 10.0, 100.0]}]
+    search = fitted(space=grids, n_trials=10, control=False)
+    found = {tuple(sorted(p.items())) for p in search.cv_results_["params"]}
+    assert found == {
+        (("alpha", 1.0),),
+        *((("alpha", a), ("fit_intercept", False)) for a in (0.1, 10.0, 100.0)),
+    }
+
+
+def test_distributions_keep_their_range_and_others_become_quantiles():
+    space = {"alpha": norm(10, 1)}
+    tried = [p["alpha"] for p in fitted(space=space, n_trials=12).cv_results_["params"]][1:]
+    assert all(7 < a < 13 for a in tried)
+    assert len(set(tried)) == 11
+
+
+def test_conditions_of_a_space_are_kept():
+    space = Space(
+        fit_intercept=Choice([False, True], default=True),
+        alpha=When("fit_intercept", True, Float(0.1, 10, log=True, default=1.0)),
+    )
+    search = fitted(space=space, n_trials=8)
+    assert {tuple(p) for p in search.cv_results_["params"]} == {
+        ("fit_intercept", "alpha"),
+        ("fit_intercept",),
+    }
+
+
+def test_given_parameters_come_after_the_control():
+    assert fitted(given=[{"alpha": 0.25}]).cv_results_["params"][1] == {"alpha": 0.25}
+
+
+def test_several_scores_are_led_by_the_one_that_refit_names():
+    scoring = {"r2": "r2", "mae": "neg_mean_absolute_error"}
+    search = fitted(scoring=scoring, refit="mae")
+    assert search.multimetric_
+    assert search.study_.spec.objectives == ("mae",)
+    assert {"mean_test_r2", "rank_test_mae"} <= search.cv_results_.keys()
+    assert search.score(X, y) == pytest.approx(search.scorer_["mae"](search.best_estimator_, X, y))
+    without = fitted(scoring=scoring, refit=False)
+    assert not hasattr(without, "best_index_")
+    assert without.study_.spec.objectives == ("r2",)
+
+
+def test_refit_may_choose():
+    assert fitted(refit=lambda results: 2).best_index_ == 2
+
+
+class Fragile(ClassifierMixin, BaseEstimator):
+    def __init__(self, depth=1):
+        self.depth = depth
+
+    def fit(self, X, y):
+        if self.depth == 2:
+            raise ValueError("two is not possible")
+        self.inner_ = DecisionTreeClassifier(max_depth=self.depth).fit(X, y)
+        self.classes_ = self.inner_.classes_
+        return self
+
+    def predict(self, X):
+        return self.inner_.predict(X)
+
+
+A, b = make_classification(n_samples=90, random_state=0)
+
+
+def test_a_candidate_that_fails_is_a_failed_trial_and_scores_error_score():
+    search = SearchCV(
+        Fragile(), {"depth": [1, 2, 3, 4]}, n_trials=4, cv=3, random_state=0, error_score=-1.0
+    )
+    with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 12"):
+        search.fit(A, b)
+    failed = [
+        p["depth"]
+        for p, m in zip(
+            search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+        )
+        if m == -1
+    ]
+    assert failed == [2]
+    assert [t.state for t in search.study_.trials].count("failed") == 1
+
+
+def test_a_control_that_fails_does_not_end_the_search():
+    search = SearchCV(Fragile(2), {"depth": [1, 2, 3]}, n_trials=3, cv=3, random_state=0)
+    with (
+        pytest.warns(FitFailedWarning, match="3 fits failed"),
+        pytest.warns(UserWarning, match="finite"),
+    ):
+        search.fit(A, b)
+    assert search.verdict_ is None
+    assert search.best_params_["depth"] in (1, 3)
+
+
+def test_errors_are_raised_if_wished_and_when_nothing_fits():
+    with pytest.raises(ValueError, match="two is not possible"):
+        SearchCV(Fragile(2), {"depth": [2]}, n_trials=3, cv=3, error_score="raise").fit(A, b)
+    with pytest.raises(ValueError, match="fits failed"):
+        SearchCV(Fragile(2), {"depth": [2]}, n_trials=3, cv=3).fit(A, b)
+
+
+def test_a_splitter_with_one_way_gives_no_verdict_and_the_best_score():
+    search = fitted(cv=TimeSeriesSplit(3))
+    assert search.verdict_ is None
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+    with pytest.raises(SpecError, match="one way to split"):
+        fitted(cv=TimeSeriesSplit(3), evidence=Evidence())
+
+
+def test_groups_stay_together_in_fresh_splits_too():
+    groups = np.arange(len(y)) % 9
+    seen = []
+
+    class Spy(GroupKFold):
+        def __init__(self, n_splits=3, *, shuffle=False, random_state=None):
+            super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+
+        def split(self, X, y=None, groups=None):
+            for train, test in super().split(X, y, groups):
+                seen.append(set(groups[train]) & set(groups[test]))
+                yield train, test
+
+    search = SearchCV(Ridge(), ALPHA, n_trials=4, cv=Spy(), random_state=0).fit(X, y, groups=groups)
+    assert search.verdict_ is not None
+    assert len(seen) > 6
+    assert not any(seen)
+
+
+def test_it_nests_clones_and_pickles(ridge):
+    inner = SearchCV(Ridge(), ALPHA, n_trials=4, cv=3, random_state=0, evidence=None)
+    outer = cross_validate(inner, X, y, cv=KFold(3), return_estimator=True)
+    assert len(outer["estimator"]) == 3
+    assert clone(ridge).get_params()["n_trials"] == 6
+    assert not hasattr(clone(ridge), "study_")
+    copy = pickle.loads(pickle.dumps(ridge))
+    assert copy.verdict_ == ridge.verdict_
+    assert copy.study_.verify() == []
+    assert np.array_equal(copy.predict(X), ridge.predict(X))
+
+
+def test_the_log_is_kept_where_it_is_said_and_not_written_twice(tmp_path):
+    place = {"storage": str(tmp_path / "lab.db"), "study_name": "ridge"}
+    fitted(**place).study_.close()
+    with pytest.raises(SpecError, match="study_name"):
+        fitted(**place)
+
+
+def test_the_built_in_space_of_a_known_estimator():
+    search = SearchCV(LogisticRegression(), n_trials=4, cv=3, random_state=0).fit(A, b)
+    assert set(search.cv_results_["params"][0]) == {"C", "class_weight"}
+
+
+def test_callbacks_see_every_fit():
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn >= 1.9")
+    assert callback.FitCallback
+    ended = []
+
+    class Count:
+        def setup(self, estimator, context):
+            ended.append("setup")
+
+        def on_fit_task_begin(self, estimator, context, **_):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **_):
+            ended.append(context.task_name)
+
+        def teardown(self, estimator, context):
+            ended.append("teardown")
+
+    search = SearchCV(Ridge(), ALPHA, n_trials=4, cv=3, random_state=0).set_callbacks(Count())
+    search.fit(X, y)
+    assert ended[0] == "setup"
+    assert ended[-1] == "teardown"
+    assert ended.count("candidate-split-evaluation") == 12
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        ({"space": {"alpha": "high"}}, SpaceError, "alpha"),
+        ({"space": {"alpha": []}}, SpaceError, "empty"),
+        ({"space": "all"}, SpecError, "auto"),
+        ({"select": "luck"}, SpecError, "luck"),
+        ({"evidence": 3}, SpecError, "evidence"),
+        ({"batch": 0}, SpecError, "batch"),
+        ({"n_trials": 0}, SpecError, "trials"),
+        ({"sampler": "magic"}, SpecError, "magic"),
+    ],
+)
+def test_a_mistake_is_named(wrong, error, says):
+    with pytest.raises(error, match=says):
+        fitted(**wrong)
