@@ -31,7 +31,7 @@ from assay.sklearn.experiment import Wishes, control_of, run
 from assay.sklearn.keeping import restored, stored
 
 
-class SearchCV(BaseSearchCV):  # type: ignore[misc] - scikit-learn ships no types
+class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
     """A search over hyperparameters with a control group and a verdict, in scikit-learn's own form.
 
     It is used like `RandomizedSearchCV`: `fit`, `predict`, `score`, `best_params_`, `cv_results_`.
