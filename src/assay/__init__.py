@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Ablation": "assay.api.ablation",
     "AssayError": "assay.core.errors",
     "Belief": "assay.core.beliefs",
     "Budget": "assay.core.spec",
     "Choice": "assay.core.parameters",
+    "Component": "assay.core.components",
     "Constant": "assay.core.parameters",
     "DataError": "assay.core.errors",
     "Evidence": "assay.core.spec",
@@ -34,6 +36,7 @@ _HOME = {
     "Study": "assay.api.study",
     "Verdict": "assay.analysis.verdict",
     "When": "assay.core.parameters",
+    "ablate": "assay.api.ablation",
     "open_study": "assay.api.study",
     "optimize": "assay.api.objective",
     "tune": "assay.api.data",
@@ -48,12 +51,15 @@ __all__ = sorted([*_HOME, *_PARTS, "__version__"])
 if TYPE_CHECKING:
     from assay import plot as plot
     from assay.analysis.verdict import Verdict as Verdict
+    from assay.api.ablation import Ablation as Ablation
+    from assay.api.ablation import ablate as ablate
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
     from assay.api.working import work as work
     from assay.core.beliefs import Belief as Belief
+    from assay.core.components import Component as Component
     from assay.core.errors import AssayError as AssayError
     from assay.core.errors import DataError as DataError
     from assay.core.errors import SealError as SealError

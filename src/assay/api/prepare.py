@@ -119,11 +119,13 @@ class Prepared:
         return np.searchsorted(self.classes, y)
 
 
-def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
+def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -> Prepared:
     """Choose what was not said, and write the plan.
 
     Args:
         estimator: a scikit-learn estimator or pipeline, or the name of a built-in model.
+        prefix: put before the names of the space to give parameters of the estimator; a built-in
+            model knows its own.
 
     Raises:
         SpecError, SpaceError, DataError: something does not fit; says what and what to do.
@@ -131,9 +133,10 @@ def prepare(table: Table, estimator: Any, wishes: Wishes) -> Prepared:
     kind, kind_why = task(table.y, wishes.task)
     metric = _metric(wishes, kind, table)
     built = model(estimator, kind, table.X) if isinstance(estimator, str) else None
-    whole, prefix = (built.estimator, built.prefix) if built else (estimator, "")
+    whole, prefix = (built.estimator, built.prefix) if built else (estimator, prefix)
     recipe = Recipe(whole, metric, kind, prefix)
-    space = wishes.space or (built.space if built else space_for(whole, rows=len(table)))
+    known = built.space if built else None
+    space = wishes.space or known or space_for(whole, prefix=prefix, rows=len(table))
     control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)
     dev, test, test_line = _divide(table, kind, wishes)

@@ -243,6 +243,34 @@ class Voided(Struct, frozen=True, tag="voided"):
     reason: str
 
 
+class Ablated(Struct, frozen=True, tag="ablated"):
+    """An ablation was planned: its components, design, budget for each search, and fresh units.
+
+    `ablation` is the hash of `plan`.
+    """
+
+    ablation: str
+    plan: dict[str, Any]
+
+
+class Varied(Struct, frozen=True, tag="varied"):
+    """A variant is tuned in a study of its own: its name and plan, what is on, which search it is."""
+
+    ablation: str
+    study: str
+    plan: str
+    on: tuple[str, ...]
+    search: int
+    budget: dict[str, Any]
+
+
+class Attributed(Struct, frozen=True, tag="attributed"):
+    """What an ablation found of each component, in words and numbers."""
+
+    ablation: str
+    result: dict[str, Any]
+
+
 class Deviated(Struct, frozen=True, tag="deviated"):
     """Something was done off plan, and why."""
 

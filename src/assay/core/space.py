@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -223,6 +223,34 @@ class Space:
         if self.fidelity:
             form["fidelity"] = self.fidelity.to_json()
         return form
+
+    def changed(self, gone: Iterable[str], extra: Mapping[str, Parameter | When]) -> Space:
+        """The same space without some parameters, and what depends on them, and with others.
+
+        Clauses that speak of what is gone go too.
+
+        Raises:
+            SpaceError: nothing is left, or an extra parameter does not fit.
+
+        >>> Space(a=Int(1, 3), b=Int(1, 3), require="a <= b").changed(["b"], {"c": Int(1, 2)}).names
+        ('a', 'c')
+        """
+        lost = set(gone) - extra.keys()
+        kept: dict[str, Parameter | When] = {}
+        for name, entry in self.to_json()["parameters"].items():
+            if lost.intersection([name, *(parent for parent, _ in entry.get("when", ()))]):
+                lost.add(name)
+            else:
+                kept[name] = _given_from_json(name, entry)
+        forbid, require = (
+            [
+                clause.text if isinstance(clause, Expression) else clause
+                for clause in clauses
+                if not (isinstance(clause, Expression) and clause.names & lost)
+            ]
+            for clauses in (self.forbidden, self.required)
+        )
+        return Space({**kept, **extra}, forbid=forbid, require=require, fidelity=self.fidelity)
 
     def _parent_values(self, parent: str) -> list[Any]:
         parameter = self.nodes[parent].parameter

@@ -10,7 +10,9 @@ from assay.core.columns import NEVER, Columns, Move
 from assay.core.errors import SealError, StateError
 from assay.core.events import (
     FLOOR,
+    Ablated,
     Asked,
+    Attributed,
     Broke,
     Concluded,
     Created,
@@ -36,6 +38,7 @@ from assay.core.events import (
     Steered,
     Stopped,
     Told,
+    Varied,
     Voided,
 )
 from assay.core.moves import fidelity_of
@@ -292,6 +295,38 @@ def _opened(past: Columns, seq: int, event: Opened) -> None:
     _milestone(past, seq, event)
 
 
+def _ablated(past: Columns, seq: int, event: Ablated) -> None:
+    if any(e.ablation == event.ablation for e in _of(past, Ablated)):
+        raise StateError("This ablation is in the log already; go on with it.")
+    _milestone(past, seq, event)
+
+
+def _varied(past: Columns, seq: int, event: Varied) -> None:
+    plan = next((e.plan for e in _of(past, Ablated) if e.ablation == event.ablation), None)
+    if plan is None:
+        raise StateError(f"Study {event.study!r} is a variant of an ablation that was not planned.")
+    if event.budget != plan.get("budget"):
+        raise StateError(
+            f"Variant {event.study!r} cannot have the budget {event.budget}: every variant of an "
+            f"ablation has the same, and this one has {plan.get('budget')}."
+        )
+    if any(e.study == event.study for e in _of(past, Varied)):
+        raise StateError(f"Study {event.study!r} is a variant already.")
+    _milestone(past, seq, event)
+
+
+def _attributed(past: Columns, seq: int, event: Attributed) -> None:
+    if not any(e.ablation == event.ablation for e in _of(past, Ablated)):
+        raise StateError("A result of an ablation that was not planned.")
+    if any(e.ablation == event.ablation for e in _of(past, Attributed)):
+        raise StateError("This ablation has its result already.")
+    _milestone(past, seq, event)
+
+
+def _of(past: Columns, kind: type[Any]) -> list[Any]:
+    return [event for _, event in past.kinds.get(kind, ())]
+
+
 def _open(past: Columns) -> bool:
     for _, event in reversed(past.milestones):
         if isinstance(event, Opened):
@@ -316,5 +351,6 @@ APPLY: dict[type[Any], Any] = {
     Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
     Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Noted: _milestone, Steered: _milestone, Concluded: _milestone,
+    Ablated: _ablated, Varied: _varied, Attributed: _attributed, Noted: _milestone, Steered: _milestone,
+    Concluded: _milestone,
 }  # fmt: skip

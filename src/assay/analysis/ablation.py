@@ -1,0 +1,281 @@
+"""What each component contributes: untuned, re-tuned, and how much of the former was tuning. Pure.
+
+With s(v, c) the score of variant v with config c on fresh units, lambda_F the best config of the
+reference and lambda_v that of v's own search:
+
+    untuned effect   U = s(with, lambda_F) - s(without, lambda_F)   what most ablations report
+    re-tuned effect  R = s(with, lambda_with) - s(without, lambda_without)
+    misattribution   M = U - R                                      what was tuning
+
+An effect is positive where the component helps, whatever the direction of the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from assay.analysis.effects import ratio
+from assay.core.components import Component, Variant, called
+from assay.core.designs import Design
+from assay.core.errors import StateError
+from assay.core.events import Failed, Told
+from assay.core.history import History
+from assay.core.jobs import Unit
+from assay.core.rng import stream
+from assay.core.spec import StudySpec
+from assay.math.checks import Array
+from assay.math.intervals import Interval
+from assay.math.simultaneous import Adjusted, simultaneous
+
+Flag: TypeAlias = Literal[
+    "sign flip", "not needed", "harmful", "overstated", "understated", "contributes", "cannot tell"
+]
+
+BORROWED = "the best settings of the reference"
+"""The source of the config that a variant is tried with untuned."""
+FRESH = "ablation"
+"""The stage in which the best config of each search is measured on fresh units."""
+
+
+def fresh_units(spec: StudySpec, count: int) -> tuple[Unit, ...]:
+    """At least `count` units that no search of an ablation uses; the same for all its variants."""
+    if not spec.data:
+        return tuple((0, 0, seed) for seed in range(1, count + 1))
+    folds, first = int(spec.data["folds"]), int(spec.data.get("repeats", 1))
+    times = max(-(-count // folds), 2 if folds > 1 else count)
+    return tuple((r, f, 0) for r in range(first, first + times) for f in range(folds))
+
+
+def winner(spec: StudySpec, history: History) -> int | None:
+    """The trial with the best value of the search; None if none has one."""
+    sign = spec.signs[0]
+    ranked = [(sign * told.values[0], n) for n, told in history.told() if history.meets(told)]
+    return min(ranked)[1] if ranked else None
+
+
+def borrowed(history: History) -> int | None:
+    """The trial with the best settings of the reference; None where they do not fit."""
+    for number in range(min(history.n_trials, 3)):
+        trial = history.trial(number)
+        if trial.origin == "given" and (trial.why or {}).get("source") == BORROWED:
+            return number
+    return None
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search of a variant, as far as an ablation looks at it.
+
+    `values` are those of its trials in order, None where one failed; `tuned` and `untuned` are
+    values on fresh units of its own best config, and of the reference's.
+    """
+
+    values: tuple[float | None, ...]
+    configs: tuple[Mapping[str, object], ...]
+    origins: tuple[str, ...]
+    best: int | None
+    tuned: Mapping[Unit, float]
+    untuned: Mapping[Unit, float]
+    cpu_s: float
+    fits: int
+
+    @property
+    def failed(self) -> int:
+        """How many trials have no value."""
+        return sum(value is None for value in self.values)
+
+
+def search_of(spec: StudySpec, history: History) -> Search:
+    """What an ablation takes from the log of one search."""
+    outcomes = [history.outcome(number) for number in range(history.n_trials)]
+    best, lent = winner(spec, history), borrowed(history)
+    fresh = [
+        {u: e.value for u, e in history.units(n, FRESH).items()} if n is not None else {}
+        for n in (best, lent)
+    ]
+    spent = [e for n in {best, lent} if n is not None for e in history.units(n, FRESH).values()]
+    looks, cpu = history.used
+    return Search(
+        tuple(o.values[0] if isinstance(o, Told) else None for o in outcomes if o is not None),
+        tuple(history.config(n) for n, o in enumerate(outcomes) if o is not None),
+        tuple(history.origin(n) for n, o in enumerate(outcomes) if o is not None),
+        best,
+        *fresh,
+        cpu + sum(e.cpu_s for e in spent),
+        looks + len(spent),
+    )
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What the step from one variant to another says of the component between them.
+
+    `untuned` and `misattribution` are None where the reference's settings cannot be used without
+    the component, as when training fails with them.
+    """
+
+    component: str
+    with_: str
+    without: str
+    untuned: Adjusted | None
+    retuned: Adjusted | None
+    misattribution: Adjusted | None
+    flag: Flag
+
+
+Searches: TypeAlias = Mapping[Variant, Sequence[Search]]
+
+
+def contrasts(
+    components: Sequence[Component], design: Design, order: Sequence[Variant]
+) -> list[tuple[str, Variant, Variant]]:
+    """(component, with it, without it) of the pairs of variants that a design compares.
+
+    Of a path: each step that was taken. Of a factorial and a fraction those with everything else on.
+    """
+    first = order[0]
+    if design == "add-one-in":
+        return [(_between(components, v, first), v, first) for v in order[1:]]
+    if design == "path":
+        steps, now = [], first
+        for v in order[1:]:
+            if v < now:
+                steps.append((_between(components, now, v), now, v))
+                now = v
+        return steps
+    single = [v for v in order[1:] if v < first and _is_one(components, first - v)]
+    return [(_between(components, first, v), first, v) for v in single]
+
+
+def _is_one(components: Sequence[Component], off: frozenset[str]) -> bool:
+    """Whether a set is one component with those that require it."""
+    heads = [c.name for c in components if c.name in off and not off.intersection(c.requires)]
+    return len(heads) == 1
+
+
+def _between(components: Sequence[Component], more: Variant, less: Variant) -> str:
+    return " with ".join(c.name for c in components if c.name in more - less)
+
+
+def contributions(
+    spec: StudySpec,
+    components: Sequence[Component],
+    pairs: Sequence[tuple[str, Variant, Variant]],
+    searches: Searches,
+    *,
+    reference: Variant,
+) -> list[Contribution]:
+    """U, R and M of each pair, with intervals that hold for all pairs at once.
+
+    Raises:
+        StateError: a variant has no search yet.
+    """
+    for _, more, less in pairs:
+        for variant in (more, less):
+            if not searches.get(variant):
+                raise StateError(f"Variant {called(components, variant)!r} was not measured yet.")
+    retuned = [_block(spec, searches[a], searches[b], False, False) for _, a, b in pairs]
+    untuned = [
+        _block(spec, searches[a], searches[b], a != reference, b != reference) for _, a, b in pairs
+    ]
+    missed = [
+        None if u is None or r is None or u.shape != r.shape else u - r
+        for u, r in zip(untuned, retuned, strict=True)
+    ]
+    found = [
+        _family(spec, blocks, name)
+        for blocks, name in ((untuned, "U"), (retuned, "R"), (missed, "M"))
+    ]
+    return [
+        Contribution(
+            name,
+            called(components, more),
+            called(components, less),
+            *numbers,
+            flag_of(*numbers, spec.smallest_gain),
+        )
+        for (name, more, less), *numbers in zip(pairs, *found, strict=True)
+    ]
+
+
+def _block(
+    spec: StudySpec, more: Sequence[Search], less: Sequence[Search], *lent: bool
+) -> Array | None:
+    """Differences by search and fresh unit, positive where more is better; None if some are missing."""
+    rows = []
+    for a, b in zip(more, less, strict=True):
+        with_, without = (
+            s.untuned if borrowed_ else s.tuned for s, borrowed_ in zip((a, b), lent, strict=True)
+        )
+        common = sorted(with_.keys() & without.keys())
+        if len(common) < 2:
+            return None
+        rows.append([spec.signs[0] * (without[unit] - with_[unit]) for unit in common])
+    return np.array(rows) if len({len(row) for row in rows}) == 1 else None
+
+
+def _family(spec: StudySpec, blocks: Sequence[Array | None], name: str) -> list[Adjusted | None]:
+    """Simultaneous intervals of those that are known and were measured on equally many units."""
+    found: list[Adjusted | None] = [None] * len(blocks)
+    shapes = {block.shape for block in blocks if block is not None}
+    for shape in shapes:
+        places = [i for i, b in enumerate(blocks) if b is not None and b.shape == shape]
+        rng = stream(spec.seed, "ablation", name, len(places))
+        level = 1 - spec.alpha
+        family = simultaneous([blocks[i] for i in places], ratio(spec), rng, level)  # type: ignore[arg-type]
+        for i, adjusted in zip(places, family, strict=True):
+            found[i] = adjusted
+    return found
+
+
+def flag_of(
+    untuned: Adjusted | None,
+    retuned: Adjusted | None,
+    misattribution: Adjusted | None,
+    smallest_gain: float,
+) -> Flag:
+    """What the three numbers say together, the most telling first."""
+    if retuned is None:
+        return "contributes"  # without it nothing could be trained at all
+    r = retuned.interval
+    u = untuned.interval if untuned else None
+    m = misattribution.interval if misattribution else None
+    if u and (u.low > 0 > r.high or u.high < 0 < r.low):
+        return "sign flip"
+    if -smallest_gain <= r.low and r.high <= smallest_gain:
+        return "not needed"
+    if r.high < 0:
+        return "harmful"
+    if r.low > 0 and m and m.low > 0 and m.estimate > smallest_gain:
+        return "overstated"
+    if r.low > 0 and m and m.high < 0 and -m.estimate > smallest_gain:
+        return "understated"
+    return "contributes" if r.low > 0 else "cannot tell"
+
+
+def failures(history: History) -> str:
+    """Why the last trial that failed did; empty if none did."""
+    for number in reversed(range(history.n_trials)):
+        if isinstance(outcome := history.outcome(number), Failed):
+            return outcome.reason.partition("\n")[0]
+    return ""
+
+
+def as_json(adjusted: Adjusted | None) -> dict[str, float | None] | None:
+    """An effect for the log."""
+    if adjusted is None:
+        return None
+    i: Interval = adjusted.interval
+    return {
+        "estimate": i.estimate,
+        "low": i.low,
+        "high": i.high,
+        "se": i.se,
+        "df": i.df,
+        "level": i.level,
+        "p": adjusted.p,
+    }
