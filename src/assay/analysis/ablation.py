@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class Search:
     """
 
     values: tuple[float | None, ...]
-    configs: tuple[Mapping[str, object], ...]
+    configs: tuple[Mapping[str, Any], ...]
     origins: tuple[str, ...]
     best: int | None
     tuned: Mapping[Unit, float]
@@ -93,10 +93,10 @@ def search_of(spec: StudySpec, history: History) -> Search:
     """What an ablation takes from the log of one search."""
     outcomes = [history.outcome(number) for number in range(history.n_trials)]
     best, lent = winner(spec, history), borrowed(history)
-    fresh = [
+    tuned, untuned = (
         {u: e.value for u, e in history.units(n, FRESH).items()} if n is not None else {}
         for n in (best, lent)
-    ]
+    )
     spent = [e for n in {best, lent} if n is not None for e in history.units(n, FRESH).values()]
     looks, cpu = history.used
     return Search(
@@ -104,7 +104,8 @@ def search_of(spec: StudySpec, history: History) -> Search:
         tuple(history.config(n) for n, o in enumerate(outcomes) if o is not None),
         tuple(history.origin(n) for n, o in enumerate(outcomes) if o is not None),
         best,
-        *fresh,
+        tuned,
+        untuned,
         cpu + sum(e.cpu_s for e in spent),
         looks + len(spent),
     )
@@ -186,20 +187,16 @@ def contributions(
         None if u is None or r is None or u.shape != r.shape else u - r
         for u, r in zip(untuned, retuned, strict=True)
     ]
-    found = [
+    families = [
         _family(spec, blocks, name)
         for blocks, name in ((untuned, "U"), (retuned, "R"), (missed, "M"))
     ]
-    return [
-        Contribution(
-            name,
-            called(components, more),
-            called(components, less),
-            *numbers,
-            flag_of(*numbers, spec.smallest_gain),
-        )
-        for (name, more, less), *numbers in zip(pairs, *found, strict=True)
-    ]
+    found = []
+    for (name, more, less), u, r, m in zip(pairs, *families, strict=True):
+        flag = flag_of(u, r, m, spec.smallest_gain)
+        more_name, less_name = (called(components, v) for v in (more, less))
+        found.append(Contribution(name, more_name, less_name, u, r, m, flag))
+    return found
 
 
 def _block(

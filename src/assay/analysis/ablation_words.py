@@ -45,10 +45,10 @@ def _first(name: str, form: Form, metric: str) -> str:
 def _second(name: str, form: Form, metric: str, smallest_gain: float) -> str:
     r, m, flag = form["retuned"], form["misattribution"], form["flag"]
     own = "Given its own tuning"
-    size, ci = _size(r), f"{_ci(r)}"
+    size, ci = _size(r), _ends(r)
     match flag:
         case "not needed":
-            said = f"{own} the model loses nothing that matters ({ci})."
+            said = f"{own} the model loses nothing that matters ({_ci(r)})."
             if m and m["low"] > 0 and m["estimate"] > smallest_gain:
                 return f"{said} The {name} was a tuning effect, not a contribution."
             return f"{said} The {name} is not needed."
@@ -75,6 +75,18 @@ def _places(form: Form) -> int:
 
 def _size(form: Form) -> str:
     return f"{abs(form['estimate']):.{_places(form)}f}"
+
+
+def _ends(form: Form) -> str:
+    """The interval of the size of an effect, whichever way it goes."""
+    places = _places(form)
+    if form["low"] == form["high"]:
+        return "no spread"
+    low, high = form["low"], form["high"]
+    if form["estimate"] < 0:
+        low, high = -high, -low
+    level = 100 * float(form.get("level", 0.95))
+    return f"{level:g} % CI {low:.{places}f} to {high:.{places}f}".replace("-", "−")
 
 
 def _ci(form: Form) -> str:

@@ -41,12 +41,15 @@ def factors(spec: StudySpec, components: Sequence[Component], searches: Searches
     Source of the shares: Shapley 1953, A value for n-person games.
     """
     variants = list(searches)
-    scores = {v: _scores(spec, searches[v]) for v in variants}
-    if any(s is None for s in scores.values()):
-        return None
+    scores: dict[Variant, Array] = {}
+    for variant in variants:
+        score = _scores(spec, searches[variant])
+        if score is None:
+            return None
+        scores[variant] = score
     names = [c.name for c in components]
     on = np.array([[1.0 if n in v else -1.0 for n in names] for v in variants])
-    y = np.stack([scores[v] for v in variants])  # type: ignore[arg-type]
+    y = np.stack([scores[v] for v in variants])
     pairs = list(combinations(range(len(names)), 2))
     design = np.column_stack([np.ones(len(on)), on])
     both = np.column_stack([design, *(on[:, i] * on[:, j] for i, j in pairs)])
@@ -59,7 +62,7 @@ def factors(spec: StudySpec, components: Sequence[Component], searches: Searches
     found = _interactions(spec, names, pairs, effects[len(names) :]) if told else ()
     everything = {frozenset(c) for k in range(len(names) + 1) for c in combinations(names, k)}
     complete = everything == set(variants)
-    means = {v: float(s.mean()) for v, s in scores.items() if s is not None}
+    means = {v: float(s.mean()) for v, s in scores.items()}
     return Factors(
         dict(zip(names, main, strict=True)), found, _shapley(names, means) if complete else None
     )

@@ -135,16 +135,21 @@ def _shift(
     at = [_best_place(u, v) for u, v in (more, less)]
     moved = [_resampled(less, rng) - _resampled(more, rng) for _ in range(_DRAWS)]
     low, high = np.quantile(moved, [spec.alpha / 2, 1 - spec.alpha / 2])
-    curves = [_response(parameter, *points, -spec.signs[0]) for points in (more, less)]
+    with_curve, without_curve = (
+        _response(parameter, *points, -spec.signs[0]) for points in (more, less)
+    )
+    with_best, without_best = (parameter.from_unit(min(float(u), 1 - 1e-12)) for u in at)
     return Shift(
         component,
         name,
-        *(parameter.from_unit(min(float(u), 1 - 1e-12)) for u in at),
+        with_best,
+        without_best,
         float(at[1] - at[0]),
         float(low),
         float(high),
         _shares(more, less),
-        *curves,
+        with_curve,
+        without_curve,
     )
 
 

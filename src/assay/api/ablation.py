@@ -18,7 +18,7 @@ from assay.core.components import Component, Variant, called, checked
 from assay.core.designs import Design, next_steps, reference, variants
 from assay.core.errors import SpaceError, SpecError, StateError
 from assay.core.events import Ablated, Attributed, Enqueued, Event, Varied
-from assay.core.history import History
+from assay.core.history import History, fold
 from assay.core.jsonform import digest
 from assay.core.parameters import UNSET, Parameter
 from assay.core.protocols import Store
@@ -199,6 +199,46 @@ def ablate(
     )
 
 
+def ablate_study(
+    study: Study,
+    components: Sequence[Component],
+    *,
+    design: Design = "leave-one-out",
+    budget: Budget | int | None = None,
+    searches: int = 3,
+    fresh: int = 20,
+    sampler: str | Mapping[str, Any] = "random",
+    workers: int | str = 1,
+    isolation: str = "process",
+    progress: bool | None = None,
+) -> Ablation:
+    """The ablation of a study that `tune` or `optimize` made; `budget` None: that of its search.
+
+    Raises:
+        StateError: its data or objective is not at hand.
+    """
+    if study.system is None:
+        raise StateError(
+            f"Study {study.name!r} was opened from its storage, which holds neither the data nor the "
+            "objective. Make the same call of tune or optimize again, or use assay.ablate."
+        )
+    limit = budget if budget is not None else study.spec.budget
+    if limit is None:
+        raise SpecError("This study has no budget; say how much each variant may spend: budget=40.")
+    wanted = wanted_of(components, design, limit, searches, fresh, sampler)
+    slots = slots_for(workers, isolation=isolation, limits=study.spec.limits)
+    return run_ablation(
+        study.system,
+        wanted,
+        study.store,
+        study.name,
+        parent=study,
+        slots=slots,
+        isolation=isolation,
+        progress=progress,
+    )
+
+
 def wanted_of(
     components: Sequence[Component],
     design: Design,
@@ -266,8 +306,13 @@ def run_ablation(
     """
     first = reference(wanted.components, wanted.design)
     whole = _planned(system.arm(wanted.components, first), wanted)
+    form = wanted.plan(whole.spec)
+    event = Ablated(digest(form), form)
+    if parent is None:
+        _check_free(store, name, event)
     study = parent or Study.of(whole.spec, store, name, source=source)
-    event = _begun(study, Ablated(digest(wanted.plan(whole.spec)), wanted.plan(whole.spec)), parent)
+    if event.ablation not in _of(study.history):
+        study.ledger.decide(lambda _: [event])
     known = _result(study.history, event.ablation)
     if known is not None:
         return Ablation(study, known)
@@ -289,18 +334,21 @@ def _planned(arm: Arm, wanted: Wanted) -> Arm:
     return replace(arm, spec=spec)
 
 
-def _begun(study: Study, wished: Ablated, parent: Study | None) -> Ablated:
-    """The ablation's first event, in the log by now."""
-    earlier = [e for e in study.history.milestones() if isinstance(e, Ablated)]
-    if any(e.ablation == wished.ablation for e in earlier):
-        return wished
-    if earlier and parent is None:
-        raise SpecError(
-            f"Study {study.name!r} holds another ablation. Use another name, or the same components, "
-            "design, budget, searches and fresh to go on with it."
-        )
-    study.ledger.decide(lambda _: [wished])
-    return wished
+def _of(history: History) -> list[str]:
+    """The ablations in a log, oldest first."""
+    return [e.ablation for e in history.milestones() if isinstance(e, Ablated)]
+
+
+def _check_free(store: Store, name: str, wished: Ablated) -> None:
+    """Refuse a name that is taken, before anything is written."""
+    stored = fold(store.read(name)) if name in list(store.studies()) else None
+    if stored is None or wished.ablation in _of(stored):
+        return
+    what = "another ablation" if _of(stored) else "a study"
+    raise SpecError(
+        f"The name {name!r} is taken by {what}. Use another name; or to go on with an ablation the same "
+        "components, design, budget, searches and fresh as it began with."
+    )
 
 
 def _result(history: History, ablation: str) -> Mapping[str, Any] | None:
@@ -405,8 +453,7 @@ class _Run:
     @property
     def _prefix(self) -> str:
         """The parent's name; of its later ablations with their number."""
-        all_of = [e.ablation for e in self.study.history.milestones() if isinstance(e, Ablated)]
-        number = all_of.index(self.event.ablation) + 1
+        number = _of(self.study.history).index(self.event.ablation) + 1
         return self.study.name if number == 1 else f"{self.study.name}/{number}"
 
     def _search(self, child: Study, arm: Arm) -> None:

@@ -23,6 +23,7 @@ from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.sealing import seal
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
+from assay.api.systems import Trained
 from assay.core.beliefs import Belief
 from assay.core.errors import SealError, SpecError
 from assay.core.events import CONTROL, Concluded, Created, Enqueued, Event, Frozen, Sealed
@@ -133,6 +134,7 @@ def tune(
     study = begin(
         prepared, store, name or "study", given=given, learn_from=learn_from, reason=reason
     )
+    study.system = Trained(prepared.dev, estimator, wishes)
     complete = run_data(
         study,
         prepared,

@@ -34,7 +34,6 @@ def prepared_from(options: TuneOptions) -> Prepared:
     Raises:
         DataError, SpecError, SpaceError: something does not fit; says what and what to do.
     """
-    limits = Limits(options.timeout, options.memory_mb, options.retries)
     check_wishes(options.workers, options.cpus_per_trial, options.gpus_per_trial)
     if options.gap < 0:
         raise SpecError(f"gap needs a number of rows >= 0, got {options.gap}.")
@@ -46,7 +45,16 @@ def prepared_from(options: TuneOptions) -> Prepared:
         drop=options.drop,
         encoding=options.encoding or "utf-8",
     )
-    wishes = Wishes(
+    return prepare(table, options.model, wishes_from(options))
+
+
+def wishes_from(options: TuneOptions) -> Wishes:
+    """What these options say of the study, beside its data and its model.
+
+    Raises:
+        SpecError, SpaceError: something does not fit.
+    """
+    return Wishes(
         metric=options.metric,
         task=options.task,
         space=Space.from_json(_space_form(options.space)) if options.space else None,
@@ -58,11 +66,10 @@ def prepared_from(options: TuneOptions) -> Prepared:
         sampler=options.sampler,
         beliefs=options.beliefs,
         evidence=_evidence(options.evidence),
-        limits=limits,
+        limits=Limits(options.timeout, options.memory_mb, options.retries),
         horizon=max(options.gap, 1),
         order=order_settings(options.order, options.lag),
     )
-    return prepare(table, options.model, wishes)
 
 
 def tune_file(

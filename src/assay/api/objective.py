@@ -19,6 +19,7 @@ from assay.api.parts import (
 )
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study, allowed_defaults
+from assay.api.systems import Function
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError
 from assay.core.events import Concluded, Enqueued, Event, Selected
@@ -141,6 +142,7 @@ def optimize(
     queued = [Enqueued(space.settle(config)) for config in given]
     first: list[Event] = [*learned_from(spec, store, name, learn_from), *queued]
     study = Study.of(spec, store, name, first)
+    study.system = Function(objective, spec, seeding=isolation == "process")
     run_objective(study, objective, workers=slots, isolation=isolation, progress=progress)
     return study
 

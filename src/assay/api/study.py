@@ -51,6 +51,9 @@ from assay.engine.trial import OpenTrial
 
 if TYPE_CHECKING:
     from assay.analysis.importance import Importances
+    from assay.api.ablation import Ablation
+    from assay.api.systems import System
+    from assay.core.components import Component
 
 
 class Study:
@@ -157,6 +160,8 @@ class Study:
         source: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
+        self.system: System | None = None
+        """What an ablation would take apart; known to who made the study."""
         self._store = store
         self._sampler = sampler_of(spec)  # refused, if need be, before anything is written
         self._scheduler = scheduler_of(spec)
@@ -394,6 +399,22 @@ class Study:
         return importance(
             self.spec, self.history, method=method, top=top, level=level, objective=objective
         )
+
+    def ablate(self, components: Sequence[Component], **wishes: Any) -> Ablation:
+        """What each component contributes when every variant gets its own tuning; see `ablate`.
+
+        For a study that `tune` or `optimize` made in this process. The variants use its development
+        rows and its splits, never its sealed rows; the result is in its log and its report.
+
+        Args:
+            wishes: design, budget, searches, fresh, sampler, workers, isolation, progress.
+
+        Raises:
+            StateError: the study was opened from a storage, so its data or objective is not at hand.
+        """
+        from assay.api.ablation import ablate_study
+
+        return ablate_study(self, components, **wishes)
 
     def report(self, path: str | Path | None = None) -> str:
         """The report as one HTML page; written to `path` if given."""

@@ -62,9 +62,9 @@ class Trained:
         off = [c for c in components if c.name not in on]
         table = without_columns(self.table, [f for c in off for f in c.features])
         estimator, prefix = self._estimator(components, on, table)
-        space = self._space(components, on, estimator, prefix, table)
-        wishes = replace(self.wishes, space=space, test=0.0, smallest_gain=self._gain)
         try:
+            space = self._space(components, on, estimator, prefix, table)
+            wishes = replace(self.wishes, space=space, test=0.0, smallest_gain=self._gain)
             prepared = prepare(table, estimator, wishes, prefix=prefix)
             defaults = defaults_of(estimator, space, prefix=prefix)
         except (SpecError, SpaceError) as error:

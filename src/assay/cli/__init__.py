@@ -11,6 +11,7 @@ import click
 
 from assay import __version__
 from assay.cli import (
+    ablating,
     catalogue,
     changing,
     checking,
@@ -23,7 +24,7 @@ from assay.cli import (
 from assay.cli.commands import Commands
 
 _ORDER = (
-    *(tuning.tune, tuning.run, tuning.resume, working.worker),
+    *(tuning.tune, tuning.run, tuning.resume, working.worker, ablating.ablate),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,
     *(changing.pause, changing.go_on, changing.stop),

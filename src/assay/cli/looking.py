@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _KINDS = (
     "created", "environment", "sealed", "enqueued", "asked", "paused", "stopped", "resumed", "reported", "measured", "told", "failed",
-    "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "deviated",
-    "noted", "steered", "concluded",
+    "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "ablated",
+    "varied", "attributed", "deviated", "noted", "steered", "concluded",
 )  # fmt: skip
 _text_or_json = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

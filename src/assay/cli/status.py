@@ -9,7 +9,7 @@ from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import ranked
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
-from assay.api.stored import chosen_study, existing
+from assay.api.stored import chosen_study, existing, top_level
 from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
@@ -33,7 +33,7 @@ def status_text(storage: str, study: str | None) -> str:
         StoreError: the storage cannot be read.
     """
     store = existing(storage)
-    names = [chosen_study(store, study)] if study else list(store.studies())
+    names = [chosen_study(store, study)] if study else top_level(store.studies())
     if not names:
         return f"There is no study in {name(storage)} yet."
     return columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())

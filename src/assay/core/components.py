@@ -177,7 +177,11 @@ def called(components: Sequence[Component], variant: Variant) -> str:
         return "full"
     if not on and len(off) > 1:
         return "none"
-    return "".join(f"-{n}" for n in off) if len(off) <= len(on) else "".join(f"+{n}" for n in on)
+    return (
+        "".join(f"-{n}" for n in off)
+        if len(off) <= max(len(on), 1)
+        else "".join(f"+{n}" for n in on)
+    )
 
 
 def _shown(value: Any) -> Any:

@@ -305,8 +305,8 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
-    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Deviated | Noted
-    | Steered | Concluded
+    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Ablated
+    | Varied | Attributed | Deviated | Noted | Steered | Concluded
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

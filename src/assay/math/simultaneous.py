@@ -96,7 +96,7 @@ def _adjusted(mean: float, se: float, of: _Family) -> Adjusted:
 
 def _covariance(array: Array, ratio: float) -> tuple[Array, Array]:
     """Of the means, and the degrees of freedom of each."""
-    effects, searches, units = array.shape
+    _, searches, units = array.shape
     by_unit, by_search = array.mean(axis=1), array.mean(axis=2)
     if units < 2:
         finite(by_unit[0], "units", ndim=1, least=2)

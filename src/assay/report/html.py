@@ -33,6 +33,7 @@ SECTIONS = (
     Section("course", "History"),
     Section("changes", "What changed"),
     Section("importance", "What mattered"),
+    Section("ablations", "What each component contributes"),
     Section("recheck", "How the winner was chosen"),
     Section("cost", "What it cost"),
     Section("data_notes", "Data first"),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from assay.core.events import (
+    Ablated,
     Asked,
+    Attributed,
     Broke,
     Concluded,
     Created,
@@ -32,6 +34,7 @@ from assay.core.events import (
     Steered,
     Stopped,
     Told,
+    Varied,
     Voided,
     decode,
 )
@@ -100,6 +103,11 @@ def _concluded(event: Concluded) -> str:
     return f"verdict: {words.name(claim, 60)}. {words.name(str(event.verdict.get('sentence', '')), 500)}"
 
 
+def _attributed(event: Attributed) -> str:
+    found = event.result.get("effects") or ()
+    return ", ".join(f"{words.name(str(f['component']), 40)} {f['flag']}" for f in found)
+
+
 _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Created: lambda e: f"study created, plan {words.name(e.plan, 12)}",
     Environment: lambda _: "environment recorded",
@@ -136,6 +144,15 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Opening: _opening,
     Opened: lambda e: f"test result of look {e.look} recorded",
     Voided: lambda e: f"the seal was given up: {words.name(e.reason)}",
+    Ablated: lambda e: (
+        f"ablation planned: {words.name(str(e.plan.get('design')), 40)}, "
+        f"{words.count(len(e.plan.get('components', ())), 'component')}"
+    ),
+    Varied: lambda e: (
+        f"variant begun: study {words.name(e.study, 80)}, with "
+        f"{words.name(', '.join(e.on), 200) if e.on else 'no component on'}"
+    ),
+    Attributed: lambda e: f"ablation done: {_attributed(e)}",
     Deviated: _deviated,
     Noted: _noted,
     Steered: lambda e: f"asked to {e.wish}" + (f": {words.name(e.reason)}" if e.reason else ""),

@@ -7,7 +7,16 @@ from typing import Literal, TypeAlias
 
 from assay.analysis.selection import shortlist
 from assay.core import units
-from assay.core.events import CONTROL, Concluded, Exhausted, Opening, Sealed, Selected, Voided
+from assay.core.events import (
+    CONTROL,
+    Attributed,
+    Concluded,
+    Exhausted,
+    Opening,
+    Sealed,
+    Selected,
+    Voided,
+)
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.engine.plan import Finish, plan
@@ -28,7 +37,7 @@ def phase(spec: StudySpec, history: History) -> Phase:
     """What is being done now."""
     if history.half_open:
         return "test"
-    if history.last(Concluded):
+    if history.last(Concluded) or (history.last(Attributed) and not history.n_trials):
         return "finished"
     if _is_stuck(spec, history):
         return "stopped"

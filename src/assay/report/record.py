@@ -12,7 +12,7 @@ from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.answer import Gain, metric_name
 
-_STAGES = ("control", "search", "recheck", "confirm", "test")
+_STAGES = ("control", "search", "recheck", "confirm", "ablation", "test")
 _SAY_IT_ALL = ("name", "kind", "path", "class")
 _STAGE_OF = {"floor": "control", "probe": "control"}
 

@@ -10,6 +10,7 @@ from assay.core.events import CONTROL, Failed
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
+from assay.report.ablation import ablation_standing
 from assay.report.phase import Standing, standing
 
 _DOING = {
@@ -30,6 +31,8 @@ def where_it_stands(spec: StudySpec, history: History) -> tuple[str, str]:
 
 
 def _words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
+    if found := ablation_standing(history):
+        return found
     if history.n_trials == 0:
         return "NOT STARTED", "No trial has been run yet."
     best = ranked(spec, history) if spec.single else []

@@ -13,6 +13,7 @@ from assay.core.events import Concluded
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import answer, evidence, record, words
+from assay.report.ablation import AblationView, ablations
 from assay.report.answer import Card, Changes, Numbers
 from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
@@ -46,6 +47,7 @@ class View:
     trials: TrialTable | None
     events: int
     head: str
+    ablations: tuple[AblationView, ...] | None = None
     importance: Influence | None = None
     """Only for a whole page: it takes longer than the rest."""
 
@@ -95,4 +97,5 @@ def view_of(
         trials=trial_table(spec, history, effects),
         events=history.length,
         head=words.name(head) if head else "",
+        ablations=ablations(history),
     )

@@ -1,0 +1,167 @@
+"""An ablation in figures: effects untuned and re-tuned, curves over the budget, responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.report import words
+from assay.report.plots.form import Axis, Mark, Panel, Plot, Table, line, points
+
+Form = Mapping[str, Any]
+
+_MOST_CURVES = 8
+
+
+def effects(result: Form) -> Plot:
+    """Each component's effect as most ablations report it, and when every variant is tuned."""
+    found = [e for e in result["effects"] if e["retuned"] is not None]
+    title, metric = "What each component contributes", words.name(str(result["metric"]), 60)
+    y = [float(len(found) - 1 - i) for i in range(len(found))]
+    marks = []
+    delta = float(result["smallest_gain"])
+    if delta and found:
+        for i, side in enumerate((-delta, delta)):
+            name = f"±{words.number(delta, 2)}, too little to matter" if i == 0 else ""
+            marks.append(line("luck", name, [(side, -0.6), (side, len(found) - 0.4)]))
+    for key, role, name, up in (
+        ("untuned", "seen", "untuned: the other's settings kept", 0.14),
+        ("retuned", "better", "re-tuned: every variant with its own tuning", -0.14),
+    ):
+        rows = [(e[key], at + up) for e, at in zip(found, y, strict=True) if e[key] is not None]
+        xs, ys = tuple(f["estimate"] for f, _ in rows), tuple(at for _, at in rows)
+        spans = (tuple(f[end] for f, _ in rows) for end in ("low", "high"))
+        marks.append(Mark("spans", "quiet", "", xs, ys, *spans))
+        marks.append(points(role, name, list(zip(xs, ys, strict=True))))
+    ticks = tuple((at, words.name(str(e["component"]), 30)) for e, at in zip(found, y, strict=True))
+    panel = Panel(
+        Axis(f"loss without it, {metric}"),
+        Axis("", ticks, -0.6, len(found) - 0.4),
+        tuple(m for m in marks if m.x),
+    )
+    table = Table(
+        title,
+        ("component", "untuned", "re-tuned", "was tuning"),
+        tuple(
+            (words.name(str(e["component"]), 40), *(shown(e[k]) for k in _NUMBERS)) for e in found
+        ),
+    )
+    about = "Right of zero the system loses something without the component."
+    return Plot("ablation_effects", title, about, (panel,), table)
+
+
+_NUMBERS = ("untuned", "retuned", "misattribution")
+
+
+def shown(form: Form | None) -> str:
+    """An effect with its interval; a dash where there is none."""
+    if form is None:
+        return "–"
+    return words.span(form["estimate"], form["low"], form["high"])
+
+
+def curves(result: Form) -> Plot:
+    """The best value to expect of so many trials, for each variant."""
+    title = "How much search each variant needs"
+    found = dict(list(result["curves"].items())[:_MOST_CURVES])
+    traces = any(c["kind"] == "traces" for c in found.values())
+    marks = []
+    for i, (name, curve) in enumerate(found.items()):
+        best = list(enumerate(curve["best"], 1))
+        marks.append(
+            line(f"series-{i % 8}", words.name(name, 40), [(float(n), v) for n, v in best])
+        )
+    rows = []
+    for name, curve in found.items():
+        n = len(curve["best"])
+        picked = sorted({1, min(5, n), min(20, n), n})
+        said = ", ".join(f"{k}: {words.number(curve['best'][k - 1])}" for k in picked)
+        rows.append((words.name(name, 40), said))
+    metric = words.name(str(result["metric"]), 60)
+    panel = Panel(Axis("trials"), Axis(metric, (), *_range(found)), tuple(marks))
+    about = "The best validation score to expect of the first n trials."
+    note = (
+        "The mean best so far of the searches: a model proposed the trials, so they are no "
+        "independent draws."
+        if traces
+        else "Over all ways to choose n of the random trials; validation scores, so they "
+        "flatter every variant alike."
+    )
+    plot = Plot(
+        "ablation_curves",
+        title,
+        about,
+        (panel,),
+        Table(title, ("variant", "by trials"), tuple(rows)),
+    )
+    return plot.with_notes(note)
+
+
+def _range(found: Mapping[str, Form]) -> tuple[float | None, float | None]:
+    """Bounds that leave out how bad a single trial may be."""
+    values = [v for c in found.values() for v in c["best"][min(1, len(c["best"]) - 1) :]]
+    if not values:
+        return None, None
+    low, high = min(values), max(values)
+    room = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
+    return low - room, high + room
+
+
+def responses(result: Form) -> Plot:
+    """How the value depends on a parameter, with a component and without it."""
+    panels, rows = [], []
+    metric = words.name(str(result["metric"]), 60)
+    for effect in result["effects"]:
+        for shift in effect["shifts"][:1]:
+            name = words.name(str(effect["component"]), 30)
+            sides = (("better", "with", "with it"), ("seen", "without", "without it"))
+            ticks: dict[float, str] = {}
+            marks = []
+            for role, side, said in sides:
+                xy = [(float(i), v) for i, (_, v) in enumerate(shift[f"{side}_curve"])]
+                ticks |= {float(i): _tick(at) for i, (at, _) in enumerate(shift[f"{side}_curve"])}
+                marks.append(line("record" if role == "better" else "luck", said, xy))
+            panels.append(
+                Panel(
+                    Axis(words.name(str(shift["parameter"]), 40), tuple(sorted(ticks.items()))),
+                    Axis(f"{metric}, {name}"),
+                    tuple(marks),
+                )
+            )
+            rows.append(_row(name, shift))
+    title = "Why untuned comparisons mislead"
+    heads = ("component", "parameter", "best with", "best without", "both together")
+    about = "Median score over one parameter, with the component and without it."
+    return Plot("ablation_responses", title, about, tuple(panels), Table(title, heads, tuple(rows)))
+
+
+def _row(name: str, shift: Form) -> tuple[str, ...]:
+    return (
+        name,
+        words.name(str(shift["parameter"]), 40),
+        _tick(shift["with"]),
+        _tick(shift["without"]),
+        f"{100 * shift['shares'][2]:.0f} % of the variance",
+    )
+
+
+def _tick(value: Any) -> str:
+    return (
+        words.number(value, 2) if isinstance(value, float) else words.name(words.value(value), 20)
+    )
+
+
+def shares(result: Form) -> Sequence[tuple[str, str, str]]:
+    """Main effects and shares of a factorial, as rows of text."""
+    factors = result.get("factors")
+    if not factors:
+        return ()
+    shapley = factors.get("shapley") or {}
+    return [
+        (
+            words.name(name, 40),
+            shown(effect),
+            words.signed(shapley[name]) if name in shapley else "–",
+        )
+        for name, effect in factors["main"].items()
+    ]

@@ -1,0 +1,301 @@
+"""Ablations of objectives whose truth is known, and of pipelines; budgets, draws, going on."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import assay
+from assay import Budget, Component, Float, Int, Space
+from assay.analysis.ablation import BORROWED, FRESH, flag_of
+from assay.api.ablation import fitted
+from assay.core.errors import SpecError, StateError
+from assay.core.events import Ablated, Attributed, Varied
+from assay.core.history import fold
+from assay.math.intervals import Interval
+from assay.math.simultaneous import Adjusted
+from assay.stores.memory import MemoryStore
+
+SPACE = Space(rate=Float(1e-3, 1.0, log=True, default=0.5))
+
+
+def loss(trial):
+    """`norm` only moves the best rate by a factor of 30; `skip` is worth 0.2 whatever the rate."""
+    best = 0.3 if trial.config["norm"] else 0.01
+    distance = np.log10(trial.config["rate"] / best)
+    noise = np.random.default_rng(trial.seed).normal(0, 0.002)
+    return 1 + 0.1 * distance**2 - 0.2 * trial.config["skip"] + noise
+
+
+PARTS = [Component("norm"), Component("skip")]
+
+
+def run(objective=loss, components=PARTS, **wishes):
+    given = {"space": SPACE, "budget": 25, "fresh": 6, "smallest_gain": 0.02, "isolation": "none"}
+    return assay.ablate(objective, components=components, **(given | wishes))
+
+
+@pytest.fixture(scope="module")
+def found():
+    store = MemoryStore()
+    return run(storage=store), store
+
+
+def test_a_component_that_only_moves_the_optimum_is_a_tuning_effect(found):
+    norm, skip = (found[0].effect(name) for name in ("norm", "skip"))
+    assert norm["untuned"]["low"] > 0.1
+    assert abs(norm["retuned"]["estimate"]) < 0.01
+    assert norm["flag"] == "not needed"
+    assert "tuning effect, not a contribution" in norm["sentence"]
+    assert skip["retuned"]["estimate"] == pytest.approx(0.2, abs=0.02)
+    assert skip["flag"] == "contributes"
+    for effect in (norm, skip):
+        u, r, m = (effect[k]["estimate"] for k in ("untuned", "retuned", "misattribution"))
+        assert m == pytest.approx(u - r)
+
+
+def test_the_shift_of_the_optimum_is_found(found):
+    (shift,) = found[0].effect("norm")["shifts"]
+    assert shift["parameter"] == "rate"
+    assert shift["with"] / shift["without"] > 8
+    assert shift["high"] < 0
+    assert shift["shares"][2] > 0.3
+
+
+def test_every_variant_is_a_study_with_the_same_budget_splits_and_draws(found):
+    ablation, store = found
+    log = ablation.study.history.milestones()
+    variants = [e for e in log if isinstance(e, Varied)]
+    assert [e.study for e in variants[::3]] == [
+        "ablation/full#1", "ablation/-norm#1", "ablation/-skip#1",
+    ]  # fmt: skip
+    rates = {}
+    for event in variants:
+        past = fold(store.read(event.study))
+        assert past.n_trials == 25
+        rates[event.study] = [
+            past.config(n)["rate"] for n in range(25) if past.origin(n) == "sampler"
+        ]
+    assert rates["ablation/full#1"][-20:] == rates["ablation/-norm#1"][-20:]
+    assert rates["ablation/full#1"][-20:] != rates["ablation/full#2"][-20:]
+
+
+def test_the_search_begins_with_the_defaults_and_the_best_of_the_whole(found):
+    _, store = found
+    whole, part = (fold(store.read(f"ablation/{name}#1")) for name in ("full", "-norm"))
+    best = min(range(25), key=lambda n: whole.outcome(n).values[0])
+    assert part.config(0)["rate"] == 0.5
+    assert part.trial(1).why["source"] == BORROWED
+    assert part.config(1)["rate"] == whole.config(best)["rate"]
+    assert part.config(1)["norm"] is False
+
+
+def test_scores_are_on_units_that_no_search_used(found):
+    _, store = found
+    for name in ("full", "-norm"):
+        past = fold(store.read(f"ablation/{name}#1"))
+        for number in past.measured:
+            assert len(past.units(number, FRESH)) == 6
+            assert (0, 0, 0) not in past.units(number, FRESH)
+
+
+def test_the_same_call_reads_the_result_and_another_plan_is_refused(found):
+    ablation, store = found
+    rows = len(store.rows("ablation"))
+    assert run(storage=store).result == ablation.result
+    assert len(store.rows("ablation")) == rows
+    with pytest.raises(SpecError, match="taken by another ablation"):
+        run(storage=store, budget=26)
+    assert len(store.rows("ablation")) == rows
+
+
+def test_another_budget_for_a_variant_is_refused_by_the_log(found):
+    ablation, _ = found
+    events = ablation.study.history.milestones()
+    varied = next(e for e in events if isinstance(e, Varied))
+    cheat = replace_struct(varied, study="ablation/cheat", budget={**varied.budget, "trials": 50})
+    with pytest.raises(StateError, match="every variant of an ablation has the same"):
+        ablation.study.ledger.decide(lambda _: [cheat])
+    with pytest.raises(StateError, match="not planned"):
+        ablation.study.ledger.decide(lambda _: [replace_struct(varied, ablation="x", study="y")])
+    with pytest.raises(StateError, match="has its result already"):
+        done = next(e for e in events if isinstance(e, Attributed))
+        ablation.study.ledger.decide(lambda _: [done])
+
+
+def replace_struct(event, **changes):
+    import msgspec
+
+    return msgspec.structs.replace(event, **changes)
+
+
+def test_it_goes_on_where_it_was_stopped():
+    store, calls = MemoryStore(), []
+
+    def stopping(trial):
+        calls.append(trial.number)
+        if len(calls) == 90:
+            raise KeyboardInterrupt
+        return loss(trial)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stopping, storage=store)
+    again = run(stopping, storage=store)
+    assert again.result["effects"] == run().result["effects"]
+    assert len(calls) <= 3 * 3 * (25 + 12) + 2
+
+
+def test_the_result_is_plain_json_and_the_report_shows_it(found):
+    ablation, _ = found
+    json.dumps(ablation.result, allow_nan=False)
+    page = ablation.report()
+    assert "What each component contributes" in page
+    assert "tuning effect, not a contribution" in page
+    assert page.count("<svg") >= 6
+    assert "re-tuned" in str(ablation)
+
+
+def test_maximised_objectives_give_the_same_effects():
+    up = run(lambda t: -loss(t), direction="maximize").effect("skip")
+    assert up["retuned"]["estimate"] == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_variant_that_cannot_run_is_a_finding_and_not_the_end():
+    def fragile(trial):
+        if not trial.config["norm"]:
+            raise ValueError("it diverged")
+        return loss(trial)
+
+    effect = run(fragile).effect("norm")
+    assert effect["retuned"] is None
+    assert "nothing could be trained" in effect["sentence"]
+    assert "diverged" in effect["sentence"]
+
+
+def test_settings_of_the_whole_that_fail_in_a_variant_leave_the_retuned_effect():
+    def steep(trial):
+        if not trial.config["norm"] and trial.config["rate"] > 0.1:
+            raise ValueError("it diverged")
+        return loss(trial)
+
+    effect = run(steep).effect("norm")
+    assert effect["untuned"] is None
+    assert effect["misattribution"] is None
+    assert effect["flag"] == "not needed"
+
+
+def test_the_whole_system_must_be_trainable():
+    def broken(trial):
+        raise ValueError("no data")
+
+    with pytest.raises(StateError, match=r"cannot be trained.*no data"):
+        run(broken)
+
+
+@pytest.mark.parametrize(
+    ("design", "names"),
+    [
+        ("add-one-in", ["none", "-skip", "-norm"]),
+        ("factorial", ["full", "-skip", "-norm", "none"]),
+        ("path", ["full", "-norm", "-skip", "none"]),
+    ],
+)
+def test_other_designs(design, names):
+    found = run(design=design, searches=1).result
+    assert [v["name"] for v in found["variants"]] == names
+    effects = {e["component"]: e["retuned"]["estimate"] for e in found["effects"]}
+    assert effects["skip"] == pytest.approx(0.2, abs=0.03)
+    if design == "path":
+        assert [(e["with"], e["without"]) for e in found["effects"]] == [
+            ("full", "-norm"), ("-norm", "none"),
+        ]  # fmt: skip
+    if design == "factorial":
+        shares = found["factors"]["shapley"]
+        whole, none = (
+            next(v["score"] for v in found["variants"] if v["name"] == n) for n in ("full", "none")
+        )
+        assert sum(shares.values()) == pytest.approx(none - whole)
+        assert found["factors"]["main"]["skip"]["estimate"] == pytest.approx(0.2, abs=0.03)
+
+
+def test_spaces_of_components_come_and_go():
+    def sees(trial):
+        assert ("momentum" in trial.config) == (trial.config["optimiser"] == "sgd")
+        return loss_of(trial.config["rate"])
+
+    def loss_of(rate):
+        return (np.log10(rate) + 1) ** 2
+
+    part = Component(
+        "optimiser", on="adam", off="sgd", space_off={"momentum": Float(0, 0.99, default=0.9)}
+    )
+    found = run(sees, [part], searches=1, budget=8)
+    assert found.result["roles"]["nuisance"] == {
+        "full": ["rate"],
+        "-optimiser": ["rate", "momentum"],
+    }
+    assert "searched once" in str(found)
+
+
+def test_a_study_is_ablated_in_its_own_log():
+    study = assay.optimize(
+        loss,
+        Space(rate=SPACE["rate"], norm=assay.Choice([True, False], default=True),
+              skip=assay.Choice([True, False], default=True)),
+        budget=10, isolation="none", smallest_gain=0.02,
+    )  # fmt: skip
+    first = study.ablate([Component("skip")], isolation="none", searches=1, fresh=4)
+    second = study.ablate([Component("norm")], isolation="none", searches=1, fresh=4)
+    events = [type(e) for e in study.history.milestones()]
+    assert events.count(Ablated) == events.count(Attributed) == 2
+    assert first.result["variants"][0]["searches"][0]["study"] == "study/full"
+    assert second.result["variants"][0]["searches"][0]["study"] == "study/2/full"
+    assert study.verify() == []
+    assert "Ablation, leave-one-out" in study.report()
+    opened = assay.open_study(study.store, "study")
+    with pytest.raises(StateError, match="opened from its storage"):
+        opened.ablate([Component("skip")])
+
+
+def test_what_fits_of_a_config_is_lent():
+    space = Space(a=Int(1, 5, default=2), b=Float(0, 1), c=assay.Choice(["x"], default="x"))
+    assert fitted(space, {"a": 9, "b": 0.5, "gone": 1}) == {"a": 2, "b": 0.5, "c": "x"}
+    assert fitted(space, {"a": 3}) is None
+
+
+def adjusted(low, high):
+    return Adjusted(Interval((low + high) / 2, low, high, 0.1, 9.0, "t", 10), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("u", "r", "m", "flag"),
+    [
+        ((0.1, 0.2), (-0.2, -0.1), (0.2, 0.4), "sign flip"),
+        ((0.1, 0.2), (-0.005, 0.005), (0.1, 0.2), "not needed"),
+        ((-0.01, 0.01), (-0.2, -0.1), (0.1, 0.2), "harmful"),
+        ((0.3, 0.4), (0.05, 0.1), (0.2, 0.35), "overstated"),
+        ((0.05, 0.1), (0.3, 0.4), (-0.35, -0.2), "understated"),
+        ((0.1, 0.2), (0.1, 0.2), (-0.01, 0.01), "contributes"),
+        ((0.1, 0.2), (-0.1, 0.2), (-0.1, 0.2), "cannot tell"),
+    ],
+)
+def test_flags(u, r, m, flag):
+    assert flag_of(adjusted(*u), adjusted(*r), adjusted(*m), 0.01) == flag
+
+
+@pytest.mark.parametrize(
+    ("wishes", "says"),
+    [
+        ({"searches": 0}, "searches"),
+        ({"fresh": 1}, "fresh"),
+        ({"design": "some"}, "leave-one-out"),
+        ({"space": None}, "space="),
+        ({"components": [Component("x", step="scaler")]}, "an objective has not"),
+        ({"budget": Budget(trials=5), "sampler": "rndom"}, "random"),
+    ],
+)
+def test_mistakes_are_told(wishes, says):
+    with pytest.raises(SpecError, match=says):
+        run(**wishes)
