@@ -310,7 +310,9 @@ def run_ablation(
     event = Ablated(digest(form), form)
     if parent is None:
         _check_free(store, name, event)
-    study = parent or Study.of(whole.spec, store, name, source=source)
+    study = parent or Study.of(
+        replace(whole.spec, control=whole.defaults), store, name, source=source
+    )
     if event.ablation not in _of(study.history):
         study.ledger.decide(lambda _: [event])
     known = _result(study.history, event.ablation)

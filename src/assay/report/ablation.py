@@ -85,6 +85,18 @@ def ablation_standing(history: History) -> tuple[str, str] | None:
     return "ABLATION", " ".join(words.name(e["sentence"], 600) for e in done.result["effects"])
 
 
+def ablation_cost(history: History) -> str | None:
+    """What the finished ablations of a log without trials cost; None if there are none."""
+    done = [
+        v for e in history.milestones() if isinstance(e, Attributed) for v in e.result["variants"]
+    ]
+    if history.n_trials or not done:
+        return None
+    trials, fits, cpu = (sum(v[k] for v in done) for k in ("trials", "fits", "cpu_s"))
+    said = f"{words.count(trials, 'trial')}, {words.count(fits, 'evaluation')}"
+    return f"{said}, {words.seconds(cpu)} of CPU time, in {words.count(len(done), 'variant')}"
+
+
 def ablation_view(result: Form) -> AblationView:
     """The view of a result as the log holds it."""
     design = words.name(str(result["design"]), 40)

@@ -13,7 +13,7 @@ from assay.core.events import Concluded
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import answer, evidence, record, words
-from assay.report.ablation import AblationView, ablations
+from assay.report.ablation import AblationView, ablation_cost, ablations
 from assay.report.answer import Card, Changes, Numbers
 from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
@@ -80,7 +80,7 @@ def view_of(
     return View(
         name=words.name(name),
         standing=standing(spec, history),
-        card=answer.card(spec, history, str(cost)),
+        card=answer.card(spec, history, ablation_cost(history) or str(cost)),
         numbers=answer.numbers(spec, history, corrected_bar(spec, history, rows)),
         changes=answer.changes(spec, history),
         front=evidence.front(spec, history),
