@@ -10,7 +10,7 @@ import pytest
 import assay
 from assay import Budget, Component, Float, Int, Space
 from assay.analysis.ablation import BORROWED, FRESH, flag_of
-from assay.api.ablation import fitted
+from assay.api.ablation_searches import fitted
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Ablated, Attributed, Varied
 from assay.core.history import fold

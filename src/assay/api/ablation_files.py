@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from assay.api.ablation import Ablation, Say, run_ablation, wanted_of
+from assay.api.ablation import Ablation, run_ablation, wanted_of
+from assay.api.ablation_searches import Say
 from assay.api.files import slots_in, wishes_from
 from assay.api.options import TuneOptions, options_from
 from assay.api.parts import store_at
