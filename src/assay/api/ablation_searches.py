@@ -116,7 +116,7 @@ class Searches:
         best = max(scored, key=lambda on: sign * sum(v or 0.0 for v in found[on]) / len(found[on]))
         return [on for on in next_steps(parts, best) if on not in measured]
 
-    def _bestablations_in(self, on: Variant, found: Measured) -> list[Mapping[str, Any]]:
+    def _best_of(self, on: Variant, found: Measured) -> list[Mapping[str, Any]]:
         configs = [s.configs[s.best] for s in found.searches if s.best is not None]
         if len(configs) < len(found.searches):
             raise StateError(
