@@ -78,7 +78,7 @@ def test_every_name_is_a_sampler(name):
     [
         ("sobool", "Did you mean 'sobol'"),
         ({"name": "grid", "point": 3}, "Did you mean 'points'"),
-        ({"name": "random", "x": 1}, "no settings"),
+        ({"name": "halton", "x": 1}, "no settings"),
         ({"points": 3}, "None"),
         ({"name": "sobol", "seed": 3}, "seed"),
     ],
