@@ -226,9 +226,9 @@ class Study:
             SpecError: not a number; the trial goes on, tell it again.
             StateError: there is no such trial, or it has ended.
         """
-        from assay.api.values import settle_values
+        from assay.api.values import number_of, settle_values
 
-        number = _number_of(trial)
+        number = number_of(trial)
         if (value is None) == (failed is None):
             raise SpecError("tell needs either a value or failed='…'.")
         event: Told | Failed
@@ -464,14 +464,6 @@ class Study:
     def __repr__(self) -> str:
         history = self._ledger.history
         return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
-
-
-def _number_of(trial: OpenTrial | int) -> int:
-    if isinstance(trial, OpenTrial):
-        return trial.number
-    if isinstance(trial, bool) or not hasattr(trial, "__index__"):
-        raise SpecError(f"tell needs a trial from ask, or its number, got {trial!r:.80}.")
-    return int(trial)
 
 
 def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:

@@ -11,6 +11,7 @@ from assay.core.errors import SpecError
 from assay.core.events import Failed, Told
 from assay.core.history import Trial
 from assay.core.spec import StudySpec
+from assay.engine.trial import OpenTrial
 
 _STEPS = 2**63
 """Steps are stored as 64-bit whole numbers."""
@@ -107,3 +108,12 @@ def _number(name: str, value: Any) -> float:
         raise SpecError(
             f"{name} needs a number, got {type(value).__name__} {value!r:.80}."
         ) from None
+
+
+def number_of(trial: OpenTrial | int) -> int:
+    """The number of a trial from `ask`, or a number itself; SpecError if it is neither."""
+    if isinstance(trial, OpenTrial):
+        return trial.number
+    if isinstance(trial, bool) or not hasattr(trial, "__index__"):
+        raise SpecError(f"tell needs a trial from ask, or its number, got {trial!r:.80}.")
+    return int(trial)
