@@ -46,7 +46,7 @@ from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import StudySpec, directions_of
 from assay.engine.ledger import Ledger
-from assay.engine.propose import propose
+from assay.engine.propose import propose, stands
 from assay.engine.trial import OpenTrial
 
 if TYPE_CHECKING:
@@ -192,8 +192,9 @@ class Study:
             StateError: every config of the space was tried; in strict order, a result that the
                 proposal has to see was not told yet.
         """
-        self._ledger.refresh()
-        (event,) = self._ledger.decide(self._next)
+        with self._ledger.turn():
+            self._ledger.refresh()
+            (event,) = self._ledger.decide(self._next, stands=None if self._scheduler else stands)
         assert isinstance(event, Asked | Resumed)
         number = event.trial
 

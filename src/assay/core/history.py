@@ -269,6 +269,20 @@ class History:
         taken = bisect_left(self._columns.given, self.length)
         return [config for seq, config in self._columns.queue[taken:] if seq < self.length]
 
+    def apart(self) -> History:
+        """The same with columns of its own, which take over what samplers keep.
+
+        For one whose later events came to nothing, before any sampler was asked about them.
+        """
+        past = self._columns
+        if past.length == self.length:
+            return self
+        own = past.until(self.length)
+        own.memos, past.memos = past.memos, {}
+        own.found, own.found_upto = past.found, past.found_upto
+        past.found, past.found_upto = {}, 0
+        return History(own, self.length)
+
     def at(self, length: int) -> History:
         """This history as it was at an earlier length."""
         return History(self._columns, min(length, self.length))

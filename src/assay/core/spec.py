@@ -237,11 +237,6 @@ class StudySpec:
                 "A scheduler needs to know what it may save: give the space a fidelity, such as "
                 "Space(…, fidelity=Fidelity('epochs', 1, 81))."
             )
-        if self.order is not None:
-            raise SpecError(
-                "In strict order nothing may depend on who was faster, and what a scheduler does "
-                "does. Leave one of them out."
-            )
         if not self.single:
             raise SpecError(
                 "A scheduler compares trials by one value, and this study has "

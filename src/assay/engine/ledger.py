@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import RLock
+from typing import Any
 
 from assay.core.errors import ConflictError
 from assay.core.events import Event
@@ -88,26 +90,47 @@ class Ledger:
         self.refresh()
         return events, blobs
 
-    def decide(self, decision: Callable[[History], Sequence[Event]]) -> Sequence[Event]:
+    def turn(self) -> AbstractContextManager[Any]:
+        """For a decision that takes long: wait for other processes that are about the same."""
+        turn = getattr(self.store, "turn", None)
+        return turn(self.study) if turn else nullcontext()
+
+    def decide(
+        self,
+        decision: Callable[[History], Sequence[Event]],
+        *,
+        stands: Callable[[History, History], bool] | None = None,
+    ) -> Sequence[Event]:
         """Append what `decision` makes of the present; decided anew when another writer was first.
+
+        Args:
+            stands: whether a decision on one history stands in a later one, with what others wrote
+                since. It is written as it is then; without this it never stands.
 
         Raises:
             StateError: an event does not fit; nothing was written.
         """
         with self._turn:
             while True:
-                before = self.history
-                events = decision(before)
-                self.stage(events)
-                try:
-                    self.flush()
-                except ConflictError:
-                    self._staged, self._blobs = [], {}
-                    self.history = before
+                seen = self.history
+                events = decision(seen)
+                if stands:
+                    self.refresh()  # so that what came meanwhile makes no conflict
+                while self.history is seen or (stands and stands(seen, self.history)):
+                    if self._written(events):
+                        return events
                     self.refresh()
-                    continue
-                except BaseException:
-                    self._staged, self._blobs = [], {}
-                    self.history = before
-                    raise
-                return events
+
+    def _written(self, events: Sequence[Event]) -> bool:
+        """Whether these could be appended; if not, all is as before."""
+        before = self.history
+        self.stage(events)
+        try:
+            self.flush()
+        except BaseException as error:
+            self._staged, self._blobs = [], {}
+            self.history = before.apart()
+            if isinstance(error, ConflictError):
+                return False
+            raise
+        return True

@@ -11,6 +11,15 @@ from assay.engine.grants import first_step
 from assay.engine.known import bound, known
 
 
+def stands(seen: History, now: History) -> bool:
+    """Whether a proposal made of one history is the next one in a later history too.
+
+    Results may have come: it did not see them, and says so. Another trial, or a config that was
+    queued, changes which trial is next.
+    """
+    return seen.n_trials == now.n_trials and len(seen.queue) == len(now.queue)
+
+
 def propose(
     spec: StudySpec, history: History, sampler: Sampler, scheduler: Scheduler | None = None
 ) -> Asked | Exhausted:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from assay.core.errors import StoreError, TamperError
@@ -23,6 +23,7 @@ from assay.stores.envelope import actor, now
 from assay.stores.lease import BEAT_S, Driver, Holder, beat, driver_of, give_back, take
 from assay.stores.reader import Reader
 from assay.stores.snapshot import recall, remember
+from assay.stores.turns import turn
 
 _LAST = "select seq, hash from event where study = ? order by seq desc limit 1"
 _HASH = "select cast(hash as text) from event where study = ? and seq = ?"
@@ -201,6 +202,10 @@ class SqliteStore:
         if target.exists():
             raise StoreError(f"{target} exists. Name a new file for the backup.")
         self._file.read(lambda db: copy(db, target))
+
+    def turn(self, study: str) -> AbstractContextManager[bool]:
+        """The turn to make a proposal, for those who ask the same study; see `assay.stores.turns`."""
+        return turn(self.path.with_name(f"{self.path.name}-turn-{genesis(study)[:12]}"))
 
     def recall(self, study: str) -> History | None:
         """The history of the first events of a study, from a snapshot beside the file, if one fits."""

@@ -1,0 +1,137 @@
+"""Asking under contention: many processes ask and tell one study with a Gaussian process on SQLite.
+
+    python -m benchmarks.workers.asking                   # writes ../results/asking.json and .md
+    python -m benchmarks.workers.asking --processes 8     # prints
+
+Each process opens the study by itself, asks, waits as long as its trial takes, and tells. With trials
+that take no time everybody asks at once, always: the worst case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import assay
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+SPACE = assay.Space({f"x{i}": assay.Float(0, 1) for i in range(4)})
+BEFORE = 30
+EACH = 6
+
+
+def worker(file, number, seconds, gate, out):
+    """One process: EACH trials; how long each ask took, and how many proposals were made for it."""
+    made, waits, told = [], [], []
+    with assay.Study(SPACE, sampler="gp", storage=file) as study:
+        sampler, count = study._sampler, [0]
+
+        class Counted:
+            def ask(self, *given):
+                count[0] += 1
+                return sampler.ask(*given)
+
+        study._sampler = Counted()
+        rng = random.Random(number)
+        gate.wait()
+        cpu = time.process_time()
+        for _ in range(EACH):
+            count[0], start = 0, time.perf_counter()
+            trial = study.ask()
+            waits.append(time.perf_counter() - start)
+            made.append(count[0])
+            time.sleep(seconds * rng.lognormvariate(-0.125, 0.5))
+            start = time.perf_counter()
+            study.tell(trial, sum((x - 0.3) ** 2 for x in trial.config.values()))
+            told.append(time.perf_counter() - start)
+        out.put((made, waits, told, time.process_time() - cpu))
+
+
+def measured(processes, seconds):
+    context = multiprocessing.get_context("fork")
+    with tempfile.TemporaryDirectory(prefix="assay-asking-") as folder:
+        file = f"{folder}/lab.db"
+        with assay.Study(SPACE, sampler="gp", storage=file) as study:
+            for _ in range(BEFORE):
+                trial = study.ask()
+                study.tell(trial, sum((x - 0.3) ** 2 for x in trial.config.values()))
+        assay.core.rng.stream(0)
+        gate, out = context.Barrier(processes + 1), context.Queue()
+        team = [
+            context.Process(target=worker, args=(file, number, seconds, gate, out))
+            for number in range(processes)
+        ]
+        for process in team:
+            process.start()
+        gate.wait()
+        start = time.perf_counter()
+        found = [out.get() for _ in team]
+        wall = time.perf_counter() - start
+        for process in team:
+            process.join()
+        with assay.open_study(file) as study:
+            assert study.verify() == []
+            assert len(study.trials) == BEFORE + processes * EACH
+    made = [m for each, *_ in found for m in each]
+    waits = sorted(w for _, each, *_ in found for w in each)
+    told = sorted(t for _, _, each, _ in found for t in each)
+    return {
+        "processes": processes,
+        "trial_s": seconds,
+        "asks": len(made),
+        "asks_per_s": len(made) / wall,
+        "proposals_per_ask": statistics.mean(made),
+        "most_proposals": max(made),
+        "median_wait_s": statistics.median(waits),
+        "longest_wait_s": waits[-1],
+        "longest_tell_s": told[-1],
+        "cpu_ms_per_trial": 1e3 * sum(cpu for *_, cpu in found) / len(made),
+    }
+
+
+def page(rows):
+    lines = [
+        "# Asking under contention",
+        "",
+        "Written by `python -m benchmarks.workers.asking`: processes that share one study in SQLite and",
+        f"drive it by ask and tell, sampler `gp`, four parameters, {BEFORE} trials before and {EACH} a process.",
+        "*Trial*: what a trial takes, log-normal. Where it takes nothing, everybody asks all the time.",
+        "Proposals an ask: how often the sampler was run until a proposal could be written. The waits are",
+        "wall time on a machine with two cores that had other work too; the CPU time is all of a trial's.",
+        "",
+        "| processes | trial, s | asks a second | proposals an ask | most | median wait, s | longest wait, s | longest tell, s | CPU ms a trial |",
+        "|---" * 9 + "|",
+    ]
+    for r in rows:
+        lines.append(
+            f"| {r['processes']} | {r['trial_s']:g} | {r['asks_per_s']:.1f} | {r['proposals_per_ask']:.2f} "
+            f"| {r['most_proposals']} | {r['median_wait_s']:.2f} | {r['longest_wait_s']:.2f} "
+            f"| {r['longest_tell_s']:.2f} | {r['cpu_ms_per_trial']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--processes", type=int, nargs="+")
+    given = parser.parse_args()
+    rows = []
+    for processes in given.processes or (1, 8, 32):
+        for seconds in (0.0, 2.0):
+            rows.append(measured(processes, seconds))
+            print(rows[-1], flush=True)
+    if given.processes is None:
+        (RESULTS / "asking.json").write_text(json.dumps(rows, indent=1) + "\n")
+        (RESULTS / "asking.md").write_text(page(rows))
+    else:
+        print(page(rows))
+
+
+if __name__ == "__main__":
+    main()
