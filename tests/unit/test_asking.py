@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.unit.lab import born, sampler_for, spec_of
 
-from assay import Float, Space, Study, open_study
+from assay import Fidelity, Float, Space, Study, open_study
 from assay.core.events import Asked, Enqueued, Told
 from assay.core.history import fold
 from assay.engine.ledger import Ledger
@@ -212,3 +212,14 @@ def test_processes_that_ask_and_tell_at_once_share_one_whole_study(tmp_path):
         assert asked == [5] * 6, "no proposal was made in vain"
         assert [trial.state for trial in study.trials] == ["done"] * 30
         assert study.verify() == []
+
+
+def test_with_a_scheduler_what_is_asked_next_depends_on_results(tmp_path):
+    space = Space(x=Float(0, 1), fidelity=Fidelity("epochs", 1, 9))
+    plain = {"storage": str(tmp_path / "lab.db"), "sampler": "random", "scheduler": "asha"}
+    mine, other = (Study(space, **plain) for _ in range(2))
+    first = other.ask()
+    mine._sampler = Thinking(mine.sampler, lambda: other.tell(first, 0.5))
+    mine.ask()
+    assert mine._sampler.asked == 2
+    assert mine.verify() == []
