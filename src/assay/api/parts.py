@@ -141,6 +141,7 @@ def sampler_of(spec: StudySpec) -> Sampler:
     Raises:
         SpecError: the sampler cannot search for so many objectives, or cannot keep to constraints.
     """
+    from assay.samplers.at_fidelity import AtFidelity
     from assay.samplers.unique import Unique
 
     kind = _kind(spec.sampler["name"])
@@ -159,7 +160,8 @@ def sampler_of(spec: StudySpec) -> Sampler:
         "constraints": _limits(spec),
     }
     options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
-    return Unique(kind(**options))
+    made: Sampler = kind(**options)
+    return Unique(AtFidelity(made, spec.signs[0]) if spec.scheduler else made)
 
 
 def scheduler_settings(
