@@ -53,6 +53,7 @@ def tune(
     smallest_gain: float | None = None,
     seed: int = 0,
     sampler: str | Mapping[str, Any] = "auto",
+    scheduler: str | Mapping[str, Any] | None = None,
     storage: str | Store | None = None,
     name: str | None = None,
     given: Sequence[Mapping[str, Any]] = (),
@@ -85,6 +86,9 @@ def tune(
         direction: of a metric function of your own.
         task: "classification" or "regression"; None: from the target.
         splits: Splits.kfold(5), .repeated(5, 3), .holdout(), .grouped(5), .forward(5).
+        scheduler: "racing" ends a trial on the way through its folds when it can hardly become the
+            best on all of them. Such a trial has no value and is never selected; the sampler sees
+            what is expected of it. None: every trial is evaluated on all folds.
         test: share of rows to seal; 0 for none; None: by the number of rows.
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
@@ -127,6 +131,7 @@ def tune(
         beliefs=beliefs or {},
         evidence=evidence,
         limits=limits,
+        scheduler=scheduler,
         order=order_settings(order, lag, slots),
     )
     prepared = prepare(table, estimator, wishes)

@@ -69,6 +69,7 @@ def wishes_from(options: TuneOptions) -> Wishes:
         limits=Limits(options.timeout, options.memory_mb, options.retries),
         horizon=max(options.gap, 1),
         order=order_settings(options.order, options.lag),
+        scheduler=options.scheduler,
     )
 
 

@@ -34,6 +34,7 @@ class TuneOptions:
         gap: rows between training and validation of a forward split.
         seed: every random stream derives from it.
         sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton", "grid".
+        scheduler: "racing" ends trials on the way through the folds that can hardly become the best.
         space: parameters to search, in the JSON form of a space; None: the model's own.
         given: configs to try first, {"config": {…}, "source": "https://…"}.
         beliefs: values that are thought good, {"lr": {"value": 0.03, "strength": "weak"}}.
@@ -69,6 +70,7 @@ class TuneOptions:
     gap: int = 0
     seed: int = 0
     sampler: str = "auto"
+    scheduler: str | None = None
     space: dict[str, Any] | None = None
     given: tuple[dict[str, Any], ...] = ()
     beliefs: dict[str, Any] = field(default_factory=dict)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.analysis.final import Judge, drawn_rows
-from assay.api.parts import sampler_of, sampler_settings
-from assay.core.errors import SpecError
+from assay.api.parts import sampler_of, sampler_settings, scheduler_settings
+from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import FLOOR
+from assay.core.fidelity import Fidelity
 from assay.core.history import History
 from assay.core.jobs import Job
 from assay.core.rng import stream
@@ -29,6 +30,8 @@ from assay.learners.spaces import defaults_of, space_for
 from assay.math.rows import Rows
 
 _TRIALS = 60
+_BY_FOLD = ("auto", "racing", "asha-stopping", "median", "percentile")
+"""The schedulers that pause nothing: the folds of a trial are measured by one job."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Wishes:
     limits: Limits = field(default_factory=Limits)
     horizon: int = 1
     order: Mapping[str, Any] | None = None
+    scheduler: str | Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     labels = dev.y if kind == "classification" else None
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
     folds = len(evaluator.folds(0))
+    space = _racing(space, wishes, folds * splits.repeats)
     gain, gain_why = _smallest_gain(wishes, metric, evaluator)
     advice = splits.advice(n=len(dev), y=labels, groups=dev.groups)
     data = {
@@ -175,6 +180,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         _sampler_line(spec),
         _budget_line(wishes, spec),
         *_order_line(spec),
+        *_scheduler_line(spec),
     )
     classes = np.unique(table.y) if kind == "classification" else None
     prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
@@ -221,7 +227,30 @@ def _spec(
         data=data,
         beliefs=wishes.beliefs,
         order=wishes.order,
+        scheduler=scheduler_settings(wishes.scheduler, space, strict=wishes.order is not None),
     )
+
+
+def _racing(space: Space, wishes: Wishes, folds: int) -> Space:
+    """The space with the number of folds as its fidelity, if trials may end before the last."""
+    if wishes.scheduler is None:
+        return space
+    name = wishes.scheduler if isinstance(wishes.scheduler, str) else wishes.scheduler.get("name")
+    if name not in _BY_FOLD:
+        raise SpecError(
+            f"Scheduler {name!r} is not for studies on data, where a trial is measured fold by fold. "
+            f"{did_you_mean(str(name), _BY_FOLD)}"
+        )
+    if folds < 2:
+        raise SpecError("One fold cannot be cut short: use more folds, or leave the scheduler out.")
+    return space.with_fidelity(Fidelity("folds", 1, folds, "folds"))
+
+
+def _scheduler_line(spec: StudySpec) -> tuple[Chosen, ...]:
+    if spec.scheduler is None:
+        return ()
+    why = "a trial that can hardly become the best is not evaluated on the folds that are left"
+    return (Chosen("scheduler", str(spec.scheduler["name"]), why, "--scheduler"),)
 
 
 def _model_why(estimator: Any) -> str:

@@ -85,6 +85,9 @@ _question = options(
         "--given", metavar="FILE", help="Configs to try first (JSON list, or TOML [[given]])."
     ),
     click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
+    click.option(
+        "--scheduler", metavar="NAME", help="racing: end bad trials before their last fold."
+    ),
     click.option("--seed", type=int, help="Every random stream derives from it.  [default: 0]"),
     _order,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -119,6 +120,21 @@ class Space:
             if node.active(present):
                 present[name] = config.get(name)
         return list(present)
+
+    def with_fidelity(self, fidelity: Fidelity) -> Space:
+        """The same space with a fidelity.
+
+        Raises:
+            SpaceError: it has another one.
+        """
+        if self.fidelity not in (None, fidelity):
+            raise SpaceError(
+                f"The space declares the fidelity {self.fidelity!r}, and {fidelity!r} is needed here. "
+                "Leave it out of the space."
+            )
+        new = copy(self)
+        new.fidelity = fidelity
+        return new
 
     def settle(self, values: Config) -> dict[str, Any]:
         """A complete config: missing active parameters take their defaults.
