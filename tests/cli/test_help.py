@@ -36,6 +36,7 @@ def test_every_command_explains_itself(name, run):
     done = run(name, "--help")
     assert done.exit_code == 0
     assert "--debug" in done.output
+    assert "\\b" not in done.output, "a mark for click is shown to the user"
     for parameter in assay.commands[name].params:
         if isinstance(parameter, click.Option) and parameter.name not in ("quiet", "task"):
             assert parameter.help or parameter.name in ("sort", "form"), parameter.name

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
+
 import pytest
 
 import assay
+from assay.api.study import Study
 from assay.api.working import work
 from assay.core.events import Concluded
+from assay.core.spec import StudySpec
 from assay.stores.sqlite import SqliteStore
 
 
@@ -39,3 +44,23 @@ def test_a_worker_that_may_not_drive_has_nothing_to_do_there(unsaid):
     assert work(objective, storage=unsaid, wait_s=0) == "complete"
     with assay.open_study(unsaid) as study:
         assert study.verdict is None
+
+
+def test_wishes_that_do_not_fit_are_refused_before_it_waits_for_a_study(tmp_path):
+    with pytest.raises(assay.SpecError, match="workers needs a whole number"):
+        work(objective, storage=str(tmp_path / "none.db"), workers=0, wait_s=1000)
+
+
+def test_a_trial_of_a_worker_has_the_cores_that_it_was_given(tmp_path):
+    storage = str(tmp_path / "lab.db")
+
+    def threads(trial):
+        return float(os.environ["OMP_NUM_THREADS"])
+
+    space = assay.Space(x=assay.Float(0, 1))
+    spec = StudySpec(space, {"value": "minimize"}, budget=assay.Budget(trials=2), evidence=None)
+    with closing(SqliteStore(storage)) as store:
+        Study.of(spec, store, "study")
+    work(threads, storage=storage, cpus_per_trial=1, wait_s=0, drive=True)
+    with assay.open_study(storage) as study:
+        assert {trial.value for trial in study.trials} == {1.0}

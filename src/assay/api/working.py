@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assay.api.fleet import differences
-from assay.api.parts import check_execution, executor_of
+from assay.api.parts import executor_of, slots_for
 from assay.api.session import seconds_before
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
@@ -23,6 +23,7 @@ from assay.core.protocols import Member, Store
 from assay.engine.plan import Finish, plan
 from assay.engine.trial import Objective, OpenTrial
 from assay.executors.serving import Serving
+from assay.executors.slots import Slots, check_wishes
 
 WAIT_S = 300.0
 _LOOK_S = 0.5
@@ -34,7 +35,9 @@ def work(
     *,
     storage: str | Store,
     study: str | None = None,
-    workers: int = 1,
+    workers: int | str = 1,
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
     wait_s: float = WAIT_S,
     drive: bool = False,
 ) -> str:
@@ -43,7 +46,9 @@ def work(
     Args:
         objective: the same function that the driver was given.
         storage, study: where the study is, and its name.
-        workers: how many trials run here at once, each in a process of its own.
+        workers, cpus_per_trial, gpus_per_trial: as for `optimize`: how many trials run here at once,
+            and what each has. Several workers on one machine do not know of each other: give each
+            its cores and GPUs, or start one with all of them.
         wait_s: how long to stay while nobody drives the study, or until it begins.
         drive: drive the study from here whenever nobody else does. Start the same call on several
             machines: as long as one of them lives, the study goes on.
@@ -56,20 +61,24 @@ def work(
 
     if not callable(objective):
         raise SpecError(f"work needs a function of a trial, got {objective!r:.80}.")
+    check_wishes(workers, cpus_per_trial, gpus_per_trial)  # before it waits for a study
     found = _awaited(lambda: open_study(storage, study), wait_s)
+    slots = _slots(found, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
-        run_objective(found, objective, workers=workers)
+        run_objective(found, objective, workers=slots)
 
     evaluate = Objective(objective, seeding=True)
-    return _share(found, evaluate, drive_it if drive else None, workers=workers, wait_s=wait_s)
+    return _share(found, evaluate, drive_it if drive else None, slots=slots, wait_s=wait_s)
 
 
 def work_on_file(
     storage: str,
     name: str | None,
     *,
-    workers: int = 1,
+    workers: int | str = 1,
+    cpus_per_trial: int | None = None,
+    gpus_per_trial: float | None = None,
     wait_s: float = WAIT_S,
     drive: bool = False,
     progress: bool | None = None,
@@ -84,19 +93,24 @@ def work_on_file(
     from assay.api.files import reopened
 
     study, prepared, options = _awaited(lambda: reopened(storage, name), wait_s)
+    slots = _slots(study, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
         run_data(
             study,
             prepared,
-            workers=workers,
+            workers=slots,
             progress=progress,
             open_at_end=options.open_test,
             reason=options.reason,
         )
 
     again = drive_it if drive else None
-    return _share(study, prepared.evaluator(), again, workers=workers, wait_s=wait_s)
+    return _share(study, prepared.evaluator(), again, slots=slots, wait_s=wait_s)
+
+
+def _slots(study: Study, workers: int | str, cpus: int | None, gpus: float | None) -> Slots:
+    return slots_for(workers, cpus=cpus, gpus=gpus, limits=study.spec.limits)
 
 
 def _awaited(opened: Callable[[], Any], wait_s: float) -> Any:
@@ -120,16 +134,15 @@ def _share(
     evaluate: Evaluate,
     drive: Callable[[], None] | None,
     *,
-    workers: int,
+    slots: Slots,
     wait_s: float,
 ) -> str:
     """Work for whoever drives the study; drive it, if wished, when nobody does."""
-    check_execution(workers=workers, isolation="process", limits=study.spec.limits)
     rest = _Rest(study, wait_s, leaving=drive is not None)
     while True:
         reason = rest.begun()
         if reason is None:
-            reason = _serve(study, evaluate, rest, workers)
+            reason = _serve(study, evaluate, rest, slots)
         if reason != _FREE or drive is None:
             return reason
         if _seated(study):
@@ -145,15 +158,15 @@ def _seated(study: Study) -> bool:
     return True
 
 
-def _serve(study: Study, evaluate: Evaluate, rest: _Rest, workers: int) -> str:
+def _serve(study: Study, evaluate: Evaluate, rest: _Rest, slots: Slots) -> str:
     limits = study.spec.limits
-    executor = executor_of(evaluate, workers=workers, isolation="process", limits=limits)
+    executor = executor_of(evaluate, workers=slots, isolation="process", limits=limits)
     differs = differences(study)
     try:
         serving = Serving(
             study.store.board(study.name),
             executor,
-            lambda: _member(workers, differs),
+            lambda: _member(slots.count, differs),
             ended=rest,
         )
         with _stopped_by_signals(serving):

@@ -26,11 +26,17 @@ _EXTRAS = ("sklearn", "pandas")
 _ISSUES = "Please report it with the text above."
 
 
+def _with_marks(text: str | None) -> str | None:
+    r"""A help text in which \b, before lines that click must not join, is the character it stands for."""
+    return text.replace(r"\b", "\b") if text else text
+
+
 class Command(click.Command):
     """A command with --debug, as all have."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = _with_marks(self.help)
         self.params.append(
             click.Option(
                 ["--debug"],
@@ -48,6 +54,10 @@ class Commands(click.Group):
     0: done, whatever the verdict; 1: `verify` found something wrong; 2: a wrong option, plan or data,
     or not possible now; 3: the storage cannot be used; 70: a bug; 130: stopped by Ctrl-C.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = _with_marks(self.help)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
 _report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
-_workers = options(
+slots_options = options(
     click.option(
         "--workers",
         metavar="N",
@@ -40,6 +40,9 @@ _workers = options(
     ),
     click.option("--cpus-per-trial", type=click.IntRange(min=1), help="Cores of each."),
     click.option("--gpus-per-trial", type=float, help="GPUs of each; 0.5 for two trials on one."),
+)
+_workers = options(
+    slots_options,
     click.option(
         "--executor",
         metavar="URL",

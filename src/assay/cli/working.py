@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from assay.cli.commands import STOPPED, Command, storage_option, study_argument
+from assay.cli.tuning import slots_options
 from assay.core.errors import SpecError
 
 
@@ -22,9 +23,7 @@ from assay.core.errors import SpecError
     metavar="FILE:FUNCTION",
     help="The objective of a study made in Python; a study on a data file needs none.",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, help="Trials at once.  [default: 1]"
-)
+@slots_options
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -34,12 +33,20 @@ from assay.core.errors import SpecError
 )
 @click.option("--drive", is_flag=True, help="Drive the study from here whenever nobody does.")
 def worker(
-    study: str | None, storage: str, objective: str | None, workers: int, wait: float, drive: bool
+    study: str | None,
+    storage: str,
+    objective: str | None,
+    workers: int | str | None,
+    cpus_per_trial: int | None,
+    gpus_per_trial: float | None,
+    wait: float,
+    drive: bool,
 ) -> None:
     r"""Evaluate trials of a study that another process drives.
 
     Start it on any machine that reaches the storage, as often as you like, before or after the study
-    begins. It ends with the study, and any of them may be killed at any time.
+    begins. It ends with the study, and any of them may be killed at any time. Several on one machine
+    do not know of each other: share out its cores with --cpus-per-trial, or start one for all.
 
     \b
     assay worker churn --storage lab.db --workers 4
@@ -47,7 +54,13 @@ def worker(
     """
     from assay.api.working import work, work_on_file
 
-    given: dict[str, Any] = {"workers": workers, "wait_s": wait, "drive": drive}
+    given: dict[str, Any] = {
+        "workers": workers or 1,
+        "cpus_per_trial": cpus_per_trial,
+        "gpus_per_trial": gpus_per_trial,
+        "wait_s": wait,
+        "drive": drive,
+    }
     if objective is None:
         reason = work_on_file(storage, study, **given)
     else:

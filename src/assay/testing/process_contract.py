@@ -103,7 +103,8 @@ class ProcessContract:
         assert self.broken_then_fine(leak, memory_mb=_CAP_MB).kind == "memory"
 
     def test_a_crash_is_told_with_its_signal_and_leaves_no_core_file(self, tmp_path: Path) -> None:
-        folder = str(tmp_path)
+        folder = tmp_path / "own"
+        folder.mkdir()
 
         def crash() -> None:
             os.chdir(folder)
@@ -112,7 +113,7 @@ class ProcessContract:
         broken = self.broken_then_fine(crash)
         assert broken.kind == "crashed"
         assert "SIGSEGV" in broken.reason
-        assert list(tmp_path.iterdir()) == []
+        assert list(folder.iterdir()) == []
 
     def test_an_exit_behind_pythons_back_is_told_with_its_code(self) -> None:
         broken = self.broken_then_fine(lambda: os._exit(7))
