@@ -2,7 +2,7 @@
 
     python -m benchmarks.workers [--postgres URL] [cost] [efficiency] [first]
 
-A database of its own is made for each case in the PostgreSQL server that the URL names.
+Lines of other groups and stores stay as they are; each line is written when it is measured. A database of its own is made for each case in the PostgreSQL server that the URL names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent.parent / "results"
-RUNS = 3
 WORKERS = (1, 2, 4, 8)
 REPORTS = (0, 10)
 CASES = ("engine", "assay-apart", "optuna-apart")
@@ -47,13 +46,13 @@ def program(*words: object, env: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def cost(postgres: str | None) -> Iterator[dict]:
+def cost(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
     """CPU milliseconds a trial of every way to run it."""
     for store in ("SQLite", *(["PostgreSQL"] if postgres else [])):
         for workers in WORKERS:
             for reports in REPORTS:
                 runs: dict[str, list[dict]] = {case: [] for case in CASES}
-                for _ in range(RUNS):
+                for _ in range(runs_of_each):
                     for case in CASES:
                         with Place(store, postgres, case) as url:
                             said = program(case, url, workers, reports, TRIALS[case])
@@ -68,20 +67,20 @@ def cost(postgres: str | None) -> Iterator[dict]:
                 yield {"store": store, "workers": workers, "reports": reports, **found}
 
 
-def efficiency(postgres: str | None) -> Iterator[dict]:
+def efficiency(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
     for store in ("SQLite", *(["PostgreSQL"] if postgres else [])):
         found = []
-        for _ in range(RUNS):
+        for _ in range(runs_of_each):
             with Place(store, postgres, "efficiency") as url:
                 found.append(json.loads(program("efficiency", url, 2, 200))["efficiency"])
         yield {"store": store, "efficiency": statistics.median(found), "all": found}
 
 
-def first(postgres: str | None) -> Iterator[dict]:
+def first(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
     """Seconds from the start of the command to the first line of the first trial."""
     tools = ["assay", "optuna", *(["ray"] if _installed("ray") else [])]
     found: dict[str, list[float]] = {tool: [] for tool in tools}
-    for _ in range(RUNS + 1):
+    for _ in range(runs_of_each + 1):
         for tool in tools:
             with Place("SQLite", postgres, tool) as url:
                 mark = Path(tempfile.mkdtemp(), "first")
@@ -139,14 +138,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("groups", nargs="*", metavar="GROUP")
     parser.add_argument("--postgres", metavar="URL", help="a server to make databases in")
+    parser.add_argument("--runs", type=int, default=3, help="of each case; the median counts")
     given = parser.parse_args()
     path = RESULTS / "workers.json"
     facts = json.loads(path.read_text()) if path.exists() else {}
     for name in given.groups or GROUPS:
-        facts[name] = []
-        for line in GROUPS[name](given.postgres):
+        for line in GROUPS[name](given.postgres, given.runs):
+            line |= {"runs": given.runs, "load": os.getloadavg()[1]}
             print(line, flush=True)
-            facts[name].append(line)
+            old = [one for one in facts.get(name, []) if _key(one) != _key(line)]
+            facts[name] = sorted([*old, line], key=_key)
         facts["versions"] = {"Python": platform.python_version()} | {
             package: version(package)
             for package in ("optuna", "ray", "psycopg", "sqlalchemy")
@@ -156,14 +157,22 @@ def main() -> None:
         path.with_suffix(".md").write_text(page(facts))
 
 
+def _key(line: dict) -> tuple:
+    """What a line is about; SQLite first."""
+    store = {"SQLite": 0, "PostgreSQL": 1}.get(line.get("store"), 2)
+    return store, line.get("workers", 0), line.get("reports", 0), line.get("tool", "")
+
+
 def page(facts: dict) -> str:
     """The results in words and tables."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     head = (
-        f"Medians of {RUNS} alternating runs in fresh processes. {versions}. An empty objective "
-        "with 10 parameters, random search."
+        f"Written by `python -m benchmarks.workers`. {versions}. Every run is a fresh process, and the "
+        "tools take turns; the median of the runs counts. An empty objective with 10 parameters, random "
+        "search. *Load* is the mean number of processes at work in the last five minutes when the line "
+        f"was measured, on {os.cpu_count()} cores; CPU times rise a little with it, wall times a lot."
     )
-    lines = [head, ""]
+    lines = ["# Workers", "", head, ""]
     lines += _costs(facts.get("cost", [])) + _efficiency(facts.get("efficiency", []))
     return "\n".join(lines + _first(facts.get("first", []))) + "\n"
 
@@ -176,8 +185,8 @@ def _costs(found: list[dict]) -> list[str]:
         "",
         COUNTED,
         "",
-        "| store | worker processes | reports a trial | engine | apart | Optuna | Optuna ÷ engine | Optuna ÷ apart | promised |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| store | worker processes | reports a trial | engine | apart | Optuna | Optuna ÷ engine | Optuna ÷ apart | promised | runs | load |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
         ours, apart_, theirs = (one[case]["client_ms"] + one[case]["server_ms"] for case in CASES)
@@ -185,7 +194,7 @@ def _costs(found: list[dict]) -> list[str]:
         lines.append(
             f"| {one['store']} | {one['workers']} | {one['reports']} | {ours:.2f} | {apart_:.2f} | "
             f"{theirs:.1f} | {theirs / ours:.0f} × | {theirs / apart_:.0f} × | "
-            f"≥ {PROMISED[one['store']]} × {met}|"
+            f"≥ {PROMISED[one['store']]} × {met}| {_when(one)}"
         )
     return [*lines, ""]
 
@@ -198,10 +207,11 @@ def _efficiency(found: list[dict]) -> list[str]:
         "",
         "Share of the time of two cores that the objective gets (promised: 0.95).",
         "",
-        "| store | efficiency |",
-        "|---|---|",
+        "| store | efficiency | runs | load |",
+        "|---|---|---|---|",
     ]
-    return [*lines, *(f"| {one['store']} | {one['efficiency']:.3f} |" for one in found), ""]
+    rows = (f"| {one['store']} | {one['efficiency']:.3f} | {_when(one)}" for one in found)
+    return [*lines, *rows, ""]
 
 
 def _first(found: list[dict]) -> list[str]:
@@ -210,12 +220,18 @@ def _first(found: list[dict]) -> list[str]:
     lines = [
         "## From the command to the first trial",
         "",
-        "Wall seconds from the start of Python to the first line of the objective.",
+        "Wall seconds from the start of Python to the first line of the objective, two workers; the first run "
+        "of each tool, which reads it from the disk, does not count (promised: half of Ray Tune's).",
         "",
-        "| tool | seconds |",
-        "|---|---|",
+        "| tool | seconds | runs | load |",
+        "|---|---|---|---|",
     ]
-    return [*lines, *(f"| {one['tool']} | {one['seconds']:.2f} |" for one in found), ""]
+    rows = (f"| {one['tool']} | {one['seconds']:.2f} | {_when(one)}" for one in found)
+    return [*lines, *rows, ""]
+
+
+def _when(one: dict) -> str:
+    return f"{one['runs']} | {one['load']:.0f} |"
 
 
 if __name__ == "__main__":

@@ -145,7 +145,8 @@ def _create(one: str, url: str, name: str) -> None:
 
 
 def engines(url: str, workers: int, reports: int, n: int) -> dict[str, float]:
-    """The engine's cost of a trial: a long study less a short one."""
+    """The engine's cost of a trial: a long study less a short one, once everything is imported."""
+    engine(url, workers, reports, 10, f"warm-{os.getpid()}")
     points = []
     for trials, name in ((FEW, "few"), (FEW + n, "many")):
         before, start = (cpu(), _server(url)), time.perf_counter()

@@ -40,6 +40,15 @@ def test_a_worker_that_may_drive_says_the_verdict_that_a_dead_driver_did_not(uns
     assert work(objective, storage=unsaid, wait_s=0, drive=True) == "complete"
 
 
+def test_a_worker_that_is_interrupted_while_it_drives_says_that_it_was_stopped(unsaid, monkeypatch):
+    monkeypatch.setattr("assay.api.working._Rest.finish", lambda rest: None)
+    monkeypatch.setattr("assay.api.objective.run_objective", lambda *args, **options: None)
+    said = []
+    reason = work(objective, storage=unsaid, wait_s=0, drive=True, say=said.append)
+    assert reason == "stopped"
+    assert said[-1] == "Nobody drives study 'study': it is driven from here now."
+
+
 def test_a_worker_that_may_not_drive_has_nothing_to_do_there(unsaid):
     assert work(objective, storage=unsaid, wait_s=0) == "complete"
     with assay.open_study(unsaid) as study:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from assay.api.fleet import differences
 from assay.api.parts import executor_of, slots_for
@@ -28,6 +28,11 @@ from assay.executors.slots import Slots, check_wishes
 WAIT_S = 300.0
 _LOOK_S = 0.5
 _FREE = "the driver's seat is free"
+Say: TypeAlias = Callable[[str], None]
+
+
+def _silent(said: str) -> None:
+    """Say nothing."""
 
 
 def work(
@@ -40,6 +45,7 @@ def work(
     gpus_per_trial: float | None = None,
     wait_s: float = WAIT_S,
     drive: bool = False,
+    say: Say = _silent,
 ) -> str:
     """Evaluate trials of a study that another process drives with `optimize`; why it ended.
 
@@ -52,6 +58,7 @@ def work(
         wait_s: how long to stay while nobody drives the study, or until it begins.
         drive: drive the study from here whenever nobody else does. Start the same call on several
             machines: as long as one of them lives, the study goes on.
+        say: is told, in a sentence, what it waits for and when it begins to work or to drive.
 
     Raises:
         SpecError: there is no such study, or the objective cannot be sent to a process.
@@ -62,14 +69,15 @@ def work(
     if not callable(objective):
         raise SpecError(f"work needs a function of a trial, got {objective!r:.80}.")
     check_wishes(workers, cpus_per_trial, gpus_per_trial)  # before it waits for a study
-    found = _awaited(lambda: open_study(storage, study), wait_s)
+    found = _awaited(lambda: open_study(storage, study), wait_s, say)
     slots = _slots(found, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
         run_objective(found, objective, workers=slots)
 
     evaluate = Objective(objective, seeding=True)
-    return _share(found, evaluate, drive_it if drive else None, slots=slots, wait_s=wait_s)
+    again = drive_it if drive else None
+    return _share(found, evaluate, again, slots=slots, wait_s=wait_s, say=say)
 
 
 def work_on_file(
@@ -82,6 +90,7 @@ def work_on_file(
     wait_s: float = WAIT_S,
     drive: bool = False,
     progress: bool | None = None,
+    say: Say = _silent,
 ) -> str:
     """The same for a study on a data file, which is loaded again and has to be the same.
 
@@ -92,7 +101,7 @@ def work_on_file(
     from assay.api.data import run_data
     from assay.api.files import reopened
 
-    study, prepared, options = _awaited(lambda: reopened(storage, name), wait_s)
+    study, prepared, options = _awaited(lambda: reopened(storage, name), wait_s, say)
     slots = _slots(study, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
@@ -106,22 +115,28 @@ def work_on_file(
         )
 
     again = drive_it if drive else None
-    return _share(study, prepared.evaluator(), again, slots=slots, wait_s=wait_s)
+    evaluate = prepared.evaluator()
+    return _share(study, evaluate, again, slots=slots, wait_s=wait_s, say=say)
 
 
 def _slots(study: Study, workers: int | str, cpus: int | None, gpus: float | None) -> Slots:
     return slots_for(workers, cpus=cpus, gpus=gpus, limits=study.spec.limits)
 
 
-def _awaited(opened: Callable[[], Any], wait_s: float) -> Any:
+def _awaited(opened: Callable[[], Any], wait_s: float, say: Say) -> Any:
     """What is opened, as soon as it is there."""
-    until = time.monotonic() + wait_s
+    begin, told = time.monotonic(), False
     while True:
         try:
             return opened()
         except SpecError as missing:
-            if not _not_there_yet(missing) or time.monotonic() > until:
+            if not _not_there_yet(missing) or time.monotonic() - begin > wait_s:
                 raise
+            if not told:
+                say(
+                    f"{str(missing).partition('. ')[0].rstrip('.')}. Waiting up to {wait_s:g} s for it."
+                )
+                told = True
         time.sleep(_LOOK_S)
 
 
@@ -136,18 +151,25 @@ def _share(
     *,
     slots: Slots,
     wait_s: float,
+    say: Say,
 ) -> str:
     """Work for whoever drives the study; drive it, if wished, when nobody does."""
     rest = _Rest(study, wait_s, leaving=drive is not None)
     while True:
         reason = rest.begun()
         if reason is None:
+            say(f"At work for study {study.name!r}, {_many(slots.count)}. Ctrl-C ends it.")
             reason = _serve(study, evaluate, rest, slots)
         if reason != _FREE or drive is None:
             return reason
         if _seated(study):
+            say(f"Nobody drives study {study.name!r}: it is driven from here now.")
             drive()
-            return "it was driven from here"
+            return "it was driven from here" if rest.finish() else "stopped"
+
+
+def _many(trials: int) -> str:
+    return "one trial at a time" if trials == 1 else f"{trials} trials at once"
 
 
 def _seated(study: Study) -> bool:
@@ -205,10 +227,8 @@ class _Rest:
         if study.store.driver(study.name) is not None:
             self._alone_since = None
             return None
-        history = study.history
-        finish = plan(study.spec, history, seconds=self._seconds(), open_test=False)
-        unsaid = history.last(Selected) is not None and history.last(Concluded) is None
-        if isinstance(finish, Finish) and not (self._leaving and unsaid):
+        finish = self.finish()
+        if finish is not None and not (self._leaving and self._unsaid()):
             return finish.reason
         if steered is not None and steered.wish == "stop":
             return "the study was stopped"
@@ -219,6 +239,17 @@ class _Rest:
         if now - self._alone_since < self._wait_s:
             return None
         return f"nobody drove the study for {self._wait_s:g} s"
+
+    def finish(self) -> Finish | None:
+        """How the plan has ended; None while something is left to do."""
+        study = self._study
+        command = plan(study.spec, study.history, seconds=self._seconds(), open_test=False)
+        return command if isinstance(command, Finish) else None
+
+    def _unsaid(self) -> bool:
+        """Whether a driver died, or may have died, between its last result and the verdict."""
+        history = self._study.history
+        return history.last(Selected) is not None and history.last(Concluded) is None
 
     def _seconds(self) -> float:
         study = self._study

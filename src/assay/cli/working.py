@@ -60,6 +60,7 @@ def worker(
         "gpus_per_trial": gpus_per_trial,
         "wait_s": wait,
         "drive": drive,
+        "say": lambda said: click.echo(said, err=True),
     }
     if objective is None:
         reason = work_on_file(storage, study, **given)
