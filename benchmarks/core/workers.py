@@ -1,6 +1,6 @@
 """The driver's work at many workers: the real engine over simulated workers, in virtual time.
 
-    python -m benchmarks.core.workers          # under a CPU minute; writes ../results/workers.md
+    python -m benchmarks.core.workers          # under a CPU minute; writes ../results/simulated.md
 
 A trial takes a log-normal time of mean 60 s (sigma 0.7); a tenth fails, one in a hundred takes ten
 times as long. The figures are CPU of the driver alone: asking, the loop, the log in memory.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-PAGE = Path(__file__).parent.parent / "results" / "workers.md"
+PAGE = Path(__file__).parent.parent / "results" / "simulated.md"
 CASES = [
     *(("random", workers, 20_000) for workers in (10, 100, 1000)),
     *(("tpe", workers, 4_000) for workers in (10, 100, 1000)),

@@ -220,8 +220,8 @@ def _first(found: list[dict]) -> list[str]:
     lines = [
         "## From the command to the first trial",
         "",
-        "Wall seconds from the start of Python to the first line of the objective, two workers; the first run "
-        "of each tool, which reads it from the disk, does not count (promised: half of Ray Tune's).",
+        "Wall seconds from the start of Python to the first line of the objective, two workers. The first",
+        "run of each tool, which reads it from the disk, does not count (promised: half of Ray Tune's).",
         "",
         "| tool | seconds | runs | load |",
         "|---|---|---|---|",
