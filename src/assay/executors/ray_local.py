@@ -71,6 +71,7 @@ def local_ray(ray: Any, cpus: int) -> Callable[[], None]:
         except Exception as error:  # what Ray raises here has no common class
             problem = error
             ray.shutdown()
+            _end(psutil.Process(), before)
     else:
         raise StateError(
             f"A local Ray cluster did not start, tried {_TRIES} times: {problem}. The machine may be"
@@ -104,6 +105,15 @@ def hold(pids: Sequence[int]) -> None:
     for process in held:
         with suppress(psutil.Error):
             process.kill()
+
+
+def _end(root: psutil.Process, but: set[psutil.Process]) -> None:
+    """Kill what this process began, except for some: a start that failed leaves parts of Ray behind."""
+    for child in root.children():
+        if child not in but:
+            for process in [*child.children(recursive=True), child]:
+                with suppress(psutil.Error):
+                    process.kill()
 
 
 def _leash(pids: Sequence[int]) -> subprocess.Popen[bytes]:
