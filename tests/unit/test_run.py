@@ -233,6 +233,26 @@ def test_retries_are_counted_and_then_the_trial_fails():
     assert len(of(store, Failed)) == 1
 
 
+@pytest.mark.parametrize(("allowed", "attempts"), [(0, []), (2, [1, 2])])
+def test_a_lost_trial_is_run_again_apart_from_its_retries(allowed, attempts):
+    spec = spec_of(budget=Budget(trials=1), limits=Limits(retries=0, lost=allowed), **QUICK)
+    _, store = run(spec, lambda job, unit: Broken(kind="lost", reason="the node burns"))
+    assert [event.attempt for event in of(store, Retried)] == attempts
+    assert [(event.kind, event.reason) for event in of(store, Failed)] == [
+        ("lost", "the node burns")
+    ]
+
+
+def test_what_was_lost_takes_nothing_from_the_retries():
+    spec = spec_of(budget=Budget(trials=1), limits=Limits(retries=1, lost=5), **QUICK)
+    kinds = iter(["lost", "crashed", "lost", "crashed"])
+    _, store = run(spec, lambda job, unit: Broken(kind=next(kinds), reason="no"))
+    assert [(e.attempt, e.kind) for e in of(store, Retried)] == [
+        (1, "lost"), (2, "crashed"), (3, "lost")
+    ]  # fmt: skip
+    assert [event.kind for event in of(store, Failed)] == ["crashed"]
+
+
 def test_retries_of_an_earlier_sitting_count():
     spec = spec_of(budget=Budget(trials=1), limits=Limits(retries=2), **QUICK)
     store = MemoryStore()

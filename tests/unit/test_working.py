@@ -8,10 +8,13 @@ from contextlib import closing
 import pytest
 
 import assay
+from assay.api.files import tune_file
+from assay.api.options import TuneOptions
 from assay.api.study import Study
-from assay.api.working import work
-from assay.core.events import Concluded
+from assay.api.working import work, work_on_file
+from assay.core.events import Asked, Concluded, Told
 from assay.core.spec import StudySpec
+from assay.learners.diabetes import diabetes_csv
 from assay.stores.sqlite import SqliteStore
 
 
@@ -73,3 +76,30 @@ def test_a_trial_of_a_worker_has_the_cores_that_it_was_given(tmp_path):
     work(threads, storage=storage, cpus_per_trial=1, wait_s=0, drive=True)
     with assay.open_study(storage) as study:
         assert {trial.value for trial in study.trials} == {1.0}
+
+
+def test_a_worker_on_a_data_file_loads_it_again_and_refuses_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    data = tmp_path / "data.csv"
+    table = "\n".join(diabetes_csv().splitlines()[:101])
+    data.write_text(table)
+    options = TuneOptions(
+        data=str(data), target="progression", model="ridge", trials=2, test=0.0,
+        splits="holdout:0.3", storage=str(tmp_path / "whole.db"), study="lab",
+        evidence={"repeats": 1, "top": 1, "rechecks": 1},
+    )  # fmt: skip
+    with closing(tune_file(options, progress=False).store) as store:
+        events = list(store.read("lab"))
+    begun = str(tmp_path / "begun.db")
+    with closing(SqliteStore(begun)) as store:
+        asked = [isinstance(event, Asked) for event in events].index(True)
+        store.append("lab", events[:asked], after=0)
+
+    assert work_on_file(begun, "lab", wait_s=0, drive=True) == "it was driven from here"
+    with assay.open_study(begun) as study:
+        told = [event.values for event in study.store.read("lab") if isinstance(event, Told)]
+        assert told == [event.values for event in events if isinstance(event, Told)]
+        assert study.verdict is not None
+    data.write_text(table.replace("59", "58", 1))
+    with pytest.raises(assay.DataError, match="has changed since study 'lab' began"):
+        work_on_file(begun, "lab", wait_s=0)
