@@ -48,7 +48,7 @@ from assay.stores.reader import Reader
 
 RESULTS = Path(__file__).parent / "results" / "kill_campaign.json"
 PROGRAM = Path(kill_program.__file__)
-_PATIENCE_S = 900.0
+_PATIENCE_S = 3600.0
 _EARLY, _LIFE = 0.25, 20
 _GONE_S = 90.0  # an idle child at an engine's worker is closed after a minute
 
@@ -325,7 +325,9 @@ def ray(home: Path) -> Iterator[Scenario]:
         roles = {"driver": _driver(home, "ray://auto")}
         # the second keeps Ray from looking for the cluster at another address than loopback
         found = {"RAY_ADDRESS": address, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-        yield Scenario(roles, weights, environment=found, mean_s=0.7)
+        yield Scenario(
+            roles, weights, environment=found, mean_s=2.0
+        )  # an actor takes seconds to start
     finally:
         leave()
 
