@@ -1,0 +1,20 @@
+"""One study of each scenario of the campaign; its counts are in results/kill_campaign.json."""
+
+from __future__ import annotations
+
+import faulthandler
+
+import pytest
+from tests.slow.kill_campaign import SCENARIOS, study_under_fire
+
+_NEEDS = {"dask": "distributed", "ray": "ray", "slurm": "submitit"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_study_under_fire_comes_to_its_end_and_loses_nothing(name: str) -> None:
+    faulthandler.cancel_dump_traceback_later()  # minutes
+    pytest.importorskip(_NEEDS.get(name, "assay"))
+    run = study_under_fire(name, seed=2026)
+    assert sum(run.kills.values()) >= 10
+    assert run.facts["acknowledged_events_checked"] > 0
