@@ -103,7 +103,11 @@ def _a_task_meant_for_another_process_does_nothing(address, folder):
         carrier._there = {at: place._replace(folder="/of/a/process/that/was/here/before")}
         executor.submit(job(99))
         [broken] = messages_until_end(executor, 99)[99]
-    assert broken.kind == "lost"
+        assert executor.free
+        carrier._there = {}  # all workers went away since
+        executor.submit(job(98))
+        [gone] = messages_until_end(executor, 98)[98]
+    assert (broken.kind, gone.kind) == ("lost", "lost")
     assert not (folder / "99").exists()
 
 

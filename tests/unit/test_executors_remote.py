@@ -182,6 +182,17 @@ def test_a_lost_job_ends_as_lost_and_what_comes_later_is_dropped():
     assert executor.refused == 1
 
 
+def test_a_place_that_goes_between_the_question_and_the_job_is_no_mistake_of_the_driver():
+    carrier = Silent(one)
+    executor = RemoteExecutor(carrier)
+    assert executor.free == 1
+    carrier.slots = 0
+    executor.submit(job(1))
+    assert carrier.started == 1
+    with pytest.raises(StateError):
+        executor.submit(job(2))
+
+
 def test_a_job_that_is_lost_while_it_is_cancelled_is_cancelled():
     carrier = Silent(one)
     executor = RemoteExecutor(carrier)

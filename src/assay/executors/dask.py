@@ -124,6 +124,9 @@ class DaskCarrier:
 
     def start(self, job: int, order: bytes) -> None:
         """Send a job to the place with most room."""
+        if not self._there:
+            self._unsent.append(Lost(job, "The last Dask worker went away."))
+            return
         try:
             self._keep_parcel()
         except Exception as error:  # the workers went away in the meantime; Dask raises many kinds

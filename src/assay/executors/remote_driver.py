@@ -96,13 +96,18 @@ class RemoteExecutor:
         self._decode = msgspec.msgpack.Decoder(Report).decode
         self._deserted: float | None = None
         self._closed = False
+        self._promised = 0
         self.refused = 0
         """Starts that did not count: another start of the same job came first, or its end."""
 
     @property
     def free(self) -> int:
-        """How many jobs can be submitted now; changes as places come and go."""
-        return 0 if self._closed else max(0, self._carrier.slots - len(self._running))
+        """How many jobs can be submitted now; changes as places come and go.
+
+        Whoever was told that there is room may submit: if the place has gone since, its job is lost.
+        """
+        self._promised = 0 if self._closed else self._carrier.slots
+        return max(0, self._promised - len(self._running))
 
     def submit(self, job: Job) -> None:
         """Send a job; a time limit counts from when its process is ready.
@@ -111,7 +116,7 @@ class RemoteExecutor:
             StateError: no place is free, or the executor is closed.
             SpecError: the config cannot be sent.
         """
-        if not self.free:
+        if len(self._running) >= self._promised and not self.free:
             why = "is closed" if self._closed else f"has {len(self._running)} jobs and no more room"
             raise StateError(f"Job {job.id} was submitted to an executor that {why}.")
         job_frame(job)
@@ -162,6 +167,7 @@ class RemoteExecutor:
         if self._closed:
             return
         self._closed = True
+        self._promised = 0
         self._running.clear()
         self._inbox.clear()
         self._carrier.close()
