@@ -26,6 +26,7 @@ _HOME = {
     "Limits": "assay.core.spec",
     "OpenTrial": "assay.engine.trial",
     "Ordinal": "assay.core.parameters",
+    "Program": "assay.programs.program",
     "SealError": "assay.core.errors",
     "Space": "assay.core.space",
     "SpaceError": "assay.core.errors",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from assay.core.spec import Limits as Limits
     from assay.engine.trial import OpenTrial as OpenTrial
     from assay.evaluation.splits import Splits as Splits
+    from assay.programs.program import Program as Program
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,7 @@ LAYERS = [  # from top to bottom; parts on one line do not import each other
         "executors",
         "learners",
         "inputs",
+        "programs",
         "spaces",
     },
     {"math"},

@@ -104,18 +104,27 @@ def read_options(path: str | Path) -> TuneOptions:
     Raises:
         SpecError: no such file, not TOML or JSON, or an unknown or wrong entry.
     """
+    file, form = Path(path), read_form(path)
+    options = options_from(form, where=str(file))
+    beside = file.parent / options.data
+    return options_from({**form, "data": str(beside) if beside.exists() else options.data})
+
+
+def read_form(path: str | Path) -> Any:
+    """What a TOML or JSON study file holds.
+
+    Raises:
+        SpecError: no such file, or not TOML or JSON.
+    """
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"Cannot read the study file {str(file)!r}: {error}.") from None
     try:
-        form = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+        return json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"The study file {str(file)!r} is not valid: {error}.") from None
-    options = options_from(form, where=str(file))
-    beside = file.parent / options.data
-    return options_from({**form, "data": str(beside) if beside.exists() else options.data})
 
 
 def options_from(form: Any, where: str = "the options") -> TuneOptions:
@@ -132,8 +141,8 @@ def options_from(form: Any, where: str = "the options") -> TuneOptions:
     for name, value in form.items():
         if name not in known:
             raise SpecError(f"{where}: no option {name!r}. {did_you_mean(name, known)}")
-        if not _fits(value, hints[name]):
-            raise SpecError(f"{where}: {name} = {value!r:.80} should be {_in_words(hints[name])}.")
+        if not fits(value, hints[name]):
+            raise SpecError(f"{where}: {name} = {value!r:.80} should be {in_words(hints[name])}.")
     if "data" not in form:
         raise SpecError(f"{where}: the option 'data' is missing: the file with the rows.")
     lists = {k: tuple(v) for k, v in form.items() if isinstance(v, list)}
@@ -164,7 +173,8 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if isinstance(hint, UnionType) else (hint,)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value in a file is of the type that an option has."""
     for kind in _options(hint):
         if kind is type(None):
             if value is None:
@@ -177,7 +187,7 @@ def _fits(value: Any, hint: Any) -> bool:
                 return True
         elif getattr(kind, "__origin__", None) is tuple:
             item = get_args(kind)[0]
-            if isinstance(value, list | tuple) and all(_fits(v, item) for v in value):
+            if isinstance(value, list | tuple) and all(fits(v, item) for v in value):
                 return True
         elif isinstance(value, getattr(kind, "__origin__", kind)):
             return True
@@ -198,7 +208,8 @@ def _schema(hint: Any) -> dict[str, Any]:
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
-def _in_words(hint: Any) -> str:
+def in_words(hint: Any) -> str:
+    """The type of an option, for people."""
     form = _schema(hint)
     kinds = [f.get("type") for f in form.get("anyOf", [form])]
     words = {"integer": "a whole number", "number": "a number", "string": "a text",

@@ -16,6 +16,7 @@ from assay.cli import (
     changing,
     checking,
     demonstration,
+    driving,
     explaining,
     looking,
     tuning,
@@ -29,7 +30,8 @@ _ORDER = (
     explaining.importance,
     *(changing.pause, changing.go_on, changing.stop),
     *(changing.note, changing.unseal),
-    *(checking.verify, checking.export, checking.report),
+    *(checking.verify, checking.export, checking.import_, checking.report),
+    *(driving.create, driving.ask, driving.tell, driving.result, driving.mcp),
     *(catalogue.models, catalogue.schema, demonstration.demo),
 )
 

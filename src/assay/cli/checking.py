@@ -8,6 +8,10 @@ from assay.cli.commands import FOUND_WRONG, Command, storage_option, study_argum
 from assay.cli.printing import inert, paragraph, width, write_whole
 from assay.report.words import count
 
+_lossy = click.option(
+    "--allow-lossy", is_flag=True, help="Go on where something cannot be kept; it is listed."
+)
+
 
 @click.command(cls=Command)
 @click.argument("study", metavar="[STUDY|LOG.JSONL]", required=False)
@@ -51,14 +55,60 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
 @click.command(cls=Command)
 @study_argument
 @storage_option
-@click.option("--to", "folder", metavar="FOLDER", required=True, help="A new folder.")
-def export(study: str | None, storage: str, folder: str) -> None:
-    """Write the log, trials, plan and environment as plain files."""
+@click.option(
+    "--to", "place", metavar="PLACE", required=True, help="A new folder, or where Optuna keeps it."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["files", "optuna"]), default="files", show_default=True
+)
+@_lossy
+def export(study: str | None, storage: str, place: str, form: str, allow_lossy: bool) -> None:
+    """Write the log, trials, plan and environment as plain files.
+
+    With --format optuna write an Optuna study to sqlite:///FILE.db or journal:///FILE.log.
+    """
     from assay.api.exporting import export as write
     from assay.api.study import open_study
 
-    for path in write(open_study(storage, study, readonly=True), folder):
+    found = open_study(storage, study, readonly=True)
+    if form == "optuna":
+        from assay.optuna import export_study
+
+        _say_lost(export_study(found, place, allow_lossy=allow_lossy))
+        click.echo(f"Study {inert(repr(found.name))} is at {inert(place)}.")
+        return
+    for path in write(found, place):
         click.echo(inert(str(path)))
+
+
+@click.command("import", cls=Command)
+@click.argument("form", metavar="optuna", type=click.Choice(["optuna"]))
+@click.argument("url")
+@storage_option
+@click.option("--from", "theirs", metavar="NAME", help="Its name there, if there are several.")
+@click.option("--study", metavar="NAME", help="Its name here.  [default: the same]")
+@_lossy
+def import_(
+    form: str, url: str, storage: str, theirs: str | None, study: str | None, allow_lossy: bool
+) -> None:
+    r"""Bring a study of another tuner into a storage.
+
+    Values are read, and nothing is unpickled. What cannot be kept is listed, and needs --allow-lossy.
+
+    \b
+    assay import optuna sqlite:///optuna.db --storage lab.db
+    assay import optuna journal:///optuna.log --from lab --study lab-2
+    """
+    from assay.optuna import import_study
+
+    made, lost = import_study(url, theirs, storage=storage, study=study, allow_lossy=allow_lossy)
+    _say_lost(lost)
+    click.echo(f"Study {inert(repr(made.name))}: {count(made.history.n_trials, 'trial')}.")
+
+
+def _say_lost(lost: list[str]) -> None:
+    for what in lost:
+        click.echo(f"Lost: {inert(what)}", err=True)
 
 
 @click.command(cls=Command)

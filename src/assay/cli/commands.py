@@ -22,7 +22,7 @@ STORAGE = 3
 BUG = 70
 STOPPED = 130
 DEFAULT_STORAGE = "assay.db"
-_EXTRAS = ("sklearn", "pandas")
+_EXTRAS = {"sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna"}
 _ISSUES = "Please report it with the text above."
 
 
@@ -90,7 +90,7 @@ def _missing(error: Exception) -> str:
     package = (name or "").partition(".")[0]
     if package not in _EXTRAS:
         return ""
-    return f"This needs {package}, which is not installed: pip install 'assay[sklearn]'."
+    return f"This needs {package}, which is not installed: pip install 'assay[{_EXTRAS[package]}]'."
 
 
 class _Refused(click.ClickException):

@@ -27,8 +27,14 @@ _text_or_json = click.option(
 @click.command(cls=Command)
 @study_argument
 @storage_option
-def status(study: str | None, storage: str) -> None:
+@_text_or_json
+def status(study: str | None, storage: str, form: str) -> None:
     """Where all studies of a storage stand, or one, also as they run."""
+    if form == "json":
+        from assay.api.agents import status as standing
+
+        _say(json.dumps(standing(storage, study), indent=2))
+        return
     from assay.cli.status import status_text
 
     click.echo(status_text(storage, study))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,16 +22,20 @@ from assay.cli.commands import (
     study_argument,
 )
 from assay.cli.forms import evidence_of, given_in, space_in, workers_of
-from assay.core.errors import StoreError
+from assay.core.errors import SpecError, StoreError
 
 if TYPE_CHECKING:
     from assay.api.options import TuneOptions
     from assay.api.prepare import Chosen
+    from assay.api.programs import ProgramOptions
     from assay.api.study import Study
 
     Say = Callable[[tuple[Chosen, ...], Study], None]
 
 _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
+_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, as `assay result` does."
+)
 _report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
 slots_options = options(
     click.option(
@@ -127,8 +133,9 @@ _limits = options(
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: the file's name]")
 @storage_option
 @_report
+@_json
 @_quiet
-def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
+def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any) -> None:
     r"""Tune a model on a data file and print an honest verdict.
 
     FILE is CSV, Parquet, NPY or NPZ. Part of the rows is sealed before anything is fitted, and opened once, at the end. What you do
@@ -146,36 +153,135 @@ def tune(file: str, report: str | None, quiet: bool, **given: Any) -> None:
     for name, read in (("space", space_in), ("given", given_in)):
         if name in form:
             form[name] = read(form[name])
-    carry_out(options_from({**form, "data": file}, where="assay tune"), report=report, quiet=quiet)
+    carry_out(
+        options_from({**form, "data": file}, where="assay tune"),
+        report=report,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+_program = options(
+    click.option(
+        "--command",
+        metavar="TEXT",
+        help="A program to tune instead of a file, with {name} where a parameter goes.",
+    ),
+    click.option(
+        "--param",
+        metavar="NAME=RANGE",
+        multiple=True,
+        help="A parameter: 'lr=1e-4..1 log default=0.1', 'depth=1..12', 'kind=tree|linear'; repeatable.",
+    ),
+    click.option("--space", metavar="FILE", help="The parameters, in a JSON or TOML file instead."),
+    click.option("--minimize", metavar="NAME", multiple=True, help="A number to make small."),
+    click.option("--maximize", metavar="NAME", multiple=True, help="A number to make large."),
+    click.option("--constraint", "constraints", metavar="BOUND", multiple=True, help="'ms <= 10'."),
+    click.option("--pattern", metavar="REGEX", help="Finds the numbers in what it prints."),
+    click.option("--output", metavar="FILE", help="A file that it writes the numbers to."),
+    click.option("--shell", is_flag=True, help="Run the command by sh; values are quoted."),
+    click.option("--trials", type=int, help="Configs to try.  [default: 60]"),
+    click.option("--seconds", type=float, help="Wall-clock time of the search."),
+    click.option("--cpu-seconds", type=float, help="CPU time of the search."),
+    click.option("--smallest-gain", type=float, help="Smallest gain worth having."),
+    click.option("--sampler", metavar="NAME", help="As for tune."),
+    click.option("--seed", type=int, help="Every random stream derives from it."),
+    click.option("--evidence", metavar="KEY=VALUE", multiple=True,
+                 help="repeats, top, rechecks, confirms or guard; 'none' for no verdict."),
+    click.option("--timeout", type=float, metavar="SECONDS", help="Most time of one trial."),
+    click.option("--memory-mb", type=float, help="Most memory of one trial."),
+    click.option("--retries", type=int, help="How often a trial that broke is started again."),
+)  # fmt: skip
 
 
 @click.command(cls=Command)
-@click.argument("file")
+@click.argument("file", required=False)
+@_program
 @_workers
 @click.option("--study", metavar="NAME", help="Another name for the study than the file's.")
 @click.option("--storage", metavar="FILE", help="Another storage than the file's.")
 @_report
+@_json
 @_quiet
-def run(
-    file: str,
-    study: str | None,
-    storage: str | None,
-    report: str | None,
-    quiet: bool,
-    **wishes: Any,
-) -> None:
-    """Run the study that a TOML or JSON file describes.
+def run(file: str | None, report: str | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
+    r"""Run the study that a TOML or JSON file describes, or tune any program.
 
-    `assay schema` prints what may be in it. A study that was begun goes on.
+    `assay schema` prints what may be in a file. A study that was begun goes on.
+
+    \b
+    assay run study.toml
+    assay run --command "python train.py --lr {lr}" --param "lr=1e-4..1 log default=0.1" --minimize loss
     """
-    from assay.api.options import TuneOptions, read_options
+    from assay.api.options import TuneOptions, options_from, read_form, read_options
+    from assay.api.programs import file_options, program_options
+    from assay.cli.driving import searched
 
-    told = read_options(file)
-    if told.storage == TuneOptions.storage:
-        told = replace(told, storage=default_storage())
-    given: dict[str, Any] = {**wishes, "study": study, "storage": storage}
-    changed = {name: value for name, value in given.items() if value is not None}
-    carry_out(replace(told, **changed), report=report, quiet=quiet)
+    own = {name: value for name, value in wishes.items() if name in _OF_PROGRAMS}
+    told = {k: v for k, v in own.items() if v not in (None, (), False)}
+    changed = {k: v for k, v in wishes.items() if k not in own and v is not None}
+    if file is None or "command" in told:
+        if file is not None or "command" not in told:
+            raise SpecError("run needs a study file, or --command with a program; not both.")
+        told["space"] = searched(told.pop("space", None), told.pop("param", ()))
+        told |= _evidence(told.pop("evidence", ()))
+        given = program_options({**told, **changed, "storage": _place(changed)}, "assay run")
+        _carry_out_program(given, report=report, quiet=quiet, as_json=as_json)
+        return
+    if told:
+        option = min(told).removesuffix("s") if "constraints" in told else min(told)
+        raise SpecError(
+            f"--{option.replace('_', '-')} is for --command; the study file says it for itself."
+        )
+    form = read_form(file)
+    if isinstance(form, dict) and "command" in form:
+        stated = file_options(form, file)
+        changed["storage"] = changed.get("storage") or str(form.get("storage") or default_storage())
+        named = {"study": form.get("study", Path(file).stem)}
+        given = program_options({**stated.to_json(), **named, **changed}, file)
+        _carry_out_program(given, report=report, quiet=quiet, as_json=as_json)
+        return
+    options_from(form, where=file)
+    study_file = read_options(file)
+    if study_file.storage == TuneOptions.storage:
+        study_file = replace(study_file, storage=default_storage())
+    carry_out(replace(study_file, **changed), report=report, quiet=quiet, as_json=as_json)
+
+
+_OF_PROGRAMS = frozenset(
+    (
+        "command", "param", "space", "minimize", "maximize", "constraints", "pattern", "output", "shell",
+        "trials", "seconds", "cpu_seconds", "smallest_gain", "sampler", "seed", "evidence", "timeout",
+        "memory_mb", "retries",
+    )
+)  # fmt: skip
+
+
+def _place(changed: dict[str, Any]) -> str:
+    return str(changed.get("storage") or default_storage())
+
+
+def _evidence(words: tuple[str, ...]) -> dict[str, Any]:
+    if not words:
+        return {}
+    return {"evidence": False if words == ("none",) else evidence_of(words)}
+
+
+def _carry_out_program(
+    given: ProgramOptions, *, report: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Run the study of a program in this terminal."""
+    from assay.api.programs import run_program
+    from assay.cli.printing import check_writable
+
+    if report:
+        check_writable(report)
+
+    def begin(say: Say) -> Study:
+        return run_program(
+            given, say=lambda study: say((), study), progress=not quiet and not as_json
+        )
+
+    _finish(sit(begin, given.storage, given.study), given.storage, report, as_json=as_json)
 
 
 @click.command(cls=Command)
@@ -183,24 +289,40 @@ def run(
 @storage_option
 @_workers
 @_report
+@_json
 @_quiet
-def resume(study: str | None, storage: str, report: str | None, quiet: bool, **wishes: Any) -> None:
-    """Go on with a study on a data file where it stopped."""
+def resume(
+    study: str | None,
+    storage: str,
+    report: str | None,
+    as_json: bool,
+    quiet: bool,
+    **wishes: Any,
+) -> None:
+    """Go on with a study on a data file, or of a program, where it stopped."""
     from assay.api.files import resume_file
+    from assay.api.programs import stored_program
     from assay.api.study import open_study
     from assay.cli.printing import check_writable
 
     if report:
         check_writable(report)
     name = open_study(storage, study, readonly=True).name
+    if (program := stored_program(storage, name)) is not None:
+        here = {"workers": wishes["workers"]} if wishes["workers"] is not None else {}
+        again = replace(program, **here)
+        _carry_out_program(again, report=report, quiet=quiet, as_json=as_json)
+        return
 
     def go_on(say: Say) -> Study:
-        return resume_file(storage, name, **wishes, progress=not quiet)
+        return resume_file(storage, name, **wishes, progress=not quiet and not as_json)
 
-    _finish(sit(go_on, storage, name), storage, report)
+    _finish(sit(go_on, storage, name), storage, report, as_json=as_json)
 
 
-def carry_out(given: TuneOptions, *, report: str | None, quiet: bool) -> Study:
+def carry_out(
+    given: TuneOptions, *, report: str | None, quiet: bool, as_json: bool = False
+) -> Study:
     """Run the study of these options in this terminal, from the plan to the summary."""
     from assay.api.files import tune_file
     from assay.cli.plan import plan_text
@@ -210,14 +332,14 @@ def carry_out(given: TuneOptions, *, report: str | None, quiet: bool) -> Study:
         check_writable(report)
 
     def begin(say: Say) -> Study:
-        return tune_file(given, say=say, progress=not quiet)
+        return tune_file(given, say=say, progress=not quiet and not as_json)
 
     def show(chosen: tuple[Chosen, ...], study: Study) -> None:
-        if not quiet:
+        if not quiet and not as_json:
             click.echo(plan_text(chosen, study, given.storage) + "\n")
 
     done = sit(begin, given.storage, say=show)
-    _finish(done, given.storage, report)
+    _finish(done, given.storage, report, as_json=as_json)
     return done
 
 
@@ -260,12 +382,16 @@ def _stopped(known: list[str], storage: str) -> NoReturn:
     sys.exit(STOPPED)
 
 
-def _finish(study: Study, storage: str, report: str | None) -> None:
+def _finish(study: Study, storage: str, report: str | None, *, as_json: bool = False) -> None:
+    from assay.api.agents import result
     from assay.api.reporting import page, view
     from assay.cli.printing import inert, width, write_whole
     from assay.report.text import summary
 
     command = commands_of(study.name, storage)
-    click.echo(summary(view(study), width=min(width(), 100), command=command))
+    if as_json:
+        click.echo(json.dumps(result(study), indent=2))
+    else:
+        click.echo(summary(view(study), width=min(width(), 100), command=command))
     if report:
-        click.echo(f"The report is in {inert(str(write_whole(report, page(study))))}.")
+        click.echo(f"The report is in {inert(str(write_whole(report, page(study))))}.", err=as_json)

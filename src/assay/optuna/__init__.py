@@ -1,4 +1,4 @@
-"""Assay's samplers in Optuna's studies: `optuna.create_study(sampler=AssaySampler())`."""
+"""Assay and Optuna: our samplers in its studies, its objectives in ours, studies carried both ways."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from optuna.trial import FrozenTrial
 from assay.api.parts import sampler_settings
 from assay.core.rng import stream
 from assay.core.spec import Direction
+from assay.optuna.carried import export_study, import_study
 from assay.optuna.follower import Follower
+from assay.optuna.running import run
 from assay.optuna.shape import Basis, outward, parameter_of
 
-__all__ = ["AssaySampler"]
+__all__ = ["AssaySampler", "export_study", "import_study", "run"]
 
 
 class AssaySampler(BaseSampler):

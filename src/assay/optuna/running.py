@@ -1,0 +1,286 @@
+"""Define-by-run objectives, as they are: the space is learnt from what they ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import TrialPruned
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from assay.api.parts import store_at
+from assay.api.study import Study
+from assay.core.errors import SpecError
+from assay.core.protocols import Store
+from assay.core.rng import stream
+from assay.core.space import Space
+from assay.optuna.shape import outward, parameter_of
+from assay.optuna.values import simple, space_seen
+
+Objective = Callable[[Any], Any]
+
+
+class RunTrial:
+    """A trial as Optuna's objectives know it. Nothing is pruned: `should_prune` is False.
+
+    Attributes:
+        number, params, distributions, user_attrs: as in Optuna.
+    """
+
+    def __init__(self, number: int, proposal: Mapping[str, Any], seed: int) -> None:
+        self.number, self._proposal, self._seed = number, proposal, seed
+        self.params: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
+        self.user_attrs: dict[str, Any] = {}
+        self.curve: dict[int, float] = {}
+        self.surprised = False
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """A number between `low` and `high`."""
+        return float(self._suggest(name, FloatDistribution(low, high, log=log, step=step)))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """A whole number between `low` and `high`."""
+        return int(self._suggest(name, IntDistribution(low, high, log=log, step=step)))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of the choices."""
+        return self._suggest(name, CategoricalDistribution(choices))
+
+    def report(self, value: float, step: int) -> None:
+        """Record an intermediate value."""
+        self.curve[int(step)] = float(value)
+
+    def should_prune(self) -> bool:
+        """False: every trial runs to its end."""
+        return False
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keep a note with the trial while it runs."""
+        self.user_attrs[key] = value
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        if name in self.params:
+            if self.distributions[name] != distribution:
+                raise ValueError(f"{name!r} was suggested before with {self.distributions[name]}.")
+            return self.params[name]
+        value = self._proposed(name, distribution)
+        self.params[name], self.distributions[name] = value, distribution
+        return value
+
+    def _proposed(self, name: str, distribution: BaseDistribution) -> Any:
+        if distribution.single():
+            return outward(distribution, parameter_low(distribution))
+        if name in self._proposal:
+            for value in _matching(self._proposal[name], distribution):
+                return value
+        self.surprised = True
+        rng = stream(self._seed, "alone", self.number, name)
+        return outward(distribution, parameter_of(distribution).from_unit(rng.random()))
+
+
+def run(
+    objective: Objective,
+    *,
+    n_trials: int,
+    direction: str = "minimize",
+    seed: int = 0,
+    sampler: str | Mapping[str, Any] = "auto",
+    storage: str | Store | None = None,
+    name: str = "study",
+    startup: int = 10,
+    catch: tuple[type[Exception], ...] = (Exception,),
+) -> Study:
+    """Run an Optuna objective, unchanged, in a study of ours.
+
+    The first trials are drawn at random while the space is learnt; then a study with that space
+    begins, and takes them over. Parameters that are there in some trials only become conditional. If
+    a later trial asks for something that was never asked for, a new study `name-2` begins with the
+    wider space and all trials so far.
+
+    Args:
+        objective: `objective(trial)` with `trial.suggest_…`; may raise `optuna.TrialPruned`.
+        n_trials: how many to run.
+        direction: "minimize" or "maximize".
+        seed, sampler, storage, name: as for `assay.Study`.
+        startup: trials from which the space is learnt.
+        catch: errors that fail a trial; others end the run.
+
+    Returns:
+        The study with the final space and every trial.
+
+    Raises:
+        SpecError: `n_trials` is not positive, or no trial asked for a parameter.
+
+    >>> study = run(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=20)
+    >>> study.history.n_trials, study.best.value < 0.05
+    (20, True)
+    """
+    if n_trials < 1 or startup < 1:
+        raise SpecError(f"n_trials and startup need whole numbers >= 1, got {n_trials}, {startup}.")
+    runner = _Runner(objective, direction, seed, sampler, store_at(storage), name, catch)
+    for number in range(n_trials):
+        if number < min(startup, n_trials) or runner.study is None:
+            runner.learn(number, last=number + 1 == min(startup, n_trials))
+        else:
+            runner.go_on(number)
+    return runner.finished()
+
+
+class _Runner:
+    """The trials so far, and the study that holds them."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        direction: str,
+        seed: int,
+        sampler: Any,
+        store: Store,
+        name: str,
+        catch: tuple[type[Exception], ...],
+    ) -> None:
+        self._objective, self._direction, self._seed, self._sampler = (
+            objective,
+            direction,
+            seed,
+            sampler,
+        )
+        self._store, self._name, self._catch = store, name, catch
+        self._basis: dict[str, BaseDistribution] = {}
+        self._past: list[FrozenTrial] = []
+        self._versions = 0
+        self.study: Study | None = None
+
+    def learn(self, number: int, *, last: bool) -> None:
+        self._keep(*self._evaluate(RunTrial(number, {}, self._seed)))
+        if last:
+            self._begin()
+
+    def go_on(self, number: int) -> None:
+        assert self.study is not None
+        asked = self.study.ask()
+        trial, outcome = self._evaluate(RunTrial(number, asked.config, self._seed))
+        self._keep(trial, outcome)
+        ran = {k: simple(v) for k, v in trial.params.items() if k in self.study.spec.space.names}
+        if not trial.surprised and ran == asked.config:
+            _end(self.study, asked.number, self._past[-1])
+            return
+        reason = "the objective asked for other parameters than the space has"
+        self.study.tell(asked.number, failed=reason)
+        self._begin()
+
+    def finished(self) -> Study:
+        if self.study is None:
+            self._begin()
+        if self.study is None:
+            raise SpecError(
+                "No trial ended with a value and asked for a parameter: nothing to search."
+            )
+        return self.study
+
+    def _evaluate(self, trial: RunTrial) -> tuple[RunTrial, Any]:
+        try:
+            return trial, self._objective(trial)
+        except TrialPruned:
+            return trial, TrialPruned()
+        except self._catch as error:
+            return trial, error
+
+    def _keep(self, trial: RunTrial, outcome: Any) -> None:
+        value = _finite(outcome)
+        self._past.append(
+            create_trial(
+                state=TrialState.COMPLETE if value is not None else TrialState.FAIL,
+                value=value,
+                params=dict(trial.params),
+                distributions=dict(trial.distributions),
+                user_attrs={"why": _why(outcome)} if value is None else {},
+                intermediate_values=trial.curve,
+            )
+        )
+        self._basis |= trial.distributions
+
+    def _begin(self) -> None:
+        """A study with the space as it is known now, and the trials so far."""
+        whole = [trial for trial in self._past if trial.state == TrialState.COMPLETE]
+        space = space_seen(self._basis, whole)
+        if space is None:
+            return
+        self._versions += 1
+        name = self._name if self._versions == 1 else f"{self._name}-{self._versions}"
+        self.study = Study(
+            space, direction=self._direction, seed=self._seed, sampler=self._sampler,
+            storage=self._store, name=name,
+        )  # fmt: skip
+        if self.study.history.n_trials:
+            raise SpecError(
+                f"There is a study {name!r} with trials in this storage. Give another name."
+            )
+        for number, trial in enumerate(self._past):
+            _take_over(self.study, space, number, trial)
+
+
+def _take_over(study: Study, space: Space, number: int, trial: FrozenTrial) -> None:
+    known = {k: simple(v) for k, v in trial.params.items() if k in space.names}
+    if set(space.active(known)) != set(known) or not space.contains(known):
+        return  # a trial that broke before it had asked for all
+    study.enqueue(known, source="define by run", note=f"trial {number}")
+    _end(study, study.ask().number, trial)
+
+
+def _end(study: Study, number: int, trial: FrozenTrial) -> None:
+    for step, value in sorted(trial.intermediate_values.items()):
+        if math.isfinite(value) and step >= 0:
+            study.report_step(number, step, value)
+    if trial.state == TrialState.COMPLETE:
+        study.tell(number, trial.value)
+    else:
+        study.tell(number, failed=str(trial.user_attrs.get("why", "failed")))
+
+
+def _finite(outcome: Any) -> float | None:
+    if isinstance(outcome, (BaseException, bool)):
+        return None
+    try:
+        value = float(outcome)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _why(outcome: Any) -> str:
+    if isinstance(outcome, TrialPruned):
+        return "pruned"
+    if isinstance(outcome, BaseException):
+        return f"{type(outcome).__name__}: {outcome}"
+    return f"it returned {outcome!r:.80}, not a finite number"
+
+
+def _matching(value: Any, distribution: BaseDistribution) -> list[Any]:
+    """The value as the distribution has it; empty if it has not."""
+    if isinstance(distribution, CategoricalDistribution):
+        return [c for c in distribution.choices if simple(c) == value and type(c) is type(value)][
+            :1
+        ]
+    try:
+        fits = distribution._contains(distribution.to_internal_repr(value))
+    except (TypeError, ValueError):
+        return []
+    return [value] if fits else []
+
+
+def parameter_low(distribution: BaseDistribution) -> Any:
+    """Our value of a distribution that has one value only."""
+    return 0 if isinstance(distribution, CategoricalDistribution) else distribution.low  # type: ignore[attr-defined]

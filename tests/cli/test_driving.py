@@ -1,0 +1,181 @@
+"""Studies without a person: programs, ask and tell, JSON, and the Model Context Protocol."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from assay.cli import mcp_server
+
+SQUARE = f"{sys.executable} -c 'import sys; x = float(sys.argv[1]); print(\"loss:\", (x - 0.3) ** 2)' {{x}}"
+PARAM = ("--param", "x=0.0..1.0 default=0.9")
+
+
+def test_a_command_is_tuned_and_goes_on(run, tmp_path):
+    db = str(tmp_path / "lab.db")
+    call = (
+        "run",
+        "--command",
+        SQUARE,
+        *PARAM,
+        "--minimize",
+        "loss",
+        "--trials",
+        "6",
+        "--storage",
+        db,
+    )
+    done = run(*call, "--quiet", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["objectives"] == {"loss": "minimize"}
+    assert found["ended"] == 6
+    assert found["control"] == {"x": 0.9}
+    assert found["verdict"]["action"] == "USE_TUNED"
+    again = run("resume", "--storage", db, "--quiet", "--json")
+    assert json.loads(again.stdout) == found
+
+
+def test_a_study_file_of_a_program(run, tmp_path):
+    (tmp_path / "square.sh").write_text('echo "{\\"step\\": 0, \\"loss\\": 9}"; echo "loss: $1"\n')
+    (tmp_path / "study.toml").write_text(
+        'command = "sh square.sh {x}"\nminimize = "loss"\ntrials = 3\nevidence = false\n'
+        '[space]\nx = "1..5 default=4"\n'
+    )
+    db = str(tmp_path / "lab.db")
+    done = run("run", str(tmp_path / "study.toml"), "--storage", db, "--json")
+    assert done.exit_code == 0, done.output
+    rows = json.loads(run("trials", "--storage", db, "--format", "json").stdout)
+    assert [row["values"]["loss"] for row in rows] == [row["config"]["x"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run",), "--command"),
+        (("run", "--command", "true"), "--param"),
+        (("run", "--command", "true {y}", *PARAM), "no parameter"),
+        (("run", "--command", "true", "--param", "x=2..1"), "Swap them"),
+        (("run", "a.toml", "--command", "true"), "not both"),
+        (("tell", "lab", "0", "many"), "number"),
+    ],
+)
+def test_a_mistake_is_named(run, tmp_path, words, says):
+    done = run(*words, "--storage", str(tmp_path / "lab.db"))
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+def test_a_program_that_fails_with_its_defaults(run, tmp_path):
+    db = str(tmp_path / "lab.db")
+    done = run("run", "--command", "sh -c 'echo no luck >&2; exit 7'", *PARAM, "--storage", db)
+    assert done.exit_code == 2
+    assert "code 7" in done.output
+
+
+def test_ask_and_tell(run, tmp_path):
+    db = ("--storage", str(tmp_path / "lab.db"))
+    made = json.loads(run("create", "lab", *PARAM, *db).stdout)
+    assert made["control"] == {"x": 0.9}
+    assert json.loads(run("create", "lab", *PARAM, *db).stdout)["plan"] == made["plan"]
+    first = json.loads(run("ask", *db).stdout)
+    assert (first["trial"], first["config"], first["origin"]) == (0, {"x": 0.9}, "control")
+    run("tell", "lab", "0", "0.5", "--step", "1", *db)
+    told = json.loads(run("tell", "lab", "0", '{"value": 0.25}', *db).stdout)
+    assert told["best"]["values"] == [0.25]
+    run("ask", *db)
+    assert json.loads(run("tell", "lab", "1", "--failed", "no", *db).stdout)["state"] == "failed"
+    assert json.loads(run("result", *db).stdout)["ended"] == 2
+    assert json.loads(run("status", "--format", "json", *db).stdout)["studies"][0]["failed"] == 1
+
+
+def talk(storage, *messages):
+    lines = io.StringIO(
+        "".join(json.dumps(m) + "\n" if not isinstance(m, str) else m for m in messages)
+    )
+    out = io.StringIO()
+    mcp_server.serve(str(storage), lines, out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def call(number, name, **arguments):
+    return {
+        "jsonrpc": "2.0", "id": number, "method": "tools/call",
+        "params": {"name": name, "arguments": arguments},
+    }  # fmt: skip
+
+
+def test_a_model_tunes_by_the_protocol(tmp_path):
+    answers = talk(
+        tmp_path / "lab.db",
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": {"protocolVersion": "2025-03-26"},
+        },
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+        call(3, "create", study="lab", space={"x": "0.0..1.0 default=0.5"}),
+        call(4, "ask"),
+        call(5, "tell", trial=0, value=0.1),
+        call(6, "status"),
+        call(7, "verdict"),
+    )
+    assert [a["id"] for a in answers] == [1, 2, 3, 4, 5, 6, 7]
+    assert answers[0]["result"]["protocolVersion"] == "2025-03-26"
+    assert {tool["name"] for tool in answers[1]["result"]["tools"]} == set(mcp_server.TOOLS)
+    assert answers[3]["result"]["structuredContent"]["config"] == {"x": 0.5}
+    assert json.loads(answers[4]["result"]["content"][0]["text"])["best"]["values"] == [0.1]
+    assert answers[6]["result"]["structuredContent"]["verdict"] is None
+
+
+def test_no_tool_opens_a_test_set():
+    assert not any(word in name for name in mcp_server.TOOLS for word in ("seal", "open", "test"))
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("not json\n", -32700),
+        ("[" * 100_000 + "\n", -32700),
+        ("[1]\n", -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}, -32601),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, -32602),
+        (call(1, "unseal"), -32602),
+        (call(1, "ask", path="/etc/passwd"), -32602),
+        (call(1, "tell"), -32602),
+    ],
+)
+def test_a_wrong_message_gets_its_error_and_the_next_is_answered(tmp_path, message, code):
+    answers = talk(tmp_path / "lab.db", message, {"jsonrpc": "2.0", "id": 9, "method": "ping"})
+    assert answers[0]["error"]["code"] == code
+    assert answers[1] == {"jsonrpc": "2.0", "id": 9, "result": {}}
+
+
+def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path):
+    (answer,) = talk(tmp_path / "lab.db", call(1, "create", study="lab", space={"x": "2..1"}))
+    assert answer["result"]["isError"] is True
+    assert "low < high" in answer["result"]["content"][0]["text"]
+
+
+def test_a_study_goes_to_optuna_and_comes_back(run, tmp_path):
+    pytest.importorskip("optuna", minversion="5")
+    db, url = ("--storage", str(tmp_path / "lab.db")), f"sqlite:///{tmp_path}/optuna.db"
+    run("create", "lab", *PARAM, *db)
+    for trial in range(3):
+        run("ask", *db)
+        run("tell", "lab", trial, trial / 10, *db)
+    assert run("export", "--format", "optuna", "--to", url, *db).exit_code == 0
+    refused = run("import", "optuna", url, "--study", "back", *db)
+    assert refused.exit_code == 2
+    assert "--allow-lossy" in refused.output
+    done = run("import", "optuna", url, "--study", "back", "--allow-lossy", *db)
+    assert done.exit_code == 0, done.output
+    here, back = (
+        json.loads(run("trials", name, "--format", "json", *db).stdout) for name in ("lab", "back")
+    )
+    assert [(t["config"], t["values"]) for t in here] == [(t["config"], t["values"]) for t in back]

@@ -1,0 +1,188 @@
+"""Optuna's objectives run here, and studies carried both ways."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import pytest
+
+from assay import Choice, Float, Int, Space, SpecError, Study, When
+
+optuna = pytest.importorskip("optuna", minversion="5")
+ours = pytest.importorskip("assay.optuna")
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def conditional(trial):
+    """Optuna's own way to write a conditional space."""
+    kind = trial.suggest_categorical("kind", ["svc", "forest"])
+    trial.report(1.0, step=0)
+    if kind == "svc":
+        return abs(math.log10(trial.suggest_float("C", 1e-5, 1e5, log=True)) - 2) / 10
+    return 1 + abs(trial.suggest_int("depth", 1, 32, log=True) - 7)
+
+
+def test_an_objective_of_optuna_runs_unchanged_and_its_conditions_are_learnt():
+    study = ours.run(conditional, n_trials=30)
+    assert study.spec.space == Space(
+        kind=Choice(study.spec.space["kind"].values),
+        C=When("kind", "svc", Float(1e-5, 1e5, log=True)),
+        depth=When("kind", "forest", Int(1, 32, log=True)),
+    )
+    assert study.history.n_trials == 30
+    for trial in study.trials:
+        assert trial.value == conditional(optuna.trial.FixedTrial(dict(trial.config)))
+    assert study.trials[0].curve == ((0, 1.0),)
+    assert study.best.value < 0.05
+    assert study.verify() == []
+
+
+def test_the_same_seed_gives_the_same_trials():
+    first, again, other = (ours.run(conditional, n_trials=14, seed=s) for s in (1, 1, 2))
+    configs = [[dict(t.config) for t in study.trials] for study in (first, again, other)]
+    assert configs[0] == configs[1] != configs[2]
+
+
+def test_a_branch_that_is_found_late_widens_the_space_and_keeps_every_trial():
+    count = []
+
+    def objective(trial):
+        count.append(1)
+        x = trial.suggest_float("x", 0, 1)
+        return x + (trial.suggest_float("late", 0, 1) if len(count) > 12 else 0)
+
+    study = ours.run(objective, n_trials=16, startup=6, storage=None)
+    assert study.name != "study"
+    assert set(study.spec.space) >= {"x"}
+    assert study.history.n_ended == study.history.n_trials
+
+
+def test_failures_and_pruned_trials_are_failed_trials():
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if x > 0.7:
+            raise ValueError("too large")
+        if x < 0.2:
+            raise optuna.TrialPruned
+        return math.nan if 0.3 < x < 0.4 else x
+
+    study = ours.run(objective, n_trials=20)
+    reasons = {t.failure.reason for t in study.trials if t.failure}
+    assert "pruned" in reasons
+    assert any("too large" in reason for reason in reasons)
+
+
+def test_an_error_that_is_not_caught_ends_the_run():
+    with pytest.raises(ZeroDivisionError):
+        ours.run(lambda trial: 1 / 0, n_trials=2, catch=(ValueError,))
+    with pytest.raises(SpecError, match="nothing to search"):
+        ours.run(lambda trial: 1.0, n_trials=2)
+
+
+# --- studies carried over
+
+
+def alike(study, trials):
+    """Every finished trial has the same config, value and curve."""
+    return [
+        (dict(t.config), t.values and tuple(t.values), dict(t.curve)) for t in study.trials
+    ] == trials
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_study_of_optuna_is_imported_whole(tmp_path, kind):
+    url = f"{kind}:///{tmp_path}/theirs.db"
+    path = f"{tmp_path}/theirs.db"
+    journal = optuna.storages.journal.JournalFileBackend
+    storage = url if kind == "sqlite" else optuna.storages.JournalStorage(journal(path))
+    theirs = optuna.create_study(
+        storage=storage, study_name="lab", sampler=optuna.samplers.RandomSampler(seed=1)
+    )
+    theirs.optimize(conditional, n_trials=20)
+    study, lost = ours.import_study(url)
+    assert lost == []
+    assert alike(study, [(t.params, tuple(t.values), t.intermediate_values) for t in theirs.trials])
+    assert study.best.value == theirs.best_value
+    assert study.verify() == []
+    assert study.ask().number == 20  # and it goes on
+
+
+def test_there_and_back_again(tmp_path):
+    space = Space(
+        lr=Float(1e-4, 1, log=True, default=0.1),
+        kind=Choice(["a", None, True, 3], default="a"),
+        depth=When("kind", ["a", 3], Int(2, 10, step=2, default=4)),
+    )
+    study = Study(space, name="lab", direction="maximize")
+    for _ in range(15):
+        trial = study.ask()
+        study.report_step(trial.number, 2, 0.5)
+        if trial.number == 3:
+            study.tell(trial, failed="no luck")
+        else:
+            study.tell(trial, trial.config["lr"])
+    url = f"journal:///{tmp_path}/lab.log"
+    assert ours.export_study(study, url) == []
+    back, lost = ours.import_study(url, allow_lossy=True)
+    assert [dict(t.config) for t in back.trials] == [dict(t.config) for t in study.trials]
+    assert [(t.values, t.state, t.curve) for t in back.trials] == [
+        (t.values, t.state, t.curve) for t in study.trials
+    ]
+    assert back.spec.directions == study.spec.directions
+    assert all("attributes" in what for what in lost)
+    with pytest.raises(SpecError, match="There is a study"):
+        ours.export_study(study, url)
+
+
+def test_what_would_be_lost_is_named_and_needs_a_yes(tmp_path):
+    url = f"sqlite:///{tmp_path}/theirs.db"
+    theirs = optuna.create_study(storage=url, study_name="lab")
+    for x in (0.1, 0.2):
+        theirs.add_trial(
+            optuna.trial.create_trial(
+                value=x, params={"x": x}, distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+                user_attrs={"note": "hello"},
+            )
+        )  # fmt: skip
+    theirs.ask()
+    with pytest.raises(
+        SpecError, match=r"user attributes of trials \(2\); trials that run or wait \(1\)"
+    ):
+        ours.import_study(url)
+    study, lost = ours.import_study(url, allow_lossy=True)
+    assert len(lost) == 2
+    assert study.history.n_trials == 2
+    logit = Study(Space(p=Float(0.1, 0.9, logit=True)))
+    with pytest.raises(SpecError, match="logit"):
+        ours.export_study(logit, url)
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('a pickle was opened')",)
+
+
+def test_a_pickle_in_the_database_is_never_opened(tmp_path):
+    url = f"sqlite:///{tmp_path}/theirs.db"
+    theirs = optuna.create_study(storage=url, study_name="lab")
+    theirs.add_trial(
+        optuna.trial.create_trial(
+            value=0.5,
+            params={"x": 0.5},
+            distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+            system_attrs={
+                "cma:optimizer:0": pickle.dumps(Bomb()).hex()
+            },  # as CMA-ES keeps its state
+        )
+    )
+    study, _ = ours.import_study(url)
+    assert study.history.n_trials == 1
+
+
+@pytest.mark.parametrize("url", ["lab", "sqlite:///nowhere.db", "journal:///nowhere.log"])
+def test_a_place_that_is_not_there(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError):
+        ours.import_study(url)
+    assert list(tmp_path.iterdir()) == []

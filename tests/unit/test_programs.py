@@ -1,0 +1,189 @@
+"""Programs as objectives: arguments, output, files, failures."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import Choice, Float, Int, SpaceError, SpecError
+from assay.programs.command import Command, text_of, to_toml
+from assay.programs.program import Program, ProgramError
+from assay.programs.reading import Reading
+from assay.programs.spec_words import parameter_in
+
+json_values = st.recursive(
+    st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.text())
+def test_whatever_a_value_holds_it_stays_one_argument(value):
+    words = Command("program --a {x} --b={x} 'c {x}'").words({"x": value})
+    assert words == ["program", "--a", value, f"--b={value}", f"c {value}"]
+
+
+@given(
+    st.text().filter(
+        lambda text: "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    )
+)
+def test_in_a_shell_a_value_is_quoted(value):
+    words = Command(f"{sys.executable} -c 'pass' {{x}}", shell=True).words({"x": value})
+    assert words[:2] == ["sh", "-c"]
+    import shlex
+
+    assert shlex.split(words[2])[3:] == [value]
+
+
+@given(st.dictionaries(st.text(max_size=8), json_values, max_size=4))
+def test_a_config_in_toml_is_the_config(config):
+    assert tomllib.loads(to_toml(config)) == config
+
+
+def test_an_inactive_parameter_leaves_out_its_argument():
+    command = Command("train --lr {lr} --depth {depth} --tag={tag} {depth}")
+    assert command.words({"lr": 0.1}) == ["train", "--lr", "0.1"]
+
+
+def test_braces_and_unknown_names():
+    assert Command("awk '{{print {x}}}'").words({"x": 1}) == ["awk", "{print 1}"]
+    with pytest.raises(SpecError, match="Did you mean 'lr'"):
+        Command("train --lr {lrr}").check(["lr"])
+    with pytest.raises(SpecError, match="nothing"):
+        Command("  ")
+    with pytest.raises(SpecError, match="quotation"):
+        Command("train 'x")
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("loss: 0.5", 0.5),
+        ("epoch 3, val_loss = 9, loss=1e-3, lr: 4", 1e-3),
+        ('{"loss": 2, "note": "x"}', 2),
+        ("loss : -3.5 (best)", -3.5),
+        ("LOSS: 1", None),
+        ("the loss was 3", None),
+        ("loss: 1.2.3", None),
+        ('{"loss": "many"}', None),
+        ('{"loss": true}', None),
+        ("{loss: 3}", 3),
+    ],
+)
+def test_numbers_are_found_in_lines(line, value):
+    reading = Reading(["loss"])
+    reading.line(line)
+    assert reading.values.get("loss") == value
+
+
+def test_steps_are_reported_as_they_are_printed():
+    seen = []
+    reading = Reading(["loss"], report=lambda step, value: seen.append((step, value)))
+    for line in ('{"step": 1, "loss": 3}', '{"step": 2, "loss": 2, "acc": 0.1}', '{"loss": 1.5}'):
+        reading.line(line)
+    assert seen == [(1, 3.0), (2, 2.0)]
+    assert reading.values == {"loss": 1.5, "acc": 0.1}
+    by_pattern = Reading(["loss"], r"(?P<step>\d+)/9 (?P<loss>\S+)", lambda *s: seen.append(s))
+    by_pattern.line("epoch 4/9 0.25")
+    assert seen[-1] == (4, 0.25)
+
+
+@pytest.mark.parametrize("pattern", ["(", "loss"])
+def test_a_wrong_pattern_is_refused_before_anything_runs(pattern):
+    with pytest.raises(SpecError, match="pattern"):
+        Program("true", pattern=pattern)
+
+
+def run(text, config=None, **given):
+    seen = []
+    trial = SimpleNamespace(
+        number=7, config=config or {"x": 2}, seed=5, report=lambda *step: seen.append(step)
+    )
+    return Program(text, **given)(trial), seen
+
+
+def python(code):
+    return f"{sys.executable} -c '{code}' {{x}}"
+
+
+def test_a_program_gets_its_config_in_every_way():
+    names = "import json, os, sys, tomllib; e = os.environ; "
+    same = (
+        'a = json.loads(e["ASSAY_CONFIG"]); b = json.load(open(sys.argv[2])); '
+        'c = tomllib.load(open(sys.argv[3], "rb")); '
+        'print("value:", int(a == b == c == {{"x": 2}} and e["ASSAY_PARAM_X"] == sys.argv[1] == "2" '
+        'and e["ASSAY_TRIAL"] == "7" and e["ASSAY_SEED"] == sys.argv[4] == "5"))'
+    )
+    found, _ = run(python(names + same) + " {config.json} {config.toml} {seed}")
+    assert found == {"value": 1}
+
+
+def test_a_shell_script_and_a_pipe():
+    assert run("sh -c 'echo value: $ASSAY_PARAM_X'")[0] == {"value": 2}
+    assert run("echo {x} | tr 2 3 | sed 's/^/value: /'", shell=True)[0] == {"value": 3}
+
+
+def test_numbers_from_a_file(tmp_path):
+    code = python(f'import json; json.dump({{{{"value": 4}}}}, open("{tmp_path}/out-7.json", "w"))')
+    assert run(code, output=str(tmp_path / "out-{trial}.json"))[0] == {"value": 4}
+    with pytest.raises(ProgramError, match="left no file"):  # that of the trial before is gone
+        run("true", output=str(tmp_path / "out-{trial}.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sh -c 'exit 3'", "code 3"),
+        ("sh -c 'kill -9 $$'", "signal 9"),
+        ("no-such-program-anywhere", "No such file"),
+        ("echo nothing", "did not print 'value'"),
+    ],
+)
+def test_a_program_that_fails_says_how(text, says):
+    with pytest.raises(ProgramError, match=says):
+        run(text)
+
+
+def test_its_settings_make_it_again():
+    program = Program("echo {x}", ["a", "b"], pattern="(.)")
+    assert Program(**json.loads(json.dumps(program.to_json()))) == program
+
+
+@pytest.mark.parametrize(
+    ("text", "parameter"),
+    [
+        ("a=1..9", Int(1, 9)),
+        ("a=1..64 log default=8", Int(1, 64, log=True, default=8)),
+        ("a=0.5..1", Float(0.5, 1)),
+        ("a=1..2 float", Float(1, 2)),
+        ("a=1e-4..1e0 log", Float(1e-4, 1, log=True)),
+        ("a=-1..1 step=0.5 float", Float(-1, 1, step=0.5)),
+        ("a=x|y default=y", Choice(["x", "y"], default="y")),
+        ("a=true|false|null", Choice([True, False, None])),
+    ],
+)
+def test_parameters_in_words(text, parameter):
+    assert parameter_in(text) == ("a", parameter)
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "=1..2", "a=", "a=2..1", "a=x..y", "a=1..2 lug", "a=x|y log"]
+)
+def test_wrong_words_are_refused(text):
+    with pytest.raises(SpaceError):
+        parameter_in(text)
+
+
+def test_text_is_itself_and_other_values_are_json():
+    assert [text_of(v) for v in ("a b", None, 1e-07)] == ["a b", "null", "1e-07"]
