@@ -85,7 +85,10 @@ def create(
 @study_argument
 @storage_option
 def ask(study: str | None, storage: str) -> None:
-    """The next trial of a study that you drive: its number, config and seed."""
+    """The next trial of a study that you drive.
+
+    Prints its number, config and seed.
+    """
     from assay.api.agents import ask as next_trial
 
     _say(next_trial(storage, study))
@@ -101,7 +104,9 @@ def ask(study: str | None, storage: str) -> None:
 def tell(
     study: str, trial: int, value: str | None, storage: str, failed: str | None, step: int | None
 ) -> None:
-    r"""End a trial with its VALUE: a number, or a JSON object of numbers by name.
+    r"""End a trial with its VALUE, or as failed.
+
+    VALUE is a number, or a JSON object of numbers by name.
 
     \b
     assay tell lab 3 0.25
@@ -123,7 +128,10 @@ def tell(
 @study_argument
 @storage_option
 def result(study: str | None, storage: str) -> None:
-    """A study in one JSON object: where it stands, what to use, and the verdict."""
+    """A study in one JSON object, with its verdict.
+
+    It says where the study stands, what to use, and what was concluded.
+    """
     from assay.api.agents import verdict
 
     _say(verdict(storage, study))
@@ -137,7 +145,7 @@ def result(study: str | None, storage: str) -> None:
     help="Where studies are kept.  [default: $ASSAY_STORAGE or assay.db]",
 )
 def mcp(storage: str) -> None:
-    """Serve the studies of a storage to a program that speaks the Model Context Protocol.
+    """Serve a storage by the Model Context Protocol.
 
     It reads JSON-RPC from standard input and answers on standard output. The tools create studies, ask,
     tell, and read status, trials and verdict. None opens a sealed test set.

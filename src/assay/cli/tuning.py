@@ -204,9 +204,9 @@ _program = options(
 @_json
 @_quiet
 def run(file: str | None, report: str | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
-    r"""Run the study that a TOML or JSON file describes, or tune any program.
+    r"""Run the study that a file describes, or tune any program.
 
-    `assay schema` prints what may be in a file. A study that was begun goes on.
+    The file is TOML or JSON; `assay schema` prints what may be in it. A study that was begun goes on.
 
     \b
     assay run study.toml
@@ -299,7 +299,7 @@ def resume(
     quiet: bool,
     **wishes: Any,
 ) -> None:
-    """Go on with a study on a data file, or of a program, where it stopped."""
+    """Go on with a study of a data file or a program."""
     from assay.api.files import resume_file
     from assay.api.programs import stored_program
     from assay.api.study import open_study
