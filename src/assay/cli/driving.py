@@ -48,8 +48,8 @@ def searched(space: str | None, param: tuple[str, ...]) -> dict[str, Any]:
 @click.option(
     "--constraint", metavar="BOUND", multiple=True, help="'latency_ms <= 10'; repeatable."
 )
-@click.option("--sampler", metavar="NAME", default="auto", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--sampler", metavar="NAME", default="auto", help="As for tune.  [default: auto]")
+@click.option("--seed", type=int, default=0, help="Of everything random.  [default: 0]")
 def create(
     study: str,
     storage: str,
