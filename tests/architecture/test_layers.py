@@ -54,6 +54,7 @@ HOMES = {
     "rich": ("assay.cli", "assay.progress"),
     "sklearn": ("assay.learners", "assay.sklearn"),
     "submitit": ("assay.executors.slurm",),
+    "yaml": ("assay.spaces.formats",),
 }
 PURE = ("core", "math", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")
 ANYWHERE = {"assay", "msgspec", "numpy", "scipy", *sys.stdlib_module_names}

@@ -32,7 +32,7 @@ _ORDER = (
     *(changing.note, changing.unseal),
     *(checking.verify, checking.export, checking.import_, checking.report),
     *(driving.create, driving.ask, driving.tell, driving.result, driving.mcp),
-    *(catalogue.models, catalogue.schema, demonstration.demo),
+    *(catalogue.models, catalogue.space, catalogue.schema, checking.doctor, demonstration.demo),
 )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from assay.cli.commands import Command
-from assay.cli.printing import width
+from assay.cli.printing import inert, width, write_whole
+from assay.core.errors import SpecError
 
 
 @click.command(cls=Command)
@@ -37,6 +38,47 @@ def schema() -> None:
     from assay.api.options import schema as form
 
     click.echo(json.dumps(form(), indent=2))
+
+
+@click.command(cls=Command)
+@click.argument("action", metavar="convert", type=click.Choice(["convert"]))
+@click.argument("file")
+@click.option("--from", "theirs", metavar="FORMAT", required=True, help="What the file is in.")
+@click.option(
+    "--to", "wanted", metavar="FORMAT", default="assay", help="What is wanted.  [default: assay]"
+)
+@click.option(
+    "-o", "--output", metavar="FILE", default="-", help="Where to write it; - for standard output."
+)
+@click.option(
+    "--allow-lossy", is_flag=True, help="Go on where something cannot be said; it is listed."
+)
+def space(action: str, file: str, theirs: str, wanted: str, output: str, allow_lossy: bool) -> None:
+    r"""Convert a search space from another tool, or to it.
+
+    FORMAT is assay, configspace, hydra, katib, optuna or wandb; the file is JSON, TOML or YAML.
+
+    \b
+    assay space convert sweep.yaml --from wandb -o space.json
+    assay space convert space.json --from assay --to configspace
+    """
+    from assay.spaces.formats import FORMATS, load, read, text_of, write
+
+    found, lost = read(load(file), theirs)
+    form, more = write(found, wanted)
+    if (lost or more) and not allow_lossy:
+        raise SpecError(
+            f"Not all of {file!r} can be said in the format {wanted}. Lost would be: "
+            f"{'; '.join([*lost, *more])}. --allow-lossy goes on without."
+        )
+    for what in (*lost, *more):
+        click.echo(f"Lost: {inert(what)}", err=True)
+    as_yaml = FORMATS[wanted].yaml if output == "-" else output.endswith((".yaml", ".yml"))
+    text = text_of(form, yaml=as_yaml)
+    if output == "-":
+        click.echo(text, nl=False)
+    else:
+        click.echo(inert(str(write_whole(output, text))), err=True)
 
 
 def _model(name: str, kind: Any, tasks: list[str]) -> str:

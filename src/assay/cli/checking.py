@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from assay.cli.commands import FOUND_WRONG, Command, storage_option, study_argument
@@ -132,3 +134,26 @@ def report(study: str | None, storage: str, output: str) -> None:
         click.echo(text)
     else:
         click.echo(inert(str(write_whole(output, text))))
+
+
+@click.command(cls=Command)
+@storage_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+def doctor(storage: str, as_json: bool) -> None:
+    """Look for what may go wrong on this machine.
+
+    Exit code 1 if there is a problem, with what to do about it.
+    """
+    from assay.api.doctor import examine
+
+    found = examine(storage)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], indent=2))
+    else:
+        for one in found:
+            mark = "" if one.mark == "ok" else f"{one.mark.upper()}: "
+            click.echo(paragraph(f"{one.what}: {mark}{inert(one.said)}", width()))
+            if one.advice:
+                click.echo(paragraph(f"  {inert(one.advice)}", width()))
+    if any(one.mark == "problem" for one in found):
+        raise click.exceptions.Exit(FOUND_WRONG)

@@ -22,7 +22,7 @@ STORAGE = 3
 BUG = 70
 STOPPED = 130
 DEFAULT_STORAGE = "assay.db"
-_EXTRAS = {"sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna"}
+_EXTRAS = {"sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna", "yaml": "yaml"}
 _ISSUES = "Please report it with the text above."
 
 
