@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format test-slow test-lowest coverage bench clean
+.PHONY: help demo test check format test-slow test-lowest docs coverage bench clean
 
 help: ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [JOBS=2]"
@@ -45,6 +45,11 @@ test-lowest: ## the fast tests with the oldest versions that we promise to suppo
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e ".[all]" $(TEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -W default tests/unit tests/contract
+
+docs: $(READY) ## build the documentation in docs/build; a warning fails
+	$(BIN)/python -m pip install --quiet -e ".[docs,optuna]"
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/build
+	@echo "Open docs/build/index.html"
 
 coverage: $(READY) ## which lines and branches the fast tests reach
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term

@@ -13,7 +13,9 @@ def test_a_healthy_machine(run, tmp_path):
     found = {one["what"]: one for one in json.loads(done.stdout)}
     assert {"Assay", "packages", "database", "folder", "machine", "trials", "clock"} <= found.keys()
     assert "answered" in found["trials"]["said"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.csv"]  # nothing is left behind
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "small.csv"
+    ]  # nothing is left behind
 
 
 def test_problems_have_advice_and_an_exit_code(run, tmp_path, monkeypatch):
@@ -31,5 +33,7 @@ def test_a_check_that_breaks_ends_no_other(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(doctor, "_process", broken)
     found = doctor.examine(str(tmp_path / "lab.db"))
-    assert [(one.what, one.mark) for one in found if one.mark == "problem"] == [("broken", "problem")]
+    assert [(one.what, one.mark) for one in found if one.mark == "problem"] == [
+        ("broken", "problem")
+    ]
     assert found[-1].what == "clock"

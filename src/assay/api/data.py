@@ -93,9 +93,8 @@ def tune(
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
-        seed, sampler, storage, name, given, beliefs, learn_from, evidence, limits, workers,
-            cpus_per_trial, gpus_per_trial, executor, isolation, order, lag, progress: as for `optimize`. The
-            sealed rows never leave this machine: the test is run here.
+        seed: as for `optimize`, like all that is not named here. The sealed rows never leave this
+            machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
 

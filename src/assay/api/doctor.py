@@ -64,10 +64,17 @@ def examine(storage: str) -> list[Finding]:
 
 
 def _python() -> Iterator[Finding]:
-    yield Finding("Assay", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform()}")
+    yield Finding(
+        "Assay", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"
+    )
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     if encoding != "utf8":
-        yield Finding("terminal", "note", f"its encoding is {encoding or 'not known'}", "Set PYTHONIOENCODING=utf-8.")
+        yield Finding(
+            "terminal",
+            "note",
+            f"its encoding is {encoding or 'not known'}",
+            "Set PYTHONIOENCODING=utf-8.",
+        )
 
 
 def _extras() -> Iterator[Finding]:
@@ -76,7 +83,11 @@ def _extras() -> Iterator[Finding]:
     there = [name for name, packages in _EXTRAS.items() if all(map(find_spec, packages))]
     missing = [name for name in _EXTRAS if name not in there]
     said = ", ".join(there) or "none"
-    advice = f"Not installed: {', '.join(missing)}. pip install 'assay[{missing[0]}]' adds one." if missing else ""
+    advice = (
+        f"Not installed: {', '.join(missing)}. pip install 'assay[{missing[0]}]' adds one."
+        if missing
+        else ""
+    )
     yield Finding("extras", "ok", said, advice)
 
 
@@ -101,13 +112,20 @@ def _storage_of(storage: str) -> Callable[[], Iterator[Finding]]:
             return
         folder = Path(path).absolute().parent
         if not folder.is_dir():
-            yield Finding("storage", "problem", f"there is no folder {folder}", "Make it, or name another --storage.")
+            yield Finding(
+                "storage",
+                "problem",
+                f"there is no folder {folder}",
+                "Make it, or name another --storage.",
+            )
             return
         yield _writable(folder)
         yield _readable(path)
         free = shutil.disk_usage(folder).free
         mark: Mark = "ok" if free > _LEAST_FREE else "problem"
-        yield Finding("disk", mark, f"{free / 2**30:.1f} GiB free", "" if mark == "ok" else "Make room.")
+        yield Finding(
+            "disk", mark, f"{free / 2**30:.1f} GiB free", "" if mark == "ok" else "Make room."
+        )
 
     return storage_
 
@@ -119,7 +137,9 @@ def _writable(folder: Path) -> Finding:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".assay-doctor-") as inside:
             SqliteStore(str(Path(inside, "probe.db"))).close()
     except (OSError, AssayError) as error:
-        return Finding("folder", "problem", f"{folder} cannot hold a study: {error}", "Name another --storage.")
+        return Finding(
+            "folder", "problem", f"{folder} cannot hold a study: {error}", "Name another --storage."
+        )
     return Finding("folder", "ok", f"{folder} can hold studies")
 
 
@@ -134,7 +154,9 @@ def _readable(path: str) -> Finding:
         store.close()
     except AssayError as error:
         return Finding("storage", "problem", str(error), "See assay verify.")
-    return Finding("storage", "ok", f"{path} holds {len(names)} {'study' if len(names) == 1 else 'studies'}")
+    return Finding(
+        "storage", "ok", f"{path} holds {len(names)} {'study' if len(names) == 1 else 'studies'}"
+    )
 
 
 def _machine() -> Iterator[Finding]:
@@ -143,7 +165,9 @@ def _machine() -> Iterator[Finding]:
     here = this_machine(gpus=True)
     gpus = f"{len(here.gpus.ids)} GPUs" if here.gpus.ids else "no GPU"
     cores = f"{here.cores} {'core' if here.cores == 1 else 'cores'}"
-    yield Finding("machine", "ok", f"{cores}, {here.memory_mb / 1024:.1f} GiB of memory free, {gpus}")
+    yield Finding(
+        "machine", "ok", f"{cores}, {here.memory_mb / 1024:.1f} GiB of memory free, {gpus}"
+    )
 
 
 def _process() -> Iterator[Finding]:
@@ -175,7 +199,9 @@ def _one(job: Any, emit: Any) -> float:
 def _clock() -> Iterator[Finding]:
     year = time.gmtime().tm_year
     if year < 2026:
-        yield Finding("clock", "problem", f"this machine believes that it is {year}", "Set its clock.")
+        yield Finding(
+            "clock", "problem", f"this machine believes that it is {year}", "Set its clock."
+        )
         return
     yield Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 

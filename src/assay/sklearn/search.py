@@ -68,9 +68,9 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         verdict_: the `assay.Verdict`; None without evidence.
         control_: parameters, score and index of the control; None without one.
         study_: the study, with every trial, its noise and its log.
-        cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_,
-            refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_: as in
-            scikit-learn's searches.
+        cv_results_: as in scikit-learn's searches, and so are `best_estimator_`, `best_params_`,
+            `best_score_`, `best_index_`, `scorer_`, `n_splits_`, `refit_time_`, `multimetric_`,
+            `classes_`, `n_features_in_` and `feature_names_in_`.
 
     A splitter that knows one way to split, such as `TimeSeriesSplit` or a list of splits, has no
     fresh splits: then there is no verdict, and the best score is taken.
