@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes, make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit, cross_validate
+from sklearn.model_selection import GroupShuffleSplit, KFold, TimeSeriesSplit, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -234,16 +234,15 @@ def test_groups_stay_together_in_fresh_splits_too():
     groups = np.arange(len(y)) % 9
     seen = []
 
-    class Spy(GroupKFold):
-        def __init__(self, n_splits=3, *, shuffle=False, random_state=None):
-            super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
-
+    class Spy(GroupShuffleSplit):
         def split(self, X, y=None, groups=None):
             for train, test in super().split(X, y, groups):
                 seen.append(set(groups[train]) & set(groups[test]))
                 yield train, test
 
-    search = SearchCV(Ridge(), ALPHA, n_trials=4, cv=Spy(), random_state=0).fit(X, y, groups=groups)
+    search = SearchCV(Ridge(), ALPHA, n_trials=4, cv=Spy(3), random_state=0).fit(
+        X, y, groups=groups
+    )
     assert search.verdict_ is not None
     assert len(seen) > 6
     assert not any(seen)
