@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.api.parts import scheduler_of
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Asked, Failed, Reported, Retried, Selected, Told
+from assay.core.fidelity import Fidelity
 from assay.core.history import fold
 from assay.core.jobs import Broken, Job, Step
 from assay.core.parameters import Float
@@ -25,6 +28,7 @@ from assay.testing.simulator import (
     by_config,
     constant,
     log_normal,
+    per_step,
     simulate,
 )
 
@@ -284,3 +288,51 @@ def test_time_does_not_pass_by_itself():
 def test_what_happens_after_the_end_of_a_study_does_not_lengthen_it():
     found = simulate(plan(4), x, Crew(2, shifts=[(50.0, 1)]))
     assert (found.seconds, found.utilisation) == (2.0, 1.0)
+
+
+# --- with a scheduler
+
+
+def epochs(**changes):
+    space = Space(x=Float(0.0, 1.0), fidelity=Fidelity("epochs", 1, 27))
+    given = {"budget": Budget(trials=40), "sampler": {"name": "random"}, **changes}
+    return StudySpec(space, {"value": "minimize"}, **given)
+
+
+def training(job):
+    return [job.config["x"] + 1 / step for step in range(job.since + 1, job.until + 1)]
+
+
+def test_a_scheduler_saves_steps_and_virtual_time():
+    crew = Crew(8, duration=per_step(10.0, 0.2))
+    full = simulate(epochs(), training, crew)
+    saved = simulate(epochs(scheduler={"name": "asha"}), training, crew)
+    assert full.events["reported"] == 40 * 27
+    assert saved.events["reported"] < 40 * 27 / 4
+    assert saved.seconds < full.seconds / 2
+    assert saved.events["paused"] > saved.events["resumed"] > 0
+    again = simulate(epochs(), training, crew, scheduler=scheduler_of(saved.spec))
+    assert (again.events, again.seconds) == (saved.events, saved.seconds)
+
+
+def test_the_page_about_it_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "simulator.md"
+    names = {}
+    for block in page.read_text("utf-8").split("```python\n")[1:]:
+        exec(block.partition("```")[0], names)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in lines[:2]] == ["4", "64"]
+    assert "pauses" in lines[2]
+
+
+def test_what_an_objective_raises_fails_the_trial():
+    def picky(job):
+        if job.config["x"] > 0.5:
+            raise ValueError("too large")
+        return job.config["x"]
+
+    found = simulate(plan(20), picky, Crew(3))
+    failed = [trial for trial in found.history.trials if trial.failure]
+    assert failed
+    assert all(trial.config["x"] > 0.5 for trial in failed)
+    assert {trial.failure.reason for trial in failed} == {"ValueError: too large"}

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_FIRST_PAUSE_S = 0.001
-_LONGEST_PAUSE_S = 0.01
+_FIRST_PAUSE_S = 0.02
+_LAST_PAUSE_S = 0.002
+"""Who has waited longer looks more often, and so comes first, mostly."""
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def _waited(file: int, patience_s: float) -> bool:
         elif time.monotonic() - since > patience_s:
             return False
         time.sleep(pause_s)
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        pause_s = max(0.8 * pause_s, _LAST_PAUSE_S)
     os.pwrite(file, (_turns(file) + 1).to_bytes(8, "big"), 0)
     return True
 

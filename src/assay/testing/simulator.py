@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from assay.api.parts import sampler_of
+from assay.api.parts import sampler_of, scheduler_of
 from assay.core.errors import SpecError
 from assay.core.events import Created, Event, Told
 from assay.core.history import History
 from assay.core.jobs import Job
-from assay.core.protocols import Sampler, Store
+from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.spec import StudySpec
 from assay.engine.ledger import Ledger
 from assay.engine.plan import Command, Finish, plan
@@ -30,11 +30,12 @@ from assay.testing.simulator_workers import (
     by_config,
     constant,
     log_normal,
+    per_step,
 )
 
 __all__ = [
     "Crew", "Duration", "SimulatedWorkers", "Simulation", "by_config", "constant", "log_normal",
-    "simulate",
+    "per_step", "simulate",
 ]  # fmt: skip
 
 STUDY = "simulated"
@@ -90,6 +91,7 @@ def simulate(
     crew: Crew,
     *,
     sampler: Sampler | None = None,
+    scheduler: Scheduler | None = None,
     store: Store | None = None,
     stop_at: float = math.inf,
 ) -> Simulation:
@@ -101,7 +103,9 @@ def simulate(
         spec: the plan, with a budget.
         objective: what a job gives: a number, numbers by name, or a list of numbers, of which each is
             reported on the way and the last is the value. What it raises breaks the job.
+            With a scheduler it gives the list of a job's steps, from `job.since` + 1 to `job.until`.
         sampler: the sampler to look at; None: that of the plan.
+        scheduler: the scheduler to look at; None: that of the plan, if it has one.
         store: where the log lies. A study that it has already goes on.
         stop_at: the virtual second, of this sitting, at which the study is interrupted as by Ctrl-C.
 
@@ -139,6 +143,7 @@ def simulate(
         ledger,
         sampler or sampler_of(spec),
         workers,
+        scheduler=scheduler or scheduler_of(spec),
         clock=lambda: workers.now,
         watch=watch,
         decide=decide,

@@ -49,6 +49,20 @@ def by_config(
     return duration
 
 
+def per_step(seconds: float = 1.0, sigma: float = 0.0) -> Duration:
+    """Log-normal durations whose mean is that of so many steps of the fidelity as the job goes.
+
+    >>> per_step(2.0)(Job(id=0, trial=0, stage="search", config={}, since=3, until=9), stream(0))
+    12.0
+    """
+
+    def duration(job: Job, rng: Generator) -> float:
+        steps = 1 if job.until is None else job.until - job.since
+        return _drawn(seconds * steps, sigma, rng)
+
+    return duration
+
+
 def _drawn(mean: float, sigma: float, rng: Generator) -> float:
     return mean * math.exp(sigma * rng.standard_normal() - sigma**2 / 2) if sigma else mean
 
@@ -146,7 +160,7 @@ class SimulatedWorkers:
         """The steps of a job, evenly spread, and its end. The last number of a list is its value."""
         numbers = result if isinstance(result, Sequence) else ()
         for place, value in enumerate(numbers, 1):
-            at = self.now + seconds * place / len(numbers)
+            at = self.now + seconds * (place / len(numbers))  # the last not after the end
             self._expect(at, job.id, Step(step=job.since + place, value=float(value)))
         end = numbers[-1] if numbers else result
         named = dict(end) if isinstance(end, Mapping) else {"value": float(end)}
@@ -164,8 +178,6 @@ class SimulatedWorkers:
         if timeout_s <= 0:
             return self._heard()
         if not self._agenda:
-            if timeout_s == 0:
-                return []  # the loop says that it has written down the last messages
             raise StateError(
                 f"Nothing more can happen at virtual second {self.now:g}: no job is under way and "
                 f"{self._present} workers are left. Let workers come back (away_s, shifts)."
