@@ -19,6 +19,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.core.cases import cpu, rss_mb
@@ -254,8 +255,19 @@ def page(facts):
         "| events | open, by the log | bytes a trial | ask and tell, random | ask and tell, TPE |",
         "|---|---|---|---|---|",
         *(_growth(step["log"], step["asked"]) for step in [*facts["growth"], plain]),
+        "",
+        _memory([*facts["growth"], plain]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _memory(steps):
+    sizes = [
+        (step["log"]["trials"], step["log"]["bytes"] * step["log"]["trials"]) for step in steps
+    ]
+    slopes = [(m2 - m1) / (n2 - n1) for (n1, m1), (n2, m2) in pairwise(sizes)]
+    each = ", ".join(f"{slope:.0f}" for slope in slopes)
+    return f"Memory: bytes for each further trial, from one size to the next: {each}."
 
 
 def _rows(plain, curves):

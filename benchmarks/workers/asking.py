@@ -95,7 +95,7 @@ def measured(processes, seconds):
     }
 
 
-def page(rows):
+def page(facts):
     lines = [
         "# Asking under contention",
         "",
@@ -105,6 +105,20 @@ def page(rows):
         "Proposals an ask: how often the sampler was run until a proposal could be written. The waits are",
         "wall time on a machine with two cores that had other work too; the CPU time is all of a trial's.",
         "",
+        *_table(facts["rows"]),
+        "",
+        "## Before",
+        "",
+        f"The same at commit {facts['before']['commit']}, without turns, every proposal decided anew after each",
+        "write of another, on the same busy machine.",
+        "",
+        *_table(facts["before"]["rows"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows):
+    lines = [
         "| processes | trial, s | asks a second | proposals an ask | most | median wait, s | longest wait, s | longest tell, s | CPU ms a trial |",
         "|---" * 9 + "|",
     ]
@@ -114,7 +128,7 @@ def page(rows):
             f"| {r['most_proposals']} | {r['median_wait_s']:.2f} | {r['longest_wait_s']:.2f} "
             f"| {r['longest_tell_s']:.2f} | {r['cpu_ms_per_trial']:.0f} |"
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def main():
@@ -127,10 +141,12 @@ def main():
             rows.append(measured(processes, seconds))
             print(rows[-1], flush=True)
     if given.processes is None:
-        (RESULTS / "asking.json").write_text(json.dumps(rows, indent=1) + "\n")
-        (RESULTS / "asking.md").write_text(page(rows))
+        file = RESULTS / "asking.json"
+        facts = {"rows": rows, "before": json.loads(file.read_text())["before"]}
+        file.write_text(json.dumps(facts, indent=1) + "\n")
+        (RESULTS / "asking.md").write_text(page(facts))
     else:
-        print(page(rows))
+        print("\n".join(_table(rows)))
 
 
 if __name__ == "__main__":
