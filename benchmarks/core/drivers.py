@@ -32,7 +32,6 @@ CASES = [  # workers, trials, sampler, reports, store
     (1000, 2000, "random", 0, "sqlite"),
     (1000, 1000, "random", 10, "sqlite"),
     (1000, 2000, "tpe", 0, "memory"),
-    (1000, 2000, "auto", 0, "memory"),
 ]  # fmt: skip
 
 
