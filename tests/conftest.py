@@ -1,6 +1,8 @@
 """Hypothesis draws the same examples in every run, and no example is too slow on a busy machine."""
 
+import pytest
 from hypothesis import HealthCheck, settings
+from tests.postgres import running
 
 settings.register_profile(
     "assay",
@@ -11,3 +13,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("assay")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One PostgreSQL server for all tests of this process; each asks it for a place of its own."""
+    with running() as server:
+        yield server

@@ -47,6 +47,7 @@ HOMES = {
     "optuna": ("assay.optuna",),
     "pandas": ("assay.inputs",),
     "psutil": ("assay.executors", "assay.inputs", "assay.stores"),
+    "psycopg": ("assay.stores.postgres.link",),
     "threadpoolctl": ("assay.math.threads",),
     "plotly": ("assay.plot.with_plotly",),
     "pyarrow": ("assay.inputs",),

@@ -1,6 +1,6 @@
-"""A driver or a worker of one study as a process of its own: `fleet_program.py ROLE STORAGE SECONDS`.
+"""A driver or a worker of one study as a process of its own: `ROLE STORAGE SECONDS [TRIALS [NAME]]`.
 
-Each evaluation is noted in a file beside the storage when it begins and when it ends.
+Each evaluation is noted in a file of the working folder when it begins and when it ends.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import assay
 TRIALS = 12
 
 
-def main(role: str, storage: str, seconds: float) -> None:
-    notes = Path(storage).with_name("notes.txt")
+def main(
+    role: str, storage: str, seconds: float, trials: int = TRIALS, name: str = "study"
+) -> None:
+    """Drive the study, or work for it."""
+    notes = Path("notes.txt").absolute()
 
     def objective(trial: assay.OpenTrial) -> float:
         _note(notes, f"begin {trial.number} {trial.seed} {os.getpid()} {os.getppid()}")
@@ -29,15 +32,17 @@ def main(role: str, storage: str, seconds: float) -> None:
         study = assay.optimize(
             objective,
             space,
-            budget=assay.Budget(trials=TRIALS),
+            budget=assay.Budget(trials=trials),
             sampler="random",
             storage=storage,
+            name=name,
             evidence=assay.Evidence(repeats=2, top=2, rechecks=2, confirms=2),
             progress=False,
         )
         sys.stdout.write(f"{len(study.trials)}\n")
     else:
-        sys.stdout.write(assay.work(objective, storage=storage, drive=role == "share", wait_s=60))
+        share = role == "share"
+        sys.stdout.write(assay.work(objective, storage=storage, study=name, drive=share, wait_s=60))
 
 
 def _note(notes: Path, text: str) -> None:
@@ -46,4 +51,4 @@ def _note(notes: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *map(int, sys.argv[4:5]), *sys.argv[5:6])

@@ -24,6 +24,7 @@ from assay.evaluation.splits import Splits
 from assay.executors.slots import Slots, check_wishes
 from assay.inputs import load
 from assay.progress import showing
+from assay.stores.postgres.address import without_password
 
 Say = Callable[[tuple[Chosen, ...], Study], None]
 
@@ -287,5 +288,7 @@ def _space_form(form: dict[str, Any]) -> dict[str, Any]:
 
 
 def _source(options: TuneOptions) -> dict[str, Any]:
+    """What a later sitting needs; a password is no part of a log."""
+    options = replace(options, storage=without_password(options.storage))
     absolute = {**options.to_json(), "data": str(Path(options.data).resolve())}
     return {"options": absolute}

@@ -14,6 +14,7 @@ from assay.core.space import Space
 from assay.core.spec import Limits, StudySpec
 from assay.executors.resources import this_machine
 from assay.executors.slots import Slots, check_wishes, slots_on
+from assay.stores.postgres.address import is_postgres, shown
 
 if TYPE_CHECKING:
     from assay.core.jobs import Evaluate
@@ -52,7 +53,9 @@ _KNOWING = ("auto", "gp")
 
 
 def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
-    """The store behind a URL such as "sqlite:///lab.db", or a file name ending in .db; None: memory.
+    """The store behind a URL such as "sqlite:///lab.db" or "postgresql://user@host/database".
+
+    A file name ending in .db is one in SQLite; None: memory.
 
     Raises:
         SpecError: a URL of no known kind.
@@ -64,11 +67,15 @@ def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
         return MemoryStore()
     if not isinstance(storage, str):
         return storage
+    if is_postgres(storage):
+        from assay.stores.postgres.store import PostgresStore
+
+        return PostgresStore(storage, readonly=readonly)
     path = sqlite_path(storage)
     if path is None:
         raise SpecError(
-            f"Cannot tell what storage {storage!r} is. Use 'sqlite:///lab.db', or the name of a "
-            "file that ends in .db."
+            f"Cannot tell what storage {shown(storage)!r} is. Use 'sqlite:///lab.db', the name of a file that "
+            "ends in .db, or 'postgresql://user@host/database'."
         )
     from assay.stores.sqlite import SqliteStore
 

@@ -22,9 +22,10 @@ from assay.inputs.table import Table
 from assay.math.sketches import containment, sketch
 from assay.stores.envelope import now
 from assay.stores.seals import Kind, Overlap, SealRegistry, message
-from assay.stores.vault import FileVault, MemoryVault
+from assay.stores.vault import FileVault, MemoryVault, Vault
 
 _IN_MEMORY: WeakKeyDictionary[Store, MemoryVault] = WeakKeyDictionary()
+_LEVELS = {FileVault: "vault file", MemoryVault: "handle in memory"}
 _CHANCE = 0.05
 """Share of known rows beyond natural twins from which a test set counts as used before."""
 
@@ -38,8 +39,12 @@ class Seal:
     """Why earlier uses of these rows are not known; empty if they are."""
 
 
-def vault_beside(store: Store) -> FileVault | MemoryVault:
-    """The vault that belongs to a store: a folder beside a file, memory for a study in memory."""
+def vault_beside(store: Store) -> Vault:
+    """The vault that belongs to a store: in the database, beside a file, or in memory like it."""
+    own = getattr(store, "vault", None)
+    if own is not None:
+        made: Vault = own()
+        return made
     path = getattr(store, "path", None)
     if path is not None:
         return FileVault(Path(f"{path}.vault"))
@@ -71,7 +76,7 @@ def seal(study: str, dev: Table, test: Table, store: Store, *, reason: str = "")
             warning = str(error)
     vault = vault_beside(store)
     sha256 = vault.put(seal_id, *pack(test))
-    level = "vault file" if isinstance(vault, FileVault) else "handle in memory"
+    level = _LEVELS.get(type(vault), "vault in the database")
     event = Sealed(seal_id, len(test), level, sha256, digest(sketch_to_text(small["test"])), spent)
     return Seal(event, warning or "")
 

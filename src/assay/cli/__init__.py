@@ -18,6 +18,7 @@ from assay.cli import (
     demonstration,
     driving,
     explaining,
+    granting,
     looking,
     tuning,
     working,
@@ -32,6 +33,7 @@ _ORDER = (
     *(changing.note, changing.unseal),
     *(checking.verify, checking.export, checking.import_, checking.report),
     *(driving.create, driving.ask, driving.tell, driving.result, driving.mcp),
+    granting.grant,
     *(catalogue.models, catalogue.space, catalogue.schema, checking.doctor, demonstration.demo),
 )
 

@@ -129,7 +129,7 @@ def storage_option(function: F) -> F:
     """--storage, which defaults to $ASSAY_STORAGE or assay.db."""
     return click.option(
         "--storage",
-        metavar="FILE",
+        metavar="FILE|URL",
         default=default_storage,
         help="Where studies are kept.  [default: $ASSAY_STORAGE or assay.db]",
     )(function)
@@ -166,7 +166,9 @@ def commands_of(study: str, storage: str) -> Callable[[str], str]:
 
 def _words(study: str, storage: str) -> Iterator[str]:
     if storage != default_storage():
-        yield from ("--storage", storage)
+        from assay.stores.postgres.address import without_password
+
+        yield from ("--storage", without_password(storage))
     if study.startswith("-"):
         yield "--"
     yield study

@@ -8,6 +8,7 @@ from assay.cli.commands import default_storage
 from assay.cli.printing import columns, paragraph, width
 from assay.core.events import Created, Sealed
 from assay.report.words import count, name
+from assay.stores.postgres.address import shown
 
 if TYPE_CHECKING:
     from assay.api.prepare import Chosen
@@ -20,7 +21,7 @@ _CLOSED = "It is opened only with --reason, and the result is then marked post-h
 def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
     """The plan as a table, with what was noticed about the data."""
     wide = width()
-    where = "" if storage == default_storage() else f" in {name(storage)}"
+    where = "" if storage == default_storage() else f" in {name(shown(storage))}"
     parts = [
         f"Study {name(study.name)}{where}{_begun(study)}",
         _choices(chosen, wide),

@@ -16,7 +16,7 @@ from assay.core.errors import AssayError
 from assay.engine.plan import spent
 from assay.report.phase import standing
 from assay.report.words import name, number, signed
-from assay.stores.sqlite import SqliteStore
+from assay.stores.postgres.address import shown
 
 if TYPE_CHECKING:
     from assay.core.protocols import Store
@@ -35,7 +35,7 @@ def status_text(storage: str, study: str | None) -> str:
     store = existing(storage)
     names = [chosen_study(store, study)] if study else top_level(store.studies())
     if not names:
-        return f"There is no study in {name(storage)} yet."
+        return f"There is no study in {name(shown(storage))} yet."
     return columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())
 
 
@@ -86,5 +86,5 @@ def _left(study: Study) -> str:
 
 def driver(store: Store, study: str) -> str:
     """The process that drives a study now; "nobody" if none does."""
-    holder = store.driver(study) if isinstance(store, SqliteStore) else None
+    holder = store.driver(study)
     return f"process {holder.pid} on {name(holder.host, 40)}" if holder else "nobody"

@@ -50,8 +50,8 @@ def take(db: sqlite3.Connection, study: str, driver: Driver) -> None:
         StateError: someone who lives has it.
     """
     holder = _holder(db, study)
-    if holder is not None and holder.token != driver.token and _lives(holder):
-        raise StateError(_taken(study, holder))
+    if holder is not None and holder.token != driver.token and lives(holder):
+        raise StateError(taken(study, holder))
     mine = Holder(
         driver.token, os.getpid(), birth(os.getpid()) or "", place(), socket.gethostname(), now(),
         time.time(),
@@ -72,7 +72,7 @@ def beat(db: sqlite3.Connection, study: str, driver: Driver) -> None:
     if done.rowcount == 0:
         holder = _holder(db, study)
         raise StateError(
-            _taken(study, holder)
+            taken(study, holder)
             if holder
             else f"Study {study!r} was released by someone else. Open it again to go on."
         )
@@ -81,7 +81,7 @@ def beat(db: sqlite3.Connection, study: str, driver: Driver) -> None:
 def driver_of(db: sqlite3.Connection, study: str) -> Holder | None:
     """Who drives a study now; None if nobody does."""
     holder = _holder(db, study)
-    return holder if holder is not None and _lives(holder) else None
+    return holder if holder is not None and lives(holder) else None
 
 
 def give_back(db: sqlite3.Connection, study: str, driver: Driver) -> None:
@@ -96,7 +96,8 @@ def _holder(db: sqlite3.Connection, study: str) -> Holder | None:
     return Holder(*row) if row else None
 
 
-def _taken(study: str, holder: Holder) -> str:
+def taken(study: str, holder: Holder) -> str:
+    """What to say to one that finds the seat taken."""
     if (holder.pid, holder.place) == (os.getpid(), place()):
         return (
             f"Study {study!r} is driven by this very process (pid {holder.pid}) since "
@@ -110,14 +111,14 @@ def _taken(study: str, holder: Holder) -> str:
     )
 
 
-def _lives(holder: Holder) -> bool:
+def lives(holder: Holder, *, silent_s: float = _SILENT_S) -> bool:
     """Whether a holder can still be at work.
 
     A process of this machine can be looked up. One elsewhere is believed dead when it was silent
-    for a minute.
+    for a minute, or for `silent_s`.
     """
     if holder.place != place():
-        return abs(time.time() - holder.beat) < _SILENT_S
+        return abs(time.time() - holder.beat) < silent_s
     if holder.pid == os.getpid() and holder.birth == (birth(os.getpid()) or ""):
         return any(driver.token == holder.token for driver in _drivers)
     born = birth(holder.pid)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from assay.core.errors import StoreError, TamperError
-from assay.core.events import Event, decode
+from assay.core.errors import StoreError
+from assay.core.events import Event
 from assay.core.history import History
 from assay.core.protocols import Blobs, Row
 from assay.stores.board_sqlite import SqliteBoard
 from assay.stores.chain import extend, genesis
 from assay.stores.database import Database, copy
+from assay.stores.decoding import decoded, no_garbage
 from assay.stores.entry import body, check_blobs, check_length, check_name, check_read
 from assay.stores.envelope import actor, now
 from assay.stores.lease import BEAT_S, Driver, Holder, beat, driver_of, give_back, take
@@ -113,28 +113,13 @@ class SqliteStore:
     def _decoded(
         self, db: sqlite3.Connection, study: str, after: int, most: int | None
     ) -> list[Event]:
-        events: list[Event] = []
-        number = after
-        with _no_garbage():
-            for seq, text in db.execute(_EVENTS, (study, after, -1 if most is None else most)):
-                if seq != number:
-                    raise self._damaged(study, number, f"the next one is row {seq}")
-                try:
-                    events.append(decode(text))
-                except StoreError as error:
-                    raise self._damaged(study, number, str(error)) from None
-                number += 1
-        return events
-
-    def _damaged(self, study: str, number: int, why: str) -> TamperError:
-        return TamperError(
-            f"Row {number} of study {study!r} in {self.path} is missing or was changed: {why}. "
-            "Verify the study to see all that is wrong, and restore a backup."
-        )
+        with no_garbage():
+            found = db.execute(_EVENTS, (study, after, -1 if most is None else most))
+            return decoded(found, study, after=after, where=self.path)
 
     def rows(self, study: str, *, after: int = 0, most: int | None = None) -> list[Row]:
         check_name(study)
-        with _no_garbage():
+        with no_garbage():
             return self._file.read(
                 lambda db: [
                     Row(*row)
@@ -229,18 +214,3 @@ class SqliteStore:
         for study in list(self._beats):
             self.release(study)
         self._end()
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """No search for garbage meanwhile.
-
-    Among 200,000 new events there is none, but seeing that takes half of the time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

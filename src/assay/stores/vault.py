@@ -72,7 +72,8 @@ class Vault(Protocol):
         ...
 
 
-def _refuse_pickle(vault: object, protocol: SupportsIndex) -> NoReturn:
+def refuse_pickle(vault: object, protocol: SupportsIndex) -> NoReturn:
+    """Vaults do not travel."""
     raise SealError(
         f"A {type(vault).__name__} holds sealed test rows and is not copied or sent to other "
         "processes. Keep it out of the objective: what is evaluated during the search must not "
@@ -102,13 +103,13 @@ class FileVault:
     def __repr__(self) -> str:
         return f"FileVault({str(self._folder)!r})"
 
-    __reduce_ex__ = _refuse_pickle
+    __reduce_ex__ = refuse_pickle
 
     def put(self, seal_id: str, arrays: Arrays, meta: Mapping[str, Any]) -> str:
         path, voided = self._paths(seal_id)
         content = _labelled(arrays, meta)
         if voided.exists():
-            raise _was_voided(seal_id)
+            raise was_voided(seal_id)
         try:
             _make_folder(self._folder)
             return self._place(seal_id, path, content)
@@ -122,9 +123,9 @@ class FileVault:
         path, voided = self._paths(seal_id)
         try:
             with path.open("rb") as file:
-                return _opened(file, sha256, str(path))
+                return opened(file, sha256, str(path))
         except FileNotFoundError:
-            raise _was_voided(seal_id) if voided.exists() else _missing(seal_id, path) from None
+            raise was_voided(seal_id) if voided.exists() else missing(seal_id, path) from None
         except OSError as error:
             raise StoreError(
                 f"The sealed test set {path} cannot be read: {error.strerror}. It belongs to the "
@@ -138,7 +139,7 @@ class FileVault:
             _flush_folder(self._folder)
         except FileNotFoundError:
             if not voided.exists():
-                raise _missing(seal_id, path) from None
+                raise missing(seal_id, path) from None
         except OSError as error:
             raise StoreError(
                 f"The sealed test set {path} cannot be given up: {error.strerror}. Allow writing "
@@ -146,7 +147,7 @@ class FileVault:
             ) from error
 
     def _paths(self, seal_id: str) -> tuple[Path, Path]:
-        _check_id(seal_id)
+        check_id(seal_id)
         return self._folder / f"{seal_id}.npz", self._folder / f"{seal_id}.void"
 
     def _place(self, seal_id: str, path: Path, content: Arrays) -> str:
@@ -158,7 +159,7 @@ class FileVault:
                 os.replace(temporary, path)
                 _flush_folder(self._folder)
             elif _file_digest(path) != sha256:
-                raise _is_taken(seal_id)
+                raise is_taken(seal_id)
             return sha256
         finally:
             for left in self._folder.glob(f".{seal_id}.*.tmp"):
@@ -183,33 +184,30 @@ class MemoryVault:
         sets = ", ".join(f"{seal_id}: {kept or 'given up'}" for seal_id, kept in self._sets.items())
         return f"MemoryVault({sets})"
 
-    __reduce_ex__ = _refuse_pickle
+    __reduce_ex__ = refuse_pickle
 
     def put(self, seal_id: str, arrays: Arrays, meta: Mapping[str, Any]) -> str:
-        _check_id(seal_id)
-        file = io.BytesIO()
-        _write(file, _labelled(arrays, meta))
-        sha256 = _digest(file)
-        kept = self._sets.setdefault(seal_id, _Kept(_rows(arrays), sha256, file.getvalue()))
+        sha256, content = packed(seal_id, arrays, meta)
+        kept = self._sets.setdefault(seal_id, _Kept(_rows(arrays), sha256, content))
         if kept is None:
-            raise _was_voided(seal_id)
+            raise was_voided(seal_id)
         if kept.sha256 != sha256:
-            raise _is_taken(seal_id)
+            raise is_taken(seal_id)
         return sha256
 
     def get(self, seal_id: str, sha256: str) -> Content:
         kept = self._sets[self._known(seal_id)]
         if kept is None:
-            raise _was_voided(seal_id)
-        return _opened(io.BytesIO(kept.content), sha256, f"{seal_id!r} in memory")
+            raise was_voided(seal_id)
+        return opened(io.BytesIO(kept.content), sha256, f"{seal_id!r} in memory")
 
     def void(self, seal_id: str) -> None:
         self._sets[self._known(seal_id)] = None
 
     def _known(self, seal_id: str) -> str:
-        _check_id(seal_id)
+        check_id(seal_id)
         if seal_id not in self._sets:
-            raise _missing(seal_id, None)
+            raise missing(seal_id, None)
         return seal_id
 
 
@@ -223,7 +221,21 @@ class _Kept:
         return f"{self.rows} rows, sha256 {self.sha256[:8]}..."
 
 
-def _check_id(seal_id: str) -> None:
+def packed(seal_id: str, arrays: Arrays, meta: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The hash of a test set, and its bytes.
+
+    Raises:
+        DataError: an array cannot be kept as it is.
+        SealError: the name is none.
+    """
+    check_id(seal_id)
+    file = io.BytesIO()
+    _write(file, _labelled(arrays, meta))
+    return _digest(file), file.getvalue()
+
+
+def check_id(seal_id: str) -> None:
+    """Nothing, when this can name a test set; else SealError."""
     if not _ID.fullmatch(seal_id):
         raise SealError(
             f"{seal_id!r:.120} cannot name a sealed test set. Use up to 100 letters, digits, "
@@ -261,7 +273,8 @@ def _described(array: object) -> str:
     return kind
 
 
-def _opened(file: io.BufferedIOBase, sha256: str, where: str) -> Content:
+def opened(file: io.BufferedIOBase, sha256: str, where: str) -> Content:
+    """The test set in a file; TamperError when it is another one."""
     found = _digest(file)
     if found != sha256:
         raise TamperError(
@@ -323,27 +336,31 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _missing(seal_id: str, path: Path | None) -> SealError:
+def missing(seal_id: str, path: Path | str | None) -> SealError:
+    """What to say of a test set that is not there; `path` is where; None: in memory."""
     if path is None:
         return SealError(
             f"The sealed test set {seal_id!r} is missing: a vault in memory ends with its process."
             " Give the study a storage to keep its test set."
         )
+    where = f"file {path}" if isinstance(path, Path) else f"such set in {path}"
     return SealError(
-        f"The sealed test set {seal_id!r} is missing: there is no file {path}. Without it the "
+        f"The sealed test set {seal_id!r} is missing: there is no {where}. Without it the "
         "final test cannot be made. Put the file back if it was moved, or give the seal up and "
         "seal fresh rows in a new study."
     )
 
 
-def _was_voided(seal_id: str) -> SealError:
+def was_voided(seal_id: str) -> SealError:
+    """What to say of one that was given up."""
     return SealError(
         f"The sealed test set {seal_id!r} was given up and stays closed. Seal fresh rows in a new "
         "study."
     )
 
 
-def _is_taken(seal_id: str) -> SealError:
+def is_taken(seal_id: str) -> SealError:
+    """What to say when the name is another's."""
     return SealError(
         f"The vault already holds another test set named {seal_id!r}; it was left as it is. Seal "
         "under a new name, or keep the vault of each study in a folder of its own."

@@ -1,0 +1,214 @@
+"""The log in a PostgreSQL database, which may hold many studies and be reached from many machines."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from assay.core.errors import StateError
+from assay.core.events import Event
+from assay.core.protocols import Blobs, Row
+from assay.stores.chain import extend, genesis
+from assay.stores.decoding import decoded, no_garbage
+from assay.stores.entry import body, check_blobs, check_length, check_name, check_read
+from assay.stores.envelope import actor, now
+from assay.stores.lease import Driver, Holder
+from assay.stores.postgres.address import parse
+from assay.stores.postgres.board import PostgresBoard
+from assay.stores.postgres.layout import Layout
+from assay.stores.postgres.link import Link, LostSeatError
+from assay.stores.postgres.seat import Pulse, driver_of, lost, take
+from assay.stores.postgres.vault import PostgresVault
+
+_NUMBER = "select number from {s}.study where digest = sha256(convert_to(%s, 'UTF8'))"
+_LAST = "select seq + 1, hash from {s}.event where study = %s order by seq desc limit 1"
+_EVENTS = "select seq, body from {s}.event where study = %s and seq >= %s order by seq limit %s"
+_ROWS = (
+    "select seq, time, actor, version, body, hash from {s}.event where study = %s and seq >= %s"
+    " order by seq limit %s"
+)
+_STUDIES = (
+    "select s.name from {s}.study s join {s}.event e on e.study = s.number and e.seq = 0"
+    " order by e.time, s.number"
+)
+_BLOB = "select data from {s}.blob where hash = %s"
+
+
+class PostgresStore:
+    """A store in a database of a PostgreSQL server.
+
+    An append is on the server's disk when it returns (as far as the server keeps fsync and
+    synchronous_commit on) and survives the end of any process, also of the server's. While the
+    server is away, calls wait up to five minutes. Threads may share a store; a fork opens its own.
+
+    Args:
+        url: such as "postgresql://user@host/database"; see `assay.stores.postgres.address`.
+        readonly: look only.
+
+    Raises:
+        StoreError: the database cannot be used; the message says why and what to do.
+        SpecError: the address cannot be read.
+    """
+
+    def __init__(self, url: str, *, readonly: bool = False) -> None:
+        self._link = Link(parse(url), readonly=readonly)
+        self._layout = Layout(self._link)
+        self._driver = Driver()
+        self._numbers: dict[str, int] = {}
+        self._heads: dict[str, tuple[int, str]] = {}
+        self._seats: dict[str, Pulse] = {}
+        self._end = weakref.finalize(self, _let_go, self._link, self._seats)
+
+    @property
+    def shown(self) -> str:
+        """The address without its password."""
+        return self._link.address.shown
+
+    def append(
+        self, study: str, events: Sequence[Event], *, after: int, blobs: Blobs | None = None
+    ) -> int:
+        check_name(study)
+        blobs = blobs or {}
+        check_blobs(blobs)
+        bodies = [body(event) for event in events]
+        number = self.entered(study)
+        length, head = self._heads.get(study, (-1, ""))
+        if length != after:
+            length, head = self._last(study, number)
+        while True:
+            check_length(study, length, after)
+            stamp, who = now(), actor()
+            rows = extend(study, head, bodies, after=after, time=stamp, actor=who)
+            new = (after + len(rows), rows[-1].hash if rows else head)
+            found = self._append(study, number, after, head, rows, blobs, (stamp, who))
+            self._heads[study] = found
+            if found == new:
+                return new[0]
+            length, head = found
+
+    def _append(
+        self,
+        study: str,
+        number: int,
+        after: int,
+        prev: str,
+        rows: list[Row],
+        blobs: Blobs,
+        stamp: tuple[str, str],
+    ) -> tuple[int, str]:
+        """Length and head of the log after the attempt: those of `rows` if they are in it."""
+        version = rows[0].version if rows else 0
+        bodies, hashes = [row.body for row in rows], [row.hash for row in rows]
+        contents = (bodies, hashes, list(blobs), list(blobs.values()))
+        token = self.token(study)
+        ((length, head),) = self.driving(
+            study, "log_append", number, token, after, prev, *stamp, version, *contents
+        )
+        return length, head or genesis(study)
+
+    def _last(self, study: str, number: int) -> tuple[int, str]:
+        rows = self._link.ask(_LAST, number)
+        return rows[0] if rows else (0, genesis(study))
+
+    def read(self, study: str, *, after: int = 0, most: int | None = None) -> list[Event]:
+        number = self._known(study)
+        if number is None:
+            return []
+        with no_garbage():
+            rows = self._link.ask(_EVENTS, number, after, most)
+            return decoded(rows, study, after=after, where=self.shown)
+
+    def rows(self, study: str, *, after: int = 0, most: int | None = None) -> list[Row]:
+        number = self._known(study)
+        if number is None:
+            return []
+        with no_garbage():
+            return [Row(*row) for row in self._link.ask(_ROWS, number, after, most)]
+
+    def studies(self) -> list[str]:
+        return [name for (name,) in self._link.ask(_STUDIES)] if self._layout.exists() else []
+
+    def blob(self, sha256: str) -> bytes:
+        rows = self._link.ask(_BLOB, sha256) if self._layout.exists() else []
+        return check_read(sha256, rows[0][0] if rows else None, self.shown)
+
+    def acquire(self, study: str) -> None:
+        number = self.entered(study)
+        take(self._link, study, number, self._driver)
+        if study not in self._seats:
+            self._seats[study] = Pulse(self._link, number, self._driver)
+
+    def release(self, study: str) -> None:
+        pulse = self._seats.pop(study, None)
+        if pulse is not None:
+            pulse.stop()
+            self._link.call("lease_end", self.entered(study), self._driver.token)
+
+    def driver(self, study: str) -> Holder | None:
+        """The process that drives a study now; None if none does."""
+        number = self._known(study)
+        return None if number is None else driver_of(self._link, number)
+
+    def touch(self, study: str) -> None:
+        """See that this store still drives the study, if it did.
+
+        Raises:
+            StateError: another process took the study over.
+        """
+        if self.token(study) is not None:
+            self.driving(study, "lease_beat", self.entered(study), self.token(study))
+
+    def board(self, study: str) -> PostgresBoard:
+        """Where the driver of a study and its workers meet."""
+        return PostgresBoard(self, self._link, check_name(study))
+
+    def vault(self) -> PostgresVault:
+        """Where test sets are kept: any machine that drives a study can open its own."""
+        self._layout.make()
+        return PostgresVault(self._link)
+
+    def close(self) -> None:
+        for study in list(self._seats):
+            self.release(study)
+        self._end()
+
+    # for the board too
+
+    def entered(self, study: str) -> int:
+        """The number of a study, which is given it now if it had none."""
+        number = self._known(study)
+        if number is None:
+            self._layout.make()
+            ((number,),) = self._link.call("study_enter", study)
+            self._numbers[study] = number
+        return number
+
+    def token(self, study: str) -> str | None:
+        """What this driver shows to the server; None if it drives something else, or nothing."""
+        return self._driver.token if study in self._seats else None
+
+    def driving(self, study: str, function: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a function says that is for a study's driver.
+
+        Raises:
+            StateError: another process took the study over.
+        """
+        try:
+            return self._link.call(function, *values)
+        except LostSeatError:
+            error: StateError = lost(self._link, study, self.entered(study))
+        raise error
+
+    def _known(self, study: str) -> int | None:
+        number = self._numbers.get(check_name(study))
+        if number is None and self._layout.exists():
+            for (found,) in self._link.ask(_NUMBER, study):
+                number = self._numbers[study] = found
+        return number
+
+
+def _let_go(link: Link, seats: dict[str, Pulse]) -> None:
+    for pulse in seats.values():
+        pulse.stop()
+    link.close()
