@@ -27,6 +27,7 @@ CASES = [  # workers, trials, sampler, reports, store
     (10, 2000, "random", 0, "memory"),
     (100, 2000, "random", 0, "memory"),
     (1000, 3000, "random", 0, "memory"),
+    (10_000, 12_000, "random", 0, "memory"),
     (100, 2000, "random", 0, "sqlite"),
     (1000, 2000, "random", 0, "sqlite"),
     (1000, 1000, "random", 10, "sqlite"),
