@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -41,15 +41,15 @@ def program(*words: object, env: dict[str, str] | None = None) -> str:
     )
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
-    if "database is locked" in done.stderr:
+    if "database is locked" in done.stderr and words[0] != "optuna-apart":
         sys.exit(f"{' '.join(command)} printed 'database is locked':\n{done.stderr[-4000:]}")
     return done.stdout
 
 
-def cost(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
+def cost(postgres: str | None, runs_of_each: int, at: Sequence[int]) -> Iterator[dict]:
     """CPU milliseconds a trial of every way to run it."""
     for store in ("SQLite", *(["PostgreSQL"] if postgres else [])):
-        for workers in WORKERS:
+        for workers in at:
             for reports in REPORTS:
                 runs: dict[str, list[dict]] = {case: [] for case in CASES}
                 for _ in range(runs_of_each):
@@ -67,7 +67,7 @@ def cost(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
                 yield {"store": store, "workers": workers, "reports": reports, **found}
 
 
-def efficiency(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
+def efficiency(postgres: str | None, runs_of_each: int, at: Sequence[int]) -> Iterator[dict]:
     for store in ("SQLite", *(["PostgreSQL"] if postgres else [])):
         found = []
         for _ in range(runs_of_each):
@@ -76,7 +76,7 @@ def efficiency(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
         yield {"store": store, "efficiency": statistics.median(found), "all": found}
 
 
-def first(postgres: str | None, runs_of_each: int) -> Iterator[dict]:
+def first(postgres: str | None, runs_of_each: int, at: Sequence[int]) -> Iterator[dict]:
     """Seconds from the start of the command to the first line of the first trial."""
     tools = ["assay", "optuna", *(["ray"] if _installed("ray") else [])]
     found: dict[str, list[float]] = {tool: [] for tool in tools}
@@ -139,22 +139,23 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", metavar="GROUP")
     parser.add_argument("--postgres", metavar="URL", help="a server to make databases in")
     parser.add_argument("--runs", type=int, default=3, help="of each case; the median counts")
+    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="lines of `cost`")
     given = parser.parse_args()
     path = RESULTS / "workers.json"
     facts = json.loads(path.read_text()) if path.exists() else {}
     for name in given.groups or GROUPS:
-        for line in GROUPS[name](given.postgres, given.runs):
+        for line in GROUPS[name](given.postgres, given.runs, given.workers):
             line |= {"runs": given.runs, "load": os.getloadavg()[1]}
             print(line, flush=True)
             old = [one for one in facts.get(name, []) if _key(one) != _key(line)]
             facts[name] = sorted([*old, line], key=_key)
-        facts["versions"] = {"Python": platform.python_version()} | {
-            package: version(package)
-            for package in ("optuna", "ray", "psycopg", "sqlalchemy")
-            if _installed(package)
-        }
-        path.write_text(json.dumps(facts, indent=1) + "\n")
-        path.with_suffix(".md").write_text(page(facts))
+            facts["versions"] = {"Python": platform.python_version()} | {
+                package: version(package)
+                for package in ("optuna", "ray", "psycopg", "sqlalchemy")
+                if _installed(package)
+            }
+            path.write_text(json.dumps(facts, indent=1) + "\n")
+            path.with_suffix(".md").write_text(page(facts))
 
 
 def _key(line: dict) -> tuple:
@@ -193,7 +194,7 @@ def _costs(found: list[dict]) -> list[str]:
         met = "" if theirs / ours >= PROMISED[one["store"]] else ", **missed**"
         lines.append(
             f"| {one['store']} | {one['workers']} | {one['reports']} | {ours:.2f} | {apart_:.2f} | "
-            f"{theirs:.1f} | {theirs / ours:.0f} × | {theirs / apart_:.0f} × | "
+            f"{theirs:.1f}{_fallen(one)} | {theirs / ours:.0f} × | {theirs / apart_:.0f} × | "
             f"≥ {PROMISED[one['store']]} × {met}| {_when(one)}"
         )
     return [*lines, ""]
@@ -228,6 +229,14 @@ def _first(found: list[dict]) -> list[str]:
     ]
     rows = (f"| {one['tool']} | {one['seconds']:.2f} | {_when(one)}" for one in found)
     return [*lines, *rows, ""]
+
+
+def _fallen(one: dict) -> str:
+    """How many of Optuna's processes ended with an error, which does happen with SQLite."""
+    fallen = one["optuna-apart"].get("fallen", 0)
+    return (
+        f" ({fallen:.0f} of {one['workers']} processes fell: database is locked)" if fallen else ""
+    )
 
 
 def _when(one: dict) -> str:

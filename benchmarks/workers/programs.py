@@ -116,15 +116,19 @@ def _storage(url: str):
 
 
 def apart(one: str, url: str, workers: int, reports: int, n: int) -> dict[str, float]:
-    """W processes that each run their share of the trials."""
+    """W processes that each run their share of the trials; those that fall by an error do not count."""
     name = f"{one}-{os.getpid()}"
     _create(one, url, name)
     share = [sys.executable, "-m", __spec__.name, one, url, name, str(reports), str(n // workers)]
     before, start = _server(url), time.perf_counter()
     running = [subprocess.Popen(share, stdout=subprocess.PIPE, text=True) for _ in range(workers)]
-    spent = [float(process.communicate()[0]) for process in running]
-    done = n // workers * workers
+    spent = [float(said) for process in running if (said := process.communicate()[0])]
+    fallen = workers - len(spent)
+    if not spent or fallen and one == "assay_asks":
+        sys.exit(f"{fallen} of {workers} processes fell")
+    done = n // workers * len(spent)
     return {
+        "fallen": fallen,
         "client_ms": sum(spent) / done * 1e3,
         "server_ms": (_server(url) - before) / done * 1e3,
         "wall_ms": (time.perf_counter() - start) / done * 1e3,
