@@ -14,6 +14,7 @@ import assay
 
 HEAVY = (
     "scipy", "sklearn", "pandas", "pyarrow", "rich", "click", "psutil", "cloudpickle", "jinja2",
+    "starlette", "uvicorn", "anyio",
 )  # fmt: skip
 
 

@@ -154,3 +154,31 @@ def test_an_export_that_cannot_be_written_says_so(folder):
     study = Study(Space(x=Float(0, 1, default=0.5)))
     with pytest.raises(SpecError, match="Cannot export"):
         export(study, folder / "file")
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("html", "<!doctype html>"), ("md", "# small"), ("json", "{")]
+)
+def test_the_report_comes_in_other_forms(run, finished, form, begins):
+    done = run("report", "--storage", finished, "--format", form, "-o", "-")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(begins)
+    named = run("report", "--storage", finished, "-o", f"page.{form}")
+    assert named.output.strip() == f"page.{form}"
+    assert Path(f"page.{form}").read_text("utf-8").startswith(begins)
+    assert run("report", "--storage", finished, "--format", form).output.strip() == f"report.{form}"
+
+
+def test_a_pdf_without_a_browser_is_refused_with_a_way_out(run, finished, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = run("report", "--storage", finished, "--format", "pdf")
+    assert done.exit_code == 2
+    assert "apt-get install chromium" in done.stderr
+    assert not Path("report.pdf").exists()
+
+
+def test_watch_follows_a_study_to_its_end(run, finished):
+    done = run("watch", "--storage", finished)
+    assert done.exit_code == 0
+    assert "done: 6/6 trials" in done.stdout
+    assert "finished" in done.stdout

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from assay.analysis import wording
 from assay.analysis.wording import Basis, Numbers
 from assay.core.errors import SpecError
+from assay.core.inert import shown
 from assay.math.checks import not_negative
 from assay.math.intervals import Interval
 
@@ -70,6 +71,10 @@ class Verdict:
         if self.action is not None:
             lines.append(f"Recommended: {self.action}.")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head, *rest = map(shown, str(self).splitlines())
+        return f"<p><strong>{head}</strong></p>" + "".join(f"<p>{line}</p>" for line in rest)
 
     def to_json(self) -> dict[str, Any]:
         """A form of plain JSON values that `from_json` reads back."""

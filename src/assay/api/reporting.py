@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.core.errors import StateError
+from assay.core.errors import SpecError, StateError
 from assay.stores.chain import head
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from assay.analysis.effects import Effect
     from assay.api.study import Study
     from assay.report.influence import Influence
     from assay.report.view import View
 
 
-def view(study: Study) -> View:
+FORMS = ("html", "md", "json", "pdf")
+
+
+def view(study: Study, effects: Mapping[int, Effect] | None = None) -> View:
     """Everything that a page or a terminal says of a study."""
     from assay.report.view import view_of
 
@@ -28,14 +35,93 @@ def view(study: Study) -> View:
     def rows(sha256: str) -> NDArray[np.float32]:
         return np.frombuffer(study.store.blob(sha256), dtype="<f4")
 
-    return view_of(study.name, study.spec, history, head(study.name, last[:1]), rows=rows)
+    return view_of(
+        study.name, study.spec, history, head(study.name, last[:1]), rows=rows, effects=effects
+    )
+
+
+def whole(study: Study) -> View:
+    """The same with what takes longer: what mattered, and whether the search was worth it."""
+    from assay.report.plots import gains
+    from assay.report.plots.outcomes import Outcomes
+
+    history = study.history
+    outcomes = Outcomes(study.spec, history)
+    seen = view(study, outcomes.effects)
+    steps = gains.steps_to_best(outcomes)
+    worth = tuple(
+        plot
+        for plot in (gains.best_so_far(outcomes), gains.gain_and_cost(outcomes))
+        if not plot.empty
+    )
+    return replace(
+        seen,
+        importance=_influence(study),
+        steps=None if steps.empty else steps,
+        worth=worth or None,
+        second_half=gains.second_half(outcomes),
+    )
 
 
 def page(study: Study) -> str:
     """The report as one HTML page."""
     from assay.report.html import page as page_of
 
-    return page_of(replace(view(study), importance=_influence(study)))
+    return page_of(whole(study))
+
+
+def written(study: Study, form: str) -> bytes:
+    """The report as "html", "md", "json" or "pdf".
+
+    Raises:
+        SpecError: another form, or no browser is installed that prints a PDF.
+    """
+    if form not in FORMS:
+        raise SpecError(f"A report is one of {', '.join(FORMS)}, got {form!r:.80}.")
+    if form == "md":
+        from assay.report.markdown import markdown
+
+        return markdown(whole(study)).encode()
+    if form == "json":
+        return _json(study)
+    text = page(study)
+    if form == "pdf":
+        from assay.api.paper import printed
+
+        return printed(text)
+    return text.encode()
+
+
+def saved(study: Study, path: str | Path | None) -> str:
+    """The report, written to a path if one is given, in the form of its ending; of a PDF no text.
+
+    Raises:
+        SpecError: as `written`.
+    """
+    if path is None:
+        return page(study)
+    form = Path(path).suffix.lstrip(".").lower()
+    body = written(study, form if form in FORMS else "html")
+    Path(path).write_bytes(body)
+    return body.decode(errors="replace") if form != "pdf" else ""
+
+
+def snippet(study: Study) -> str:
+    """The study as a notebook shows it."""
+    from assay.report.snippet import view_snippet
+
+    return view_snippet(view(study))
+
+
+def _json(study: Study) -> bytes:
+    """All that the page says, as plain values; of the trials all."""
+    import msgspec
+
+    from assay.api.exporting import trial_rows
+
+    seen = msgspec.to_builtins(replace(whole(study), trials=None))
+    form = {"format": "assay report", "version": 1, **seen, "trials": trial_rows(study)}
+    return msgspec.json.format(msgspec.json.encode(form), indent=1) + b"\n"
 
 
 def _influence(study: Study) -> Influence | None:

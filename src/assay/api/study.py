@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
 from assay.analysis.effects import Effect, effects, has_control
 from assay.analysis.selection import best_trial
@@ -37,7 +37,6 @@ from assay.core.events import (
     Reported,
     Resumed,
     Selected,
-    Steered,
     Told,
     Wish,
 )
@@ -275,14 +274,11 @@ class Study:
         """Ask whoever drives the study to "pause", to "go on", or to "stop" when running trials end.
 
         It is heard within a second or two. `resume`, or the same call again, goes on after a stop.
-
-        Raises:
-            SpecError: another wish.
         """
-        if wish not in get_args(Wish):
-            raise SpecError(f"steer needs 'pause', 'go on' or 'stop', got {wish!r:.80}.")
-        self._ledger.refresh()
-        self._ledger.decide(lambda _: [Steered(wish, reason)])
+        from assay.api.steering import wished
+
+        event = wished(wish, reason)
+        self._ledger.decide(lambda _: [event])
 
     # --- what it says
 
@@ -418,13 +414,18 @@ class Study:
         return ablate_study(self, components, **wishes)
 
     def report(self, path: str | Path | None = None) -> str:
-        """The report as one HTML page; written to `path` if given."""
-        from assay.api.reporting import page
+        """The report as one HTML page; written to `path` if given.
 
-        text = page(self)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+        A path that ends in .md, .json or .pdf gets that form; SpecError if no browser prints a PDF.
+        """
+        from assay.api.reporting import saved
+
+        return saved(self, path)
+
+    def _repr_html_(self) -> str:
+        from assay.api.reporting import snippet
+
+        return snippet(self)
 
     def verify(self) -> list[str]:
         """What is wrong with the log: chain, blobs, transitions, proposals; empty if nothing is."""

@@ -21,12 +21,14 @@ from assay.cli import (
     granting,
     looking,
     tuning,
+    watching,
     working,
 )
 from assay.cli.commands import Commands
 
 _ORDER = (
     *(tuning.tune, tuning.run, tuning.resume, working.worker, ablating.ablate),
+    *(watching.dashboard, watching.watch),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,
     *(changing.pause, changing.go_on, changing.stop),

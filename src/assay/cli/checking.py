@@ -120,20 +120,29 @@ def _say_lost(lost: list[str]) -> None:
     "-o",
     "--output",
     metavar="FILE",
-    default="report.html",
-    show_default=True,
-    help="Where to write it; - for standard output.",
+    help="Where to write it; - for standard output.  [default: report.html]",
 )
-def report(study: str | None, storage: str, output: str) -> None:
-    """Write the report: one HTML page."""
-    from assay.api.reporting import page
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md", "json", "pdf"]),
+    help="Else as the file's name ends; a PDF needs an installed Chromium.  [default: html]",
+)
+def report(study: str | None, storage: str, output: str | None, form: str | None) -> None:
+    """Write the report: one HTML page, Markdown, JSON or PDF."""
+    from pathlib import Path
+
+    from assay.api.reporting import FORMS, written
     from assay.api.study import open_study
 
-    text = page(open_study(storage, study, readonly=True))
+    suffix = Path(output or "").suffix.lstrip(".").lower()
+    form = form or (suffix if suffix in FORMS else "html")
+    body = written(open_study(storage, study, readonly=True), form)
+    output = output or f"report.{form}"
     if output == "-":
-        click.echo(text)
+        click.echo(body, nl=not body.endswith(b"\n"))
     else:
-        click.echo(inert(str(write_whole(output, text))))
+        click.echo(inert(str(write_whole(output, body))))
 
 
 @click.command(cls=Command)

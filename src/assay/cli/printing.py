@@ -72,7 +72,7 @@ def _cells(text: str) -> int:
     )
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> Path:
+def write_whole(path: str | os.PathLike[str], text: str | bytes) -> Path:
     """Write a file, or leave what was there.
 
     Raises:
@@ -81,7 +81,7 @@ def write_whole(path: str | os.PathLike[str], text: str) -> Path:
     target = Path(path)
     part = target.with_name(target.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(text.encode() if isinstance(text, str) else text)
         os.replace(part, target)
     except OSError as error:
         raise _unwritable(target, error.strerror or str(error)) from None

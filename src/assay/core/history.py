@@ -29,6 +29,7 @@ from assay.core.events import (
     Told,
 )
 from assay.core.fidelity import Fidelity
+from assay.core.inert import shown
 from assay.core.jobs import BrokenKind, Unit
 from assay.core.jsonform import canonical
 from assay.core.moves import (
@@ -76,6 +77,11 @@ class Trial:
     def value(self) -> float | None:
         """The first objective's value; None while it runs or when it failed."""
         return None if self.values is None else self.values[0]
+
+    def _repr_html_(self) -> str:
+        told = [("state", self.state), ("values", self.values or "–"), *self.config.items()]
+        rows = (f"<tr><th>{shown(n)}</th><td>{shown(v)}</td></tr>" for n, v in told)
+        return f"<table><caption>Trial {self.number}</caption>{''.join(rows)}</table>"
 
 
 class History:

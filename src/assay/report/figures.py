@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 from assay.report import chart, words
 from assay.report.answer import Bar, Numbers
-from assay.report.evidence import Course, NoiseTable, Step
+from assay.report.evidence import Course, NoiseTable, Recheck, Step
 from assay.report.influence import Influence
+from assay.report.plots import gains
 from assay.report.plots.course import of_course
 from assay.report.plots.draw import NARROW, WIDE, Figure, drawn
 from assay.report.plots.form import Table
@@ -191,6 +192,11 @@ def _arrow_down(x: float, y: float, length: float) -> list[str]:
 def history(course: Course) -> Figure:
     """Every trial's gain, the record, the noise band and the luck line."""
     return drawn(of_course(course))
+
+
+def overtuning(found: Recheck) -> Figure:
+    """What the search saw of its best trials, and what fresh evaluations show."""
+    return drawn(gains.overtuning(found))
 
 
 # --- bars

@@ -32,9 +32,11 @@ SECTIONS = (
     Section("flow", "How the trials went"),
     Section("course", "History"),
     Section("changes", "What changed"),
+    Section("steps", "From the defaults to the best"),
     Section("importance", "What mattered"),
     Section("ablations", "What each component contributes"),
     Section("recheck", "How the winner was chosen"),
+    Section("worth", "Was it worth it?"),
     Section("cost", "What it cost"),
     Section("data_notes", "Data first"),
     Section("plan", "Plan and deviations"),
@@ -70,12 +72,18 @@ def style() -> str:
 
 
 @cache
-def environment() -> Environment:
-    """Where templates are found; every value that they show is escaped."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
+def environment(*parts: str) -> Environment:
+    """Where templates are found: in these parts of the package, or in this one.
+
+    Every value that they show is escaped.
+    """
+    from jinja2 import ChoiceLoader, Environment, FunctionLoader, StrictUndefined
+
+    def loader(part: str) -> FunctionLoader:
+        return FunctionLoader(lambda name: _template(part, name))
 
     environment = Environment(
-        loader=FunctionLoader(lambda name: text_of(f"templates/{name}")),
+        loader=ChoiceLoader([loader(part) for part in parts or ("assay.report",)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -91,6 +99,18 @@ def environment() -> Environment:
     environment.filters.update(filters)
     environment.globals["span"] = words.span
     return environment
+
+
+def _template(part: str, name: str) -> str | None:
+    found = files(part).joinpath("templates", name)
+    return found.read_text(encoding="utf-8") if found.is_file() else None
+
+
+def as_is(text: str) -> Any:
+    """HTML that a template of ours has made already."""
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - escaped when it was made
 
 
 @cache

@@ -5,10 +5,11 @@ A section without facts is None and is left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assay.analysis.effects import Effect, has_control
 from assay.analysis.effects import effects as all_effects
-from assay.analysis.effects import has_control
 from assay.core.events import Concluded
 from assay.core.history import History
 from assay.core.spec import StudySpec
@@ -20,6 +21,7 @@ from assay.report.corrected import Rows, corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
 from assay.report.influence import Influence
 from assay.report.phase import Standing, standing
+from assay.report.plots.form import Plot
 from assay.report.record import Cost, Machine, Note, Plan
 from assay.report.trials import TrialTable, trial_table
 
@@ -49,11 +51,20 @@ class View:
     head: str
     ablations: tuple[AblationView, ...] | None = None
     importance: Influence | None = None
-    """Only for a whole page: it takes longer than the rest."""
+    """Only for a whole page, as those below: they take longer than the rest."""
+    steps: Plot | None = None
+    worth: tuple[Plot, ...] | None = None
+    second_half: str = ""
 
 
 def view_of(
-    name: str, spec: StudySpec, history: History, head: str = "", *, rows: Rows | None = None
+    name: str,
+    spec: StudySpec,
+    history: History,
+    head: str = "",
+    *,
+    rows: Rows | None = None,
+    effects: Mapping[int, Effect] | None = None,
 ) -> View:
     """The view of a study, from its log alone.
 
@@ -62,6 +73,7 @@ def view_of(
         head: the hash of the last row of the log, printed so that a cut tail can be found later.
         rows: gives the stored per-row values behind a hash; without it the score of the search
             is not corrected for its luck.
+        effects: of the trials over the control, where they are known already.
 
     >>> from assay.core.history import fold
     >>> from assay.core.space import Space
@@ -71,8 +83,9 @@ def view_of(
     'NOT STARTED'
     """
     noise = evidence.known_noise(spec, history)
-    effects = {}
-    if spec.single and has_control(history):
+    if effects is None:
+        effects = {}
+    if not effects and spec.single and has_control(history):
         effects = {effect.trial: effect for effect in all_effects(spec, history)}
     concluded = history.last(Concluded)
     gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None

@@ -125,6 +125,26 @@ def edf(several: Mapping[str, Outcomes]) -> Plot:
     return Plot("edf", "Distribution of values", about, (panel,), table)
 
 
+def compared(several: Mapping[str, Outcomes]) -> Plot:
+    """Several studies beside each other: the best value so far, and the distribution of values."""
+    spread = edf(several)
+    if spread.empty:
+        return spread
+    shown = {name: found for name, found in several.items() if found.numbers}
+    spec = next(iter(shown.values())).spec
+    marks = []
+    for i, (name, found) in enumerate(shown.items()):
+        sign = found.spec.signs[0]
+        best = np.minimum.accumulate(np.where(found.feasible, found.losses, np.inf))
+        new = np.flatnonzero(np.append(True, best[1:] < best[:-1]) & np.isfinite(best))
+        xy = [(float(at + 1), float(sign * best[at])) for at in new]
+        last = [(float(len(best)), xy[-1][1])] if xy else []
+        marks.append(line(f"series-{i % 8}", words.name(name, 40), [*xy, *last], steps=True))
+    first = Panel(Axis("trials ended"), objective_axis(spec), tuple(m for m in marks if m.x))
+    about = f"The best value so far, and the distribution of all; {better(spec)}."
+    return Plot("compared", "Values", about, (first, *spread.panels), spread.table)
+
+
 def intermediate_values(outcomes: Outcomes) -> Plot:
     """The reported values of trials by step: the running ones, the best, and a sample of the others."""
     past = outcomes.history

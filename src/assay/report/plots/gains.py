@@ -56,7 +56,7 @@ def pareto_front(outcomes: Outcomes, objectives: Sequence[str] | None = None) ->
         "infeasible": "does not meet the constraints",
         "front": "beaten by no other",
     }
-    marks = [line("front", "", [tuple(values[i]) for i in groups["front"]], steps=True)]
+    marks = [line("front", "", [tuple(values[i].tolist()) for i in groups["front"]], steps=True)]
     marks += [
         points(role, said[role], [tuple(values[i].tolist()) for i in mine],
                [outcomes.numbers[i] for i in mine])
@@ -105,6 +105,11 @@ def gain_and_cost(outcomes: Outcomes) -> Plot:
             "gain_and_cost", title, "No costs are recorded.", (), Table(title, ("trial",), ())
         )
     costs = np.array([_cpu_s(history, n) for n in numbers])
+    if costs.max() < 1.1 * costs.min():
+        why = (
+            f"Every trial took about as long: {words.seconds(float(np.median(costs)))} of CPU time."
+        )
+        return Plot("gain_and_cost", title, why, (), Table(title, ("trial",), ()))
     gains = np.array([outcomes.effects[n].gain for n in numbers])
     on_front = np.flatnonzero(front_ranks(np.column_stack([costs, -gains]), least=1) == 0)
     on_front = on_front[np.argsort(costs[on_front], kind="stable")]
@@ -173,6 +178,23 @@ def best_so_far(outcomes: Outcomes) -> Plot:
     about = f"From {words.signed(curve[0][1])} with one trial to {words.signed(curve[-1][1])} with {len(gains):,}."
     note = "For a search that learns the curve is too kind to few trials, as it counts late finds as early."
     return Plot("expected_best", title, about, (panel,), table, notes=(note,))
+
+
+def second_half(outcomes: Outcomes) -> str:
+    """What the second half of the trials added to the expected best, in words; empty for few trials."""
+    found = np.array([effect.gain for effect in outcomes.effects.values()])
+    if len(found) < 20:
+        return ""
+    half = len(found) // 2
+    added = expected_best(found, len(found)) - expected_best(found, half)
+    cpu_s = sum(_cpu_s(outcomes.history, n) for n in list(outcomes.effects)[half:])
+    floor = outcomes.noise.floor if outcomes.noise else None
+    times = f", {words.number(added / floor, 2)} × the noise floor" if floor else ""
+    price = f" for {words.seconds(cpu_s)} of CPU time" if cpu_s else ""
+    return (
+        f"In trials like these, {len(found):,} instead of {half:,} raise the expected best by "
+        f"{words.signed(added)}{times}{price}."
+    )
 
 
 def overtuning(found: Recheck) -> Plot:

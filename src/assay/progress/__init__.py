@@ -7,7 +7,7 @@ at the clock. It starts no thread, for the workers are forked from this process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -17,6 +17,7 @@ from assay.core import units
 from assay.core.events import CONTROL, Failed, Told
 from assay.core.history import History
 from assay.core.spec import StudySpec
+from assay.engine.run import Watch
 from assay.report import words
 from assay.report.phase import Standing, evaluations, standing
 
@@ -215,14 +216,34 @@ class Tally:
 @contextmanager
 def showing(
     spec: StudySpec, *, workers: int = 1, wanted: bool | None = None, stream: TextIO | None = None
-) -> Iterator[Progress | None]:
-    """A `Progress` that is closed at the end; None if not wanted (by default: not on a terminal)."""
+) -> Iterator[Watch | None]:
+    """What shows progress, closed at the end; None if not wanted.
+
+    By default it is wanted on a terminal and in a notebook, where the output of a cell is kept up to
+    date.
+    """
+    show = None if wanted is False or stream is not None else _notebook()
+    if show is not None:
+        from assay.progress.notebook import NotebookProgress
+
+        with NotebookProgress(spec, show) as cell:
+            yield cell
+        return
     shown = is_terminal(stream or sys.stderr) if wanted is None else wanted
     if not shown:
         yield None
         return
     with Progress(spec, workers=workers, stream=stream) as progress:
         yield progress
+
+
+def _notebook() -> Callable[[str], Any] | None:
+    """How to show HTML in a notebook; asked only where one can be running, as it loads more."""
+    if "ipykernel" not in sys.modules:
+        return None
+    from assay.progress.notebook import shower
+
+    return shower()
 
 
 def is_terminal(stream: Any) -> bool:

@@ -1,0 +1,130 @@
+"""The report as Markdown: the same facts as the page, for a pull request or a wiki."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from assay.report import figures, words
+from assay.report.plots.draw import Figure
+from assay.report.plots.draw import drawn as drawn_of
+from assay.report.view import View
+
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!&$"})
+_MOST_TRIALS = 20
+
+
+def markdown(view: View) -> str:
+    r"""The report of a study as Markdown; whatever names hold, they stay text.
+
+    >>> from assay.core.history import fold
+    >>> from assay.core.space import Space
+    >>> from assay.core.parameters import Float
+    >>> from assay.core.spec import StudySpec
+    >>> from assay.report.view import view_of
+    >>> spec = StudySpec(Space(x=Float(0, 1, default=0.5)), {"value": "minimize"})
+    >>> markdown(view_of("lab_1", spec, fold([]))).splitlines()[0]
+    '# lab\\_1'
+    """
+    return "\n\n".join(part for part in _parts(view) if part) + "\n"
+
+
+def _parts(view: View) -> Iterator[str]:
+    card = view.card
+    yield f"# {text(view.name)}"
+    badge = f" [{text(card.badge)}]" if card.badge else ""
+    yield f"**{text(card.claim)}**{badge}"
+    yield text(card.sentence)
+    if card.gain:
+        yield f"Gain in {text(card.gain_of)} over the defaults: **{text(str(card.gain))}**"
+    if card.action:
+        yield f"What to do: **{text(card.action)}**."
+    yield text(card.spent)
+    for heading, drawn in _figures(view):
+        yield f"## {heading}"
+        yield _table(drawn.table.heads, drawn.table.rows)
+        yield "\n".join(f"*{text(note)}*" for note in drawn.notes)
+    if view.changes:
+        yield f"## {text(view.changes.title)}"
+        rows = [
+            (c.name, c.before or "not active", c.after or "not active") for c in view.changes.rows
+        ]
+        yield _table(("parameter", "default", f"trial {view.changes.trial}"), rows)
+    yield from _record(view)
+    yield from _trials(view)
+    yield f"{view.events:,} events in the log." + (
+        f" Hash of the last: `{view.head}`." if view.head else ""
+    )
+
+
+def _figures(view: View) -> Iterator[tuple[str, Figure]]:
+    """The figures that there are, as their tables."""
+    if view.numbers:
+        yield "What was measured", figures.four_numbers(view.numbers)
+    if view.flow:
+        yield "How the trials went", figures.flow(view.flow)
+    if view.course:
+        yield "History", figures.history(view.course)
+    if view.importance:
+        yield "What mattered", figures.importance(view.importance)
+    for plot in view.worth or ():
+        yield plot.title, drawn_of(plot)
+    if view.noise:
+        yield "Noise", figures.noise(view.noise)
+
+
+def _record(view: View) -> Iterator[str]:
+    if view.cost:
+        yield "## What it cost"
+        stages = [*view.cost.stages, view.cost.total]
+        rows = [
+            (s.stage, f"{s.evaluations:,}", words.seconds(s.cpu_s), words.seconds(s.wall_s))
+            for s in stages
+        ]
+        yield _table(("stage", "evaluations", "CPU time", "wall-clock time"), rows)
+    if view.data_notes:
+        yield "## Data first"
+        yield "\n".join(f"* {text(note.level)}: {text(note.text)}" for note in view.data_notes)
+    yield "## Plan and deviations"
+    yield _table(("what", "fixed before the first trial"), view.plan.facts)
+    deviations = [(d.what, d.before, d.after, d.reason) for d in view.plan.deviations]
+    yield _table(("deviation", "planned", "done", "reason"), deviations) or "No deviations."
+    yield "\n".join(f"* {text(remark)}" for remark in view.plan.remarks)
+    yield "## Checklist"
+    yield _table(
+        ("question", "answer", "detail", "asked by"),
+        [(i.question, i.answer, i.detail, i.asked_by) for i in view.checklist],
+    )
+    if view.machine:
+        yield "## Environment"
+        yield _table(("what", "found"), view.machine.facts)
+
+
+def _trials(view: View) -> Iterator[str]:
+    table = view.trials
+    if table is None:
+        return
+    best = table.best(_MOST_TRIALS)
+    yield f"## The best of {len(table.rows):,} trials"
+    rows = [
+        (
+            str(row.number),
+            *(words.score(v) for v in row.values or ()),
+            row.gain.give_or_take if row.gain else "–",
+            row.state,
+            row.changed,
+        )
+        for row in best
+    ]
+    yield _table(("trial", *table.objectives, "gain", "state", "changed"), rows)
+
+
+def text(given: str) -> str:
+    """A text as Markdown shows it, to the letter."""
+    return given.translate(_SPECIAL).replace("\n", " ")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [f"| {' | '.join(text(str(cell)) for cell in row)} |" for row in (heads, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(heads)}", *lines[1:]])

@@ -1,0 +1,1 @@
+"""The dashboard: studies in a browser, as they run. See `assay dashboard`."""

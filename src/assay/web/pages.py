@@ -1,0 +1,355 @@
+"""The pages, and the parts of them that change while a study runs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from assay.analysis.selection import ranked
+from assay.api.reporting import whole
+from assay.core.errors import AssayError, StateError
+from assay.core.events import decode
+from assay.core.protocols import Member, Row
+from assay.report import figures, words
+from assay.report.html import SECTIONS, environment, style
+from assay.report.log import in_words
+from assay.report.view import View, view_of
+from assay.stores.chain import genesis
+from assay.web.assets import assets
+from assay.web.data import ident_of, telling_pair
+from assay.web.lab import Lab, Watched, key_of
+from assay.web.trial import trial_page
+
+_MOST_LISTED = 30
+_ROWS = 50
+_LEDGER = 100
+_MOST_COMPARED = 8
+_TAIL = 12
+
+
+class Pages:
+    """Answers with pages."""
+
+    def __init__(self, lab: Lab, *, readonly: bool) -> None:
+        self._lab, self._readonly = lab, readonly
+
+    def studies(self, request: Request) -> Response:
+        """All studies of the storage, the newest first."""
+        names = self._lab.names()[::-1]
+        listed = [self._line(name) for name in names[:_MOST_LISTED]]
+        rest = [{"key": key_of(name), "name": words.name(name)} for name in names[_MOST_LISTED:]]
+        return html("studies.html", listed=listed, rest=rest, storage=words.name(self._lab.storage))
+
+    def _line(self, name: str) -> dict[str, Any]:
+        line: dict[str, Any] = {"key": key_of(name), "name": words.name(name), "error": None}
+        try:
+            found = self._lab.study(line["key"])
+            pulse = found.pulse()
+        except AssayError as error:
+            return {**line, "error": words.headline(str(error))}
+        return {**line, "pulse": pulse, "best": _best(found), "claim": _view(found).card.claim}
+
+    def overview(self, request: Request) -> Response:
+        """Where a study stands, how it went, what it cost, who works on it."""
+        several = not self._found(request).study.spec.single
+        return self._study(request, "overview.html", several=several)
+
+    def explore(self, request: Request) -> Response:
+        """What parameters have to do with values."""
+        found = self._found(request)
+        spec = found.study.spec
+        names = [
+            (f"p{place}", words.name(name, 60))
+            for place, name in enumerate(spec.space)
+            if spec.space[name].size > 1
+        ]
+        goals = [(f"o{place}", words.name(name, 60)) for place, name in enumerate(spec.objectives)]
+        first = [ident_of(spec, name) for name in telling_pair(found)]
+        return self._study(
+            request,
+            "explore.html",
+            names=names,
+            objectives=goals,
+            several=not spec.single,
+            first=first,
+        )
+
+    def trials(self, request: Request) -> Response:
+        """The table of trials, a page of it at a time."""
+        found = self._found(request)
+        table = _view(found).trials
+        by = request.query_params.get("by", "newest")
+        numbers = _numbers(found, by)
+        pages = max(-(-len(numbers) // _ROWS), 1)
+        page = min(max(_whole(request, "page", 1), 1), pages)
+        shown = [table.rows[n] for n in numbers[(page - 1) * _ROWS : page * _ROWS]] if table else []
+        return self._study(
+            request, "trials.html", table=table, shown=shown, by=by, page=page, pages=pages,
+            count=len(numbers),
+        )  # fmt: skip
+
+    def csv(self, request: Request) -> Response:
+        """All trials for a spreadsheet; texts that it would take for formulas are made inert."""
+        from assay.api.exporting import trials_csv
+
+        found = self._found(request)
+        with found.lock:
+            text = found.once(("csv",), lambda: trials_csv(found.study))
+        headers = {"content-disposition": 'attachment; filename="trials.csv"'}
+        return Response(text, media_type="text/csv", headers=headers)
+
+    def trial(self, request: Request) -> Response:
+        """All that is known of one trial."""
+        found = self._found(request)
+        number = request.path_params["number"]
+        with found.lock:
+            if number >= found.outcomes.history.n_trials:
+                raise HTTPException(404, "There is no such trial.")
+            shown = trial_page(found.study.spec, found.outcomes, number)
+        return self._study(request, "trial.html", trial=shown, figures=figures)
+
+    def ledger(self, request: Request) -> Response:
+        """The log, a page of it at a time, with who wrote what when and the hash of each row."""
+        found = self._found(request)
+        length = found.outcomes.history.length
+        end = min(max(_whole(request, "before", length), 1), length)
+        start = max(end - _LEDGER, 0)
+        rows = found.study.store.rows(
+            found.study.name, after=max(start - 1, 0), most=end - start + 1
+        )
+        before = rows[0].hash if start else genesis(found.study.name)
+        shown = [_ledger_line(row) for row in rows if start <= row.seq < end][::-1]
+        return self._study(
+            request, "ledger.html", shown=shown, start=start, end=end, length=length, before=before
+        )
+
+    def report(self, request: Request) -> Response:
+        """The report, as a page of its own."""
+        from assay.api.reporting import page
+
+        found = self._found(request)
+        with found.lock:
+            text = found.once(("report",), lambda: page(found.study))
+        digest = b64encode(sha256(f"\n{style()}\n".encode()).digest()).decode()
+        policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+        return Response(text, media_type="text/html", headers={"content-security-policy": policy})
+
+    def evidence(self, request: Request) -> Response:
+        """What the answer rests on, as in the report: ablations, the data, noise, plan, checklist."""
+        found = self._found(request)
+        shown = found.once(("evidence",), lambda: whole(found.study))
+        sections = [
+            s for s in SECTIONS if s.part in EVIDENCE and getattr(shown, s.part) is not None
+        ]
+        return self._study(request, "evidence.html", view=shown, sections=sections, figures=figures)
+
+    def part(self, request: Request) -> Response:
+        """A part of the overview, for a page that is open."""
+        part = request.path_params["part"]
+        if part not in PARTS:
+            raise HTTPException(404)
+        found = self._found(request)
+        with found.lock:
+            text = found.once(("part", part, *_driven(found, part)), lambda: _part(found, part))
+        tag = f'"{sha256(text.encode()).hexdigest()[:20]}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"etag": tag})
+        return Response(text, media_type="text/html", headers={"etag": tag})
+
+    def compare(self, request: Request) -> Response:
+        """Several studies beside each other."""
+        keys = list(dict.fromkeys(request.query_params.getlist("study")))[:_MOST_COMPARED]
+        found = [self._lab.study(key) for key in keys]
+        lines = [
+            {
+                **self._line(one.study.name),
+                "view": _view(one),
+                "config": _best_config(one),
+            }
+            for one in found
+        ]
+        names = list(dict.fromkeys(n for line in lines for n in line["config"]))
+        others = [{"key": key_of(n), "name": words.name(n)} for n in self._lab.names()[::-1][:200]]
+        return html("compare.html", lines=lines, names=names, keys=keys, others=others)
+
+    def _found(self, request: Request) -> Watched:
+        return self._lab.study(request.path_params["key"])
+
+    def _study(self, request: Request, template: str, **more: Any) -> Response:
+        found = self._found(request)
+        pulse = found.pulse()
+        return html(
+            template,
+            key=request.path_params["key"],
+            name=words.name(found.study.name),
+            pulse=pulse,
+            readonly=self._readonly,
+            part=lambda named: _safe(_part(found, named)),
+            **more,
+        )
+
+
+def html(template: str, *, status: int = 200, **facts: Any) -> Response:
+    """A page from a template."""
+    made = environment("assay.web", "assay.report").get_template(template)
+    tags = {name: f"/static/{name}?v={asset.tag}" for name, asset in assets().items()}
+    return Response(made.render(asset=tags, **facts), status, media_type="text/html")
+
+
+def _safe(text: str) -> Any:
+    from assay.report.html import as_is
+
+    return as_is(text)
+
+
+# --- parts
+
+
+def _part(found: Watched, part: str) -> str:
+    template = environment("assay.web", "assay.report").get_template(f"part_{part}.html")
+    return template.render(figures=figures, **PARTS[part](found))
+
+
+def _driven(found: Watched, part: str) -> tuple[Any, ...]:
+    """What a part shows that is not in the log."""
+    return tuple(map(str, _crew(found))) if part == "workers" else ()
+
+
+def _workers(found: Watched) -> Mapping[str, Any]:
+    study = found.study
+    holder = study.store.driver(study.name)
+    history = found.outcomes.history
+    running = history.running()
+    crew = [
+        {
+            "worker": words.name(m.worker, 60), "host": words.name(m.host, 60), "slots": m.slots,
+            "differs": words.name(", ".join(m.differs), 300) if m.differs else "",
+        }
+        for m in _crew(found)
+    ]  # fmt: skip
+    return {
+        "holder": holder,
+        "host": words.name(holder.host, 60) if holder else "",
+        "crew": crew,
+        "running": running[:50],
+        "count": len(running),
+    }
+
+
+def _crew(found: Watched) -> list[Member]:
+    try:
+        return found.study.store.board(found.study.name).crew()
+    except (AssayError, AttributeError):
+        return []
+
+
+def _tail(found: Watched) -> Mapping[str, Any]:
+    study, length = found.study, found.outcomes.history.length
+    rows = study.store.rows(study.name, after=max(length - _TAIL, 0))
+    return {"shown": [_ledger_line(row) for row in rows][::-1][:_TAIL]}
+
+
+def _ledger_line(row: Row) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "time": words.name(row.time[:19].replace("T", " ")),
+        "actor": words.name(row.actor, 80),
+        "said": in_words(decode(row.body)),
+        "kind": decode(row.body).__struct_config__.tag,
+        "hash": words.name(row.hash),
+    }
+
+
+EVIDENCE = (
+    "ablations", "preflight", "data_notes", "recheck", "worth", "plan", "noise", "test", "checklist",
+    "machine",
+)  # fmt: skip
+"""The sections of the report that have their place on the page of evidence, where they exist."""
+
+PARTS: dict[str, Callable[[Watched], Mapping[str, Any]]] = {
+    "card": lambda w: {"view": _view(w)},
+    "numbers": lambda w: {"part": _view(w).numbers},
+    "flow": lambda w: {"part": _view(w).flow},
+    "cost": lambda w: {"view": _view(w), "part": _view(w).cost, "left": _left(w)},
+    "changes": lambda w: {"part": _view(w).changes},
+    "workers": _workers,
+    "tail": _tail,
+}
+"""Each part of the overview by its name, and what its template is given."""
+
+
+def _view(found: Watched) -> View:
+    """The study as people see it, of its present length."""
+    study = found.study
+
+    def make() -> View:
+        history = found.outcomes.history
+        last = study.store.rows(study.name, after=max(history.length - 1, 0))
+        head = last[0].hash if last else ""
+        return view_of(
+            study.name, study.spec, history, head, effects=found.outcomes.effects,
+            rows=lambda sha: np.frombuffer(study.store.blob(sha), dtype="<f4"),
+        )  # fmt: skip
+
+    return found.once(("view",), make)
+
+
+def _left(found: Watched) -> list[tuple[str, float, float]]:
+    """Each limit of the budget with what was used of it, wall-clock time left out."""
+    from dataclasses import asdict
+
+    from assay.api.budgets import budget_now
+    from assay.engine.plan import spent
+
+    study, history = found.study, found.outcomes.history
+    budget = budget_now(history, study.spec)
+    if budget is None:
+        return []
+    used = asdict(spent(study.spec, history))
+    return [
+        (name.replace("cpu_seconds", "CPU seconds"), float(used[name]), float(most))
+        for name, most in asdict(budget).items()
+        if most is not None and name != "seconds"
+    ]
+
+
+def _best(found: Watched) -> str:
+    spec, history = found.study.spec, found.outcomes.history
+    best = ranked(spec, history)[:1] if spec.single else []
+    if not best:
+        return "–"
+    return f"{words.number(history.outcome(best[0]).values[0])} (trial {best[0]})"  # type: ignore[union-attr]
+
+
+def _best_config(found: Watched) -> dict[str, str]:
+    try:
+        config = found.study.best.config
+    except StateError:
+        return {}
+    return {words.name(n, 60): words.value(v) for n, v in config.items()}
+
+
+def _numbers(found: Watched, by: str) -> list[int]:
+    """The trials in the order that was asked for."""
+    history = found.outcomes.history
+    everyone = range(history.n_trials)
+    if by == "best":
+        best = [found.outcomes.numbers[int(i)] for i in found.outcomes.order]
+        return [*best, *sorted(set(everyone) - set(best))]
+    if by == "failed":
+        return sorted({*history.ended} - set(found.outcomes.numbers), reverse=True)
+    if by == "running":
+        return sorted(history.running(), reverse=True)
+    return list(everyone) if by == "oldest" else list(everyone)[::-1]
+
+
+def _whole(request: Request, name: str, otherwise: int) -> int:
+    text = request.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else otherwise

@@ -1,0 +1,265 @@
+"""Every page and export: there, inert whatever names hold, and the same as the command line says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.web.conftest import HOST, HOSTILE, PORT, Asker, asgi, hostile_names
+
+import assay
+from assay.core.events import Enqueued, Noted
+from assay.web.data import FIGURES
+from assay.web.lab import Lab, key_of
+from assay.web.pages import PARTS
+
+STUDIES = ["empty", "one", "hundred", "two"]
+PATHS = ["", "/explore", "/evidence", "/trials", "/trials?by=best", "/trials?by=failed", "/trials?by=running",
+         "/trials?by=oldest&page=2", "/ledger", "/ledger?before=5", "/report", "/trials.csv"]  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What would run, load or break if a name got through."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.faults, self.ids, self.labels = [], [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.faults += [f"{n} on {tag}" for n in named if n.startswith("on") or n == "style"]
+        if tag in ("img", "iframe", "object", "embed", "base"):
+            self.faults.append(tag)
+        if tag == "script" and not (named.get("src") or "").startswith("/static/"):
+            self.faults.append("script")
+        for n in ("href", "src", "action"):
+            value = named.get(n)
+            if value and not re.match(r"^(/[sclL/]|/$|#|\?|/compare|/login)", value):
+                self.faults.append(f"{n}={value[:60]}")
+        if named.get("id"):
+            self.ids.append(named["id"])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_are_there(name, path, ask):
+    found = ask.get(f"/s/{key_of(name)}{path}")
+    assert found.status_code == 200
+    if found.headers["content-type"].startswith("text/html") and path != "/report":
+        page = Page(found.text)
+        assert page.faults == []
+        assert len(page.ids) == len(set(page.ids)), "an id twice"
+        assert found.text.count("<h1") == 1
+
+
+def test_every_figure_and_part_of_every_study(ask):
+    for name in STUDIES:
+        key = key_of(name)
+        for figure in FIGURES:
+            found = ask.get(f"/s/{key}/figure/{figure}")
+            if found.status_code == 400:
+                assert "two" in found.json()["error"]
+                continue
+            assert found.status_code == 200, (name, figure, found.text[:300])
+            form = found.json()
+            assert {"kind", "title", "about", "panels", "table", "notes"} <= form.keys()
+            assert "NaN" not in found.text
+            tag = found.headers["etag"]
+            again = ask.get(f"/s/{key}/figure/{figure}", headers={"if-none-match": tag})
+            assert again.status_code == 304
+        for part in PARTS:
+            assert ask.get(f"/s/{key}/part/{part}").status_code == 200
+
+
+def test_hostile_names_are_inert_everywhere(lab, ask):
+    assert len(set(hostile_names())) == 200
+    name = next(n for n in Lab(str(lab)).names() if "img" in n)
+    key = key_of(name)
+    paths = ["/", f"/compare?study={key}&study={key_of('one')}"]
+    paths += [f"/s/{key}{p}" for p in PATHS if "csv" not in p]
+    paths += [f"/s/{key}/trials/{n}" for n in range(12)] + [f"/s/{key}/part/{p}" for p in PARTS]
+    for path in paths:
+        found = ask.get(path)
+        assert found.status_code == 200, path
+        text = found.text
+        page = Page(text)
+        assert page.faults == [], (path, page.faults[:3])
+        assert not re.search("[\x00\x1b\u202e\u2066\ud800]", text), path
+        assert "Set-Cookie" not in str(found.headers)
+        assert len(text) < 3_000_000, (path, len(text))
+    for figure in FIGURES:
+        found = ask.get(f"/s/{key}/figure/{figure}")
+        assert found.status_code in (200, 400)
+        assert found.headers["content-type"] == "application/json"
+        assert not re.search("[\x00\x1b\u202e]", found.text)
+
+
+def test_the_spreadsheet_gets_no_formulas(lab, ask):
+    name = next(n for n in Lab(str(lab)).names() if "img" in n)
+    found = ask.get(f"/s/{key_of(name)}/trials.csv")
+    assert found.headers["content-disposition"] == 'attachment; filename="trials.csv"'
+    rows = list(csv.reader(io.StringIO(found.text)))
+    assert len(rows) == 13
+    for row in rows:
+        for cell in row:
+            assert not cell.lstrip(" ").startswith(("=", "+", "@", "\t", "\r", "|", "%")), cell[:40]
+
+
+def test_actions_are_events_with_who_did_them(tmp_path):
+    path = str(tmp_path / "lab.db")
+    space = assay.Space(x=assay.Float(0, 1, default=0.5))
+    with assay.Study(space, storage=path, name="lab"):
+        pass
+    app, door = asgi(path)
+    ask = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+    base = f"/s/{key_of('lab')}"
+    assert ask.post(f"{base}/note", {"text": HOSTILE[0]}).json() == {"done": "Noted."}
+    assert (
+        ask.post(f"{base}/enqueue", {"config": {"x": 0.25}, "note": "why not"}).status_code == 200
+    )
+    refused = {
+        ("note", json.dumps({"text": "  "})): "needs a text",
+        ("note", json.dumps({"text": "a", "trial": 7})): "no trial 7",
+        ("note", json.dumps({"text": "a", "colour": 1})): "unknown field",
+        ("note", "[" * 5000): "not what is expected",
+        ("enqueue", json.dumps({"config": {"x": 9}})): "outside",
+        ("enqueue", json.dumps({"config": {"y": 1}})): "y",
+        ("steer", json.dumps({"wish": "explode"})): "not what is expected",
+        ("steer", json.dumps({"wish": "stop"})): "Nobody drives",
+    }
+    headers = {"content-type": "application/json", "origin": f"http://{HOST}"}
+    for (act, body), why in refused.items():
+        found = ask("POST", f"{base}/{act}", content=body.encode(), headers=headers)
+        assert 400 <= found.status_code < 500
+        assert why in found.json()["error"], found.text
+    with assay.open_study(path, "lab") as study:
+        rows = study.store.rows("lab")
+        assert [e for e in study.history.milestones() if isinstance(e, Noted)] == [
+            Noted(HOSTILE[0])
+        ]
+        assert study.history.waiting == [Enqueued({"x": 0.25}, "dashboard", "why not")]
+        assert all(row.actor.endswith(" by dashboard") for row in rows[1:])
+        assert study.verify() == []
+    assert HOSTILE[0] not in ask.get(base).text
+
+
+def test_the_ledger_shows_the_chain(ask, lab):
+    key = key_of("hundred")
+    rows = SqliteRows(lab)
+    seen = []
+    before = len(rows)
+    while before > 0:
+        text = ask.get(f"/s/{key}/ledger?before={before}").text
+        hashes = re.findall(r"<td><code>([0-9a-f]{16})</code>", text)
+        seen += hashes
+        before -= 100
+    assert seen == [row.hash[:16] for row in rows[::-1]]
+
+
+def SqliteRows(path):
+    from assay.stores.sqlite import SqliteStore
+
+    return SqliteStore(path, readonly=True).rows("hundred")
+
+
+def test_filters_are_in_values_or_shares(ask):
+    base = f"/s/{key_of('hundred')}/figure/parallel_coordinate?where="
+    everyone = ask.get(base.partition("?")[0]).json()["lines"]["trials"]
+    few = ask.get(f"{base}value:p0:1e-3:1e-2").json()["lines"]
+    assert 0 < len(few["trials"]) < len(everyone)
+    same = ask.get(f"{base}share:p0:0.4:0.6").json()["lines"]
+    assert same["trials"] == few["trials"]
+    trees = ask.get(f"{base}value:p6:tree:tree").json()["lines"]["trials"]
+    others = ask.get(f"{base}value:p6:linear:linear").json()["lines"]["trials"]
+    assert sorted([*trees, *others]) == sorted(everyone)
+    for wrong in (
+        "value:nothing:1:2",
+        "learning_rate",
+        "value:learning_rate:a:b",
+        "share:max_depth:x:1",
+    ):
+        assert ask.get(base + wrong).status_code == 400
+
+
+def test_a_storage_that_is_not_there_yet(tmp_path):
+    path = str(tmp_path / "later.db")
+    app, door = asgi(path)
+    ask = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+    assert "No study is here yet" in ask.get("/").text
+    with assay.Study(assay.Space(x=assay.Float(0, 1)), storage=path, name="now"):
+        pass
+    assert ">now</bdi>" in ask.get("/").text
+    (tmp_path / "broken.db").write_bytes(b"not a database at all" * 100)
+    app, door = asgi(tmp_path / "broken.db")
+    ask = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+    found = ask.get("/")
+    assert found.status_code == 503
+    assert "broken.db" in found.text
+
+
+def query_of(pairs):
+    return urlencode([(k, v.encode("utf-8", "replace")) for k, v in pairs])
+
+
+text = st.text(max_size=30) | st.sampled_from([h for h in HOSTILE if len(h) < 100])
+paths = st.builds(
+    lambda head, tail, query: quote((head + tail).encode("utf-8", "replace"), safe="/")
+    + (f"?{query}" if query else ""),
+    st.sampled_from(
+        ["/", "/login", "/static/", "/compare", "/compare/figure", "/s/", f"/s/{key_of('hundred')}",
+         f"/s/{key_of('hundred')}/trials/", f"/s/{key_of('two')}/figure/", f"/s/{key_of('one')}/part/",
+         f"/s/{key_of('hundred')}/ledger", f"/s/{key_of('hundred')}/figure/contour",
+         f"/s/{key_of('hundred')}/figure/parallel_coordinate", f"/s/{key_of('two')}/figure/pareto_front"]
+    ),
+    st.sampled_from(["", "history", "slice", "card", "1", "-1", "/"]) | text,
+    st.lists(
+        st.tuples(st.sampled_from(["param", "where", "objective", "by", "page", "before", "study", "code", "v"]),
+                  text | st.sampled_from(["p0", "o0", "value:p0:0:1", "value:p1:1e999:", "share:p1:nan:1", "value:p5:gini:", "9" * 15, "-1", key_of("one")])),
+        max_size=3,
+    ).map(query_of),
+)  # fmt: skip
+
+
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=paths)
+def test_whatever_is_asked_is_answered(path, ask):
+    assert ask.get(path).status_code < 500
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+bodies = st.one_of(
+    JSON.map(lambda form: json.dumps(form).encode("utf-8", "replace")),
+    st.binary(max_size=60),
+    st.dictionaries(
+        st.sampled_from(["wish", "reason", "text", "trial", "config", "note"]), JSON
+    ).map(lambda form: json.dumps(form).encode("utf-8", "replace")),
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(act=st.sampled_from(["steer", "note", "enqueue"]), body=bodies)
+def test_whatever_is_sent_is_answered(act, body, scratch):
+    headers = {"content-type": "application/json", "origin": f"http://{HOST}"}
+    found = scratch("POST", f"/s/{key_of('lab')}/{act}", content=body, headers=headers)
+    assert found.status_code < 500, found.text
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("scratch") / "lab.db")
+    with assay.Study(assay.Space(x=assay.Float(0, 1, default=0.5)), storage=path, name="lab"):
+        pass
+    app, door = asgi(path)
+    return Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
