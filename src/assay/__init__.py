@@ -27,6 +27,7 @@ _HOME = {
     "OpenTrial": "assay.engine.trial",
     "Ordinal": "assay.core.parameters",
     "Program": "assay.programs.program",
+    "Rates": "assay.core.rates",
     "SealError": "assay.core.errors",
     "Space": "assay.core.space",
     "SpaceError": "assay.core.errors",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from assay.core.parameters import Int as Int
     from assay.core.parameters import Ordinal as Ordinal
     from assay.core.parameters import When as When
+    from assay.core.rates import Rates as Rates
     from assay.core.space import Space as Space
     from assay.core.spec import Budget as Budget
     from assay.core.spec import Evidence as Evidence

@@ -76,6 +76,7 @@ def test_the_stored_names_stay_what_they_are():
         "opening": ["look", "frozen", "contenders", "reason"],
         "opened": ["look", "results"],
         "voided": ["reason"],
+        "metered": ["source", "kwh", "seconds", "cpu_s"],
         "ablated": ["ablation", "plan"],
         "varied": ["ablation", "study", "plan", "on", "search", "budget"],
         "attributed": ["ablation", "result"],

@@ -28,6 +28,7 @@ from assay.core.beliefs import Belief
 from assay.core.errors import SealError, SpecError
 from assay.core.events import CONTROL, Concluded, Created, Enqueued, Event, Frozen, Sealed
 from assay.core.protocols import Executor, Store
+from assay.core.rates import Rates
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits
 from assay.engine.plan import plan
@@ -61,6 +62,7 @@ def tune(
     learn_from: LearnFrom = (),
     evidence: Evidence = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    rates: Rates | None = None,
     workers: int | str = 1,
     cpus_per_trial: int | None = None,
     gpus_per_trial: float | None = None,
@@ -131,6 +133,7 @@ def tune(
         evidence=evidence,
         limits=limits,
         scheduler=scheduler,
+        rates=rates,
         order=order_settings(order, lag, slots),
     )
     prepared = prepare(table, estimator, wishes)

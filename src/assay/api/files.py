@@ -18,8 +18,9 @@ from assay.api.session import driving
 from assay.api.study import Study, open_study
 from assay.core.errors import DataError, SpecError
 from assay.core.events import Created
+from assay.core.rates import Rates
 from assay.core.space import Space
-from assay.core.spec import Budget, Evidence, Limits
+from assay.core.spec import TOTALS, Budget, Evidence, Limits
 from assay.evaluation.splits import Splits
 from assay.executors.slots import Slots, check_wishes
 from assay.inputs import load
@@ -68,6 +69,7 @@ def wishes_from(options: TuneOptions) -> Wishes:
         beliefs=options.beliefs,
         evidence=_evidence(options.evidence),
         limits=Limits(options.timeout, options.memory_mb, options.retries),
+        rates=Rates.from_json(options.rates) if options.rates else None,
         horizon=max(options.gap, 1),
         order=order_settings(options.order, options.lag),
         scheduler=options.scheduler,
@@ -267,8 +269,9 @@ def _bound(slots: Slots) -> tuple[Chosen, ...]:
 
 
 def _budget(options: TuneOptions) -> Budget | None:
-    limits = (options.trials, options.looks, options.seconds, options.cpu_seconds)
-    return Budget(*limits) if any(limit is not None for limit in limits) else None
+    names = ("trials", "looks", "seconds", "cpu_seconds", *TOTALS)
+    limits = {name: getattr(options, name) for name in names}
+    return Budget(**limits) if any(limit is not None for limit in limits.values()) else None
 
 
 def _evidence(form: dict[str, Any]) -> Evidence:

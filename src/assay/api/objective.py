@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.analysis.conclusion import conclude
 from assay.api.earlier import LearnFrom, learned_from
+from assay.api.metering import settled
 from assay.api.parts import (
     at_once,
     check_execution,
@@ -24,6 +25,7 @@ from assay.core.beliefs import Belief
 from assay.core.errors import SpecError
 from assay.core.events import Concluded, Enqueued, Event, Selected
 from assay.core.protocols import Store
+from assay.core.rates import Rates
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
 from assay.engine.trial import Objective, OpenTrial
@@ -51,6 +53,7 @@ def optimize(
     smallest_gain: float = 0.0,
     evidence: Evidence | None = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    rates: Rates | None = None,
     workers: int | str = 1,
     cpus_per_trial: int | None = None,
     gpus_per_trial: float | None = None,
@@ -79,6 +82,7 @@ def optimize(
         smallest_gain: the smallest gain worth having, in units of the objective.
         evidence: how the control is repeated and the winner rechecked; None: neither, no verdict.
         limits: time, memory and retries of one evaluation.
+        rates: how CPU time becomes energy, CO2 and money; needed for a budget of CO2 or money.
         workers: how many trials run at once, each in a process of its own; "auto" for as many as
             fit the cores of this machine or container, its GPUs and, with a memory limit, its
             memory.
@@ -132,6 +136,7 @@ def optimize(
         smallest_gain=smallest_gain,
         evidence=evidence,
         limits=limits,
+        rates=settled(rates),
         order=order_settings(order, lag, slots),
         scheduler=scheduler_settings(
             scheduler, space, single=len(directions) == 1, strict=order == "strict"

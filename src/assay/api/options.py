@@ -25,6 +25,8 @@ class TuneOptions:
         metric: "auto" or a scikit-learn scorer name.
         task: "classification" or "regression".
         trials, looks, seconds, cpu_seconds: the budget of the search.
+        cpu_hours, gpu_hours, kwh, kgco2e, money: the budget of the whole study.
+        rates: watts, region, price_per_kwh and what else `assay.Rates` has.
         smallest_gain: smallest gain worth having, in units of the metric.
         groups: column whose groups must not be split.
         time: column that orders the rows.
@@ -61,6 +63,12 @@ class TuneOptions:
     looks: int | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
+    cpu_hours: float | None = None
+    gpu_hours: float | None = None
+    kwh: float | None = None
+    kgco2e: float | None = None
+    money: float | None = None
+    rates: dict[str, Any] = field(default_factory=dict)
     smallest_gain: float | None = None
     groups: str | None = None
     time: str | None = None

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.analysis.final import Judge, drawn_rows
+from assay.api.metering import settled
 from assay.api.parts import sampler_of, sampler_settings, scheduler_settings
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import FLOOR
 from assay.core.fidelity import Fidelity
 from assay.core.history import History
 from assay.core.jobs import Job
+from assay.core.rates import Rates
 from assay.core.rng import stream
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec
@@ -61,6 +63,7 @@ class Wishes:
     beliefs: Mapping[str, Any] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     limits: Limits = field(default_factory=Limits)
+    rates: Rates | None = None
     horizon: int = 1
     order: Mapping[str, Any] | None = None
     scheduler: str | Mapping[str, Any] | None = None
@@ -224,6 +227,7 @@ def _spec(
         smallest_gain=gain,
         evidence=wishes.evidence,
         limits=wishes.limits,
+        rates=settled(wishes.rates),
         data=data,
         beliefs=wishes.beliefs,
         order=wishes.order,
@@ -360,5 +364,6 @@ def _budget_in_words(budget: Budget) -> str:
         "looks": budget.looks,
         "seconds": budget.seconds,
         "CPU seconds": budget.cpu_seconds,
+        **{name.replace("_", " "): limit for name, limit in budget.totals.items()},
     }
     return ", ".join(f"{limit:g} {name}" for name, limit in limits.items() if limit is not None)

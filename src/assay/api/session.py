@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
+from assay.api.metering import metering
 from assay.api.study import Study
 from assay.core.errors import StateError
 from assay.core.events import Environment, Event, Steered
@@ -78,19 +79,20 @@ def run_plan(
     """
     pool, checkpoints = executor(), checkpoints_of(study)
     try:
-        loop = Loop(
-            study.spec,
-            study.ledger,
-            study.sampler,
-            pool,
-            clock=search_clock(study.store, study.name, needed=_timed(study)),
-            watch=watch,
-            decide=decide,
-            options=options,
-            scheduler=study.scheduler,
-            checkpoints=checkpoints,
-        )
-        finish = loop.run()
+        with metering(study, watch) as watched:
+            loop = Loop(
+                study.spec,
+                study.ledger,
+                study.sampler,
+                pool,
+                clock=search_clock(study.store, study.name, needed=_timed(study)),
+                watch=watched,
+                decide=decide,
+                options=options,
+                scheduler=study.scheduler,
+                checkpoints=checkpoints,
+            )
+            finish = loop.run()
     finally:
         pool.close()
         if checkpoints:

@@ -57,6 +57,24 @@ def evidence_of(entries: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+def rates_of(entries: tuple[str, ...]) -> dict[str, Any]:
+    """A table from KEY=VALUE words, where values are numbers or texts.
+
+    >>> rates_of(("region=DEU", "price_per_kwh=0.4"))
+    {'region': 'DEU', 'price_per_kwh': 0.4}
+    """
+    found: dict[str, Any] = {}
+    for entry in entries:
+        key, equals, text = entry.partition("=")
+        if not equals or not text:
+            raise SpecError(f"--rate needs KEY=VALUE, such as region=DEU; got {entry!r}.")
+        try:
+            found[key.strip()] = float(text)
+        except ValueError:
+            found[key.strip()] = text.strip()
+    return found
+
+
 def _read(path: str, what: str) -> Any:
     try:
         text = Path(path).read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import ranked
+from assay.analysis.spending import spending
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
 from assay.api.stored import chosen_study, existing, top_level
@@ -76,12 +77,18 @@ def _left(study: Study) -> str:
         return "no limit"
     seconds = seconds_before(study.store, study.name) if budget.seconds else 0.0
     used = asdict(spent(study.spec, study.history, seconds))
+    whole = spending(study.spec, study.history)
+    used |= {name: whole.of(name) or 0.0 for name in budget.totals}
     left = {
         limit.replace("cpu_seconds", "CPU s").replace("seconds", "s"): max(most - used[limit], 0)
         for limit, most in asdict(budget).items()
-        if most is not None
+        if most is not None and limit != "reserve"
     }
-    return ", ".join(f"{amount:,.0f} {unit}" for unit, amount in left.items())
+    return ", ".join(f"{_amount(amount)} {unit.replace('_', ' ')}" for unit, amount in left.items())
+
+
+def _amount(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 10 or amount == int(amount) else number(amount, 2)
 
 
 def driver(store: Store, study: str) -> str:

@@ -21,7 +21,7 @@ from assay.cli.commands import (
     storage_option,
     study_argument,
 )
-from assay.cli.forms import evidence_of, given_in, space_in, workers_of
+from assay.cli.forms import evidence_of, given_in, rates_of, space_in, workers_of
 from assay.core.errors import SpecError, StoreError
 
 if TYPE_CHECKING:
@@ -105,7 +105,14 @@ _budget = options(
     click.option("--looks", type=int, help="Fits of the search, all folds counted."),
     click.option("--seconds", type=float, help="Wall-clock time of the search."),
     click.option("--cpu-seconds", type=float, help="CPU time of the search, all workers together."),
-)
+    click.option("--cpu-hours", type=float, help="CPU time of the whole study, its evidence too."),
+    click.option("--gpu-hours", type=float, help="GPU time of the whole study; see --rate gpus."),
+    click.option("--kwh", type=float, help="Energy of the whole study."),
+    click.option("--kgco2e", type=float, help="CO2 of the whole study; see --rate region."),
+    click.option("--money", type=float, help="Cost of the whole study; see --rate price_per_kwh."),
+    click.option("--rate", "rates", metavar="KEY=VALUE", multiple=True,
+                 help="watts, region, price_per_kwh, meter and others; repeatable."),
+)  # fmt: skip
 _trust = options(
     click.option("--test", type=float, metavar="SHARE", help="Share of rows to seal; 0 for none."),
     click.option("--splits", metavar="KIND", help="kfold:5, repeated:5x3, holdout:0.25, grouped:5, forward:5."),
@@ -150,6 +157,7 @@ def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any
     form = {name: value for name, value in given.items() if value is not None}
     form["open_test"] = not form.pop("keep_sealed")
     form["evidence"] = evidence_of(form["evidence"])
+    form["rates"] = rates_of(form["rates"])
     for name, read in (("space", space_in), ("given", given_in)):
         if name in form:
             form[name] = read(form[name])

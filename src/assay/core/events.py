@@ -243,6 +243,18 @@ class Voided(Struct, frozen=True, tag="voided"):
     reason: str
 
 
+class Metered(Struct, frozen=True, tag="metered"):
+    """A meter counted energy: so many kWh in `seconds`, in which the log gained `cpu_s` of CPU time.
+
+    A reading that failed is not here: what it would have covered is estimated.
+    """
+
+    source: str
+    kwh: float
+    seconds: float
+    cpu_s: float
+
+
 class Ablated(Struct, frozen=True, tag="ablated"):
     """An ablation was planned: its components, design, budget for each search, and fresh units.
 
@@ -305,7 +317,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
-    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Ablated
+    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Metered | Ablated
     | Varied | Attributed | Deviated | Noted | Steered | Concluded
 )  # fmt: skip
 

@@ -13,9 +13,12 @@ from assay.core.constraints import Constraint, parsed
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.jobs import RETRIED
 from assay.core.jsonform import digest
+from assay.core.rates import Rates
 from assay.core.space import Space
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
+TOTALS = ("cpu_hours", "gpu_hours", "kwh", "kgco2e", "money")
+"""Limits of the whole study."""
 T = TypeVar("T")
 
 
@@ -32,6 +35,10 @@ class Budget:
         steps: steps of the space's fidelity that the search takes, all trials together: with
             Fidelity("epochs", 1, 81) as many as 30 full trainings are steps=30 * 81. What it takes
             to bring the best to the full fidelity at the end is set aside from it.
+        cpu_hours, gpu_hours, kwh, kgco2e, money: of the whole study, its evidence too, over all workers
+            and sittings, by the study's `rates`. The search ends before the trial that would cross one.
+        reserve: share of these that the search leaves for the evidence, at least; more where the
+            recheck and the test are expected to take more.
 
     Raises:
         SpecError: nothing given, or a limit that is not positive.
@@ -45,20 +52,37 @@ class Budget:
     seconds: float | None = None
     cpu_seconds: float | None = None
     steps: int | None = None
+    cpu_hours: float | None = None
+    gpu_hours: float | None = None
+    kwh: float | None = None
+    kgco2e: float | None = None
+    money: float | None = None
+    reserve: float = 0.25
 
     def __post_init__(self) -> None:
-        limits = {f.name: getattr(self, f.name) for f in fields(self)}
+        limits = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "reserve"}
         if all(limit is None for limit in limits.values()):
             raise SpecError("A budget needs at least one limit, for example Budget(trials=60).")
         for name, limit in limits.items():
             _positive(f"Budget({name}=…)", limit, whole=name in ("trials", "looks", "steps"))
+        if not (_is_number(self.reserve) and 0 <= self.reserve < 1):
+            raise SpecError(
+                f"Budget(reserve=…) needs a share from 0 to below 1, got {self.reserve!r}."
+            )
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """The limits of the whole study that are set."""
+        found = {name: getattr(self, name) for name in TOTALS}
+        return {name: limit for name, limit in found.items() if limit is not None}
 
     def to_json(self) -> dict[str, Any]:
-        """Its limits; `steps` only if given, so that older plans keep their hashes."""
+        """Its limits; those that came later only if given, so that older plans keep their hashes."""
         form = asdict(self)
-        if self.steps is None:
-            del form["steps"]
-        return form
+        if not self.totals:
+            del form["reserve"]
+        later = ("steps", *TOTALS)
+        return {name: x for name, x in form.items() if x is not None or name not in later}
 
 
 @dataclass(frozen=True)
@@ -165,6 +189,7 @@ class StudySpec:
             of no others, whoever was faster, so that any number of workers gives the same trials; up
             to 5 run at once. No budget of time and no scheduler. None: a proposal sees every result
             that is there.
+        rates: how CPU time becomes energy, CO2 and money; None: energy by the usual model.
     """
 
     space: Space
@@ -182,6 +207,7 @@ class StudySpec:
     constraints: Sequence[str] = ()
     scheduler: Mapping[str, Any] | None = None
     order: Mapping[str, Any] | None = None
+    rates: Rates | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
@@ -207,6 +233,20 @@ class StudySpec:
             self._check_scheduler()
         if self.order is not None:
             self._check_order(self.order)
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        """A limit whose unit nothing is counted in would never be reached."""
+        rates, limits = self.rates or Rates(), self.budget.totals if self.budget else {}
+        needed = {
+            "kgco2e": (rates.g_per_kwh is not None, "Rates(region='DEU') or Rates(g_per_kwh=…)"),
+            "money": (rates.priced, "Rates(price_per_kwh=…) or another price"),
+            "gpu_hours": (rates.gpus > 0, "Rates(gpus=1)"),
+        }
+        for name in limits.keys() & needed.keys():
+            known, what = needed[name]
+            if not known:
+                raise SpecError(f"Budget({name}=…) cannot be counted yet: add rates={what}.")
 
     def _check_order(self, order: Mapping[str, Any]) -> None:
         lag = order.get("lag")
@@ -292,6 +332,7 @@ class StudySpec:
             **({"constraints": list(self.constraints)} if self.constraints else {}),
             **({"scheduler": dict(self.scheduler)} if self.scheduler is not None else {}),
             **({"order": dict(self.order)} if self.order is not None else {}),
+            **({"rates": self.rates.to_json()} if self.rates is not None else {}),
         }
 
     @staticmethod
@@ -313,6 +354,8 @@ class StudySpec:
             read[name] = _part(kind, form.get(name), name)
         if read["limits"] is None:
             read["limits"] = Limits()
+        if form.get("rates") is not None:
+            read["rates"] = Rates.from_json(form["rates"])
         return StudySpec(**read)
 
 

@@ -26,6 +26,7 @@ from assay.core.events import (
     Joined,
     Learned,
     Measured,
+    Metered,
     Noted,
     Opened,
     Opening,
@@ -295,6 +296,12 @@ def _opened(past: Columns, seq: int, event: Opened) -> None:
     _milestone(past, seq, event)
 
 
+def _metered(past: Columns, seq: int, event: Metered) -> None:
+    if not all(math.isfinite(x) and x >= 0 for x in (event.kwh, event.seconds, event.cpu_s)):
+        raise StateError(f"A meter cannot have counted {event.kwh} kWh in {event.seconds} s.")
+    _milestone(past, seq, event)
+
+
 def _ablated(past: Columns, seq: int, event: Ablated) -> None:
     if any(e.ablation == event.ablation for e in _of(past, Ablated)):
         raise StateError("This ablation is in the log already; go on with it.")
@@ -351,6 +358,6 @@ APPLY: dict[type[Any], Any] = {
     Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
     Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Ablated: _ablated, Varied: _varied, Attributed: _attributed, Noted: _milestone, Steered: _milestone,
+    Metered: _metered, Ablated: _ablated, Varied: _varied, Attributed: _attributed, Noted: _milestone, Steered: _milestone,
     Concluded: _milestone,
 }  # fmt: skip

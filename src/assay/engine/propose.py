@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.analysis.spending import refusal
 from assay.core.events import CONTROL, Asked, Exhausted
 from assay.core.history import History
 from assay.core.protocols import ExhaustedError, Sampler, Scheduler
@@ -36,6 +37,8 @@ def propose(
         return Asked(number, dict(spec.control), seen, "control", said, before)
     if queue := past.waiting:
         given = queue[0]
+        if refused := refusal(spec, history, given.config):
+            return Exhausted(refused)
         said = {"reason": "given", "source": given.source, "note": given.note}
         told = {k: v for k, v in said.items() if v}
         return Asked(number, given.config, seen, "given", told, before, until)
@@ -43,4 +46,6 @@ def propose(
         config, why = sampler.ask(spec.space, past, stream(spec.seed, "trial", number))
     except ExhaustedError as error:
         return Exhausted(str(error))
+    if refused := refusal(spec, history, config):
+        return Exhausted(refused)
     return Asked(number, config, seen, "sampler", why, before, until)

@@ -22,6 +22,7 @@ from assay.core.events import (
     Joined,
     Learned,
     Measured,
+    Metered,
     Noted,
     Opened,
     Opening,
@@ -144,6 +145,9 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Opening: _opening,
     Opened: lambda e: f"test result of look {e.look} recorded",
     Voided: lambda e: f"the seal was given up: {words.name(e.reason)}",
+    Metered: lambda e: (
+        f"{words.name(e.source, 60)} counted {words.number(e.kwh, 3)} kWh in {words.seconds(e.seconds)}"
+    ),
     Ablated: lambda e: (
         f"ablation planned: {words.name(str(e.plan.get('design')), 40)}, "
         f"{words.count(len(e.plan.get('components', ())), 'component')}"

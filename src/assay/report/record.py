@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from assay.core.events import CONTROL, FLOOR, Created, Deviated, Environment, Noted, Opening, Voided
+from assay.analysis.spending import Spending as Spent
+from assay.analysis.spending import entries
+from assay.core.events import Created, Deviated, Environment, Noted, Opening, Voided
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
@@ -14,7 +16,6 @@ from assay.report.answer import Gain, metric_name
 
 _STAGES = ("control", "search", "recheck", "confirm", "ablation", "test")
 _SAY_IT_ALL = ("name", "kind", "path", "class")
-_STAGE_OF = {"floor": "control", "probe": "control"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ class Cost:
     total: Spending
     trials: int
     gain: Gain | None
+    spending: Spent | None = None
 
     def __str__(self) -> str:
         spent = f"{words.count(self.trials, 'trial')}, {words.count(self.total.evaluations, 'evaluation')}"
         if self.total.cpu_s or self.total.wall_s:
             spent += f", {words.seconds(self.total.cpu_s)} of CPU time"
+            spent += f", {energy(self.spending)}" if self.spending else ""
         return spent
 
 
@@ -92,16 +95,35 @@ class Machine:
     recorded: int
 
 
-def cost(history: History, gain: Gain | None) -> Cost:
+def energy(spent: Spent) -> str:
+    """Energy with its error, and what it emits and costs where that is known.
+
+    An estimate is no better than two digits.
+    """
+    error = spent.error
+    how = (
+        "measured"
+        if error is None
+        else f"±{100 * error:.0f} %, " + ("model" if not spent.measured_kwh else "partly measured")
+    )
+    said = f"{words.number(spent.kwh, 2)} kWh ({how})"
+    if spent.kgco2e is not None:
+        said += f", {words.number(1000 * spent.kgco2e, 2)} g CO2e"
+    if spent.money is not None:
+        said += f", {words.number(spent.money, 3)} {words.name(spent.currency, 12)}"
+    return said
+
+
+def cost(history: History, gain: Gain | None, spent: Spent | None = None) -> Cost:
     """The account, stage by stage; stages that did not happen are left out."""
-    spent = {stage: [0, 0.0, 0.0] for stage in _STAGES}
-    for stage, evaluations, cpu_s, wall_s in _entries(history):
-        row = spent[stage]
+    by_stage: dict[str, list[float]] = {stage: [0, 0.0, 0.0] for stage in _STAGES}
+    for stage, evaluations, cpu_s, wall_s in entries(history):
+        row = by_stage[stage]
         row[0] += evaluations
         row[1] += cpu_s
         row[2] += wall_s
     stages = tuple(
-        Spending(stage, int(row[0]), row[1], row[2]) for stage, row in spent.items() if row[0]
+        Spending(stage, int(row[0]), row[1], row[2]) for stage, row in by_stage.items() if row[0]
     )
     total = Spending(
         "total",
@@ -109,7 +131,7 @@ def cost(history: History, gain: Gain | None) -> Cost:
         sum(s.cpu_s for s in stages),
         sum(s.wall_s for s in stages),
     )
-    return Cost(stages, total, history.n_trials, gain)
+    return Cost(stages, total, history.n_trials, gain, spent)
 
 
 def data_notes(spec: StudySpec) -> tuple[Note, ...] | None:
@@ -152,39 +174,6 @@ def machine(history: History) -> Machine | None:
     rest = {key: fact for key, fact in found.facts.items() if key != "packages" or not listed}
     times = sum(isinstance(event, Environment) for event in history.milestones())
     return Machine(tuple(_flat(rest)), tuple(_flat(listed)), times)
-
-
-def _entries(history: History) -> Iterator[tuple[str, int, float, float]]:
-    """(stage, evaluations, CPU s, wall s) of all that was measured, broken or ended."""
-    for number in range(FLOOR, history.n_trials):
-        measured = [
-            *history.units(number).values(),
-            *history.units(number, "probe").values(),
-            *history.units(number, "test").values(),
-        ]
-        for event in measured:
-            stage = _STAGE_OF.get(event.stage, event.stage)
-            if stage == "search" and _is_control(history, number):
-                stage = "control"
-            yield stage, 1, event.cpu_s, event.wall_s
-        outcome = history.outcome(number) if number >= 0 else None
-        if outcome:
-            looks = [event for event in measured if event.stage == "search"]
-            stage = "control" if _is_control(history, number) else "search"
-            cpu_s, wall_s = sum(e.cpu_s for e in looks), sum(e.wall_s for e in looks)
-            rest = max(outcome.cpu_s - cpu_s, 0.0), max(outcome.wall_s - wall_s, 0.0)
-            yield stage, 0 if looks else 1, *rest
-    for broken in history.breakages():
-        yield (
-            _STAGE_OF.get(broken.stage, broken.stage),
-            len(broken.units),
-            broken.cpu_s,
-            broken.wall_s,
-        )
-
-
-def _is_control(history: History, number: int) -> bool:
-    return number == CONTROL and history.origin(number) == "control"
 
 
 def _note(form: Any) -> Note:

@@ -30,7 +30,7 @@ def summary(view: View, *, width: int = WIDTH, command: Callable[[str], str] | N
     facts = []
     if card.gain:
         facts.append(f"gain  {card.gain}")
-    blocks.append([*facts, f"cost  {card.spent}"])
+    blocks.append([*facts, *wrap(f"cost  {card.spent}", width, subsequent_indent="      ")])
     if view.changes:
         blocks.append(_settings(view.changes))
     if view.front:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from assay.analysis.effects import Effect, has_control
 from assay.analysis.effects import effects as all_effects
+from assay.analysis.spending import spending
 from assay.core.events import Concluded
 from assay.core.history import History
 from assay.core.spec import StudySpec
@@ -89,7 +90,7 @@ def view_of(
         effects = {effect.trial: effect for effect in all_effects(spec, history)}
     concluded = history.last(Concluded)
     gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None
-    cost = record.cost(history, gain)
+    cost = record.cost(history, gain, spending(spec, history))
     return View(
         name=words.name(name),
         standing=standing(spec, history),
