@@ -16,6 +16,7 @@ from assay.core.beliefs import Belief
 from assay.core.errors import SpaceError, SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.parameters import Choice, Float, Int
+from assay.core.rates import Rates
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
 from assay.testing.spaces import spaces
@@ -78,6 +79,7 @@ OTHERS = {
     "beliefs": {"a": Belief(3)},
     "scheduler": {"name": "asha"},
     "order": {"name": "strict", "lag": 4},
+    "rates": Rates(watts=6.0),
 }
 
 

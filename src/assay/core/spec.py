@@ -259,7 +259,8 @@ class StudySpec:
                 f"order='strict' needs lag, a whole number >= 0, got {lag!r}. With lag=N each proposal "
                 "does without the last N results, so that N + 1 trials can run at once."
             )
-        timed = [n for n in ("seconds", "cpu_seconds") if self.budget and getattr(self.budget, n)]
+        limits = ("seconds", "cpu_seconds", *TOTALS)
+        timed = [n for n in limits if self.budget and getattr(self.budget, n)]
         if timed:
             raise SpecError(
                 f"Budget({timed[0]}=…) ends the search sooner on a slower machine, and order='strict' "
