@@ -10,14 +10,23 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def read(folder, tuner):
-    """The runs of a tuner; a line that was cut off by a kill is left out."""
-    rows = []
+    """The runs of a tuner; of several with equal seeds the one with most trials.
+
+    A line that was cut off by a kill is left out.
+    """
+    longest = {}
     for path in (folder / f"{tuner}.jsonl.gz", folder / f"{tuner}.jsonl"):
         if path.exists():
             text = path.read_bytes()
             lines = (gzip.decompress(text) if path.suffix == ".gz" else text).split(b"\n")
-            rows += [json.loads(line) for line in lines[:-1]]
-    return rows
+            for row in map(json.loads, lines[:-1]):
+                run = row["problem"], row["seed"]
+                longest[run] = max(longest.get(run, row), row, key=_trials)
+    return list(longest.values())
+
+
+def _trials(row):
+    return row.get("budget", 0)
 
 
 def tuners_in(folder):

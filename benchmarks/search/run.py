@@ -59,7 +59,8 @@ def _arguments(arguments):
 
 
 def _run_all(tuner, chosen, given):
-    done = {(row["problem"], row["seed"]) for row in results.read(given.out, tuner)}
+    rows = results.read(given.out, tuner)
+    done = {(row["problem"], row["seed"]) for row in rows if row["budget"] >= given.budget}
     todo = [(p, s) for s in range(given.seeds) for p in chosen if (p, s) not in done]
     failed = 0
     for i, (name, seed) in enumerate(todo, 1):

@@ -42,8 +42,9 @@ def toys(monkeypatch, tmp_path):
     return tmp_path
 
 
-def start(toys, *words):
-    run.main([*words, "--problems", str(toys / "list.txt"), "--out", str(toys), "--budget", "6"])
+def start(toys, *words, budget=6):
+    given = ["--problems", toys / "list.txt", "--out", toys, "--budget", budget]
+    run.main([*words, *map(str, given)])
 
 
 # --- spaces
@@ -83,6 +84,14 @@ def test_what_is_done_is_not_done_again(toys):
     assert [(r["problem"], r["seed"]) for r in results.read(toys, "random")] == [
         ("toy:one/1", 0), ("toy:one/1", 1), ("toy:two/1", 0), ("toy:two/1", 1),
     ]  # fmt: skip
+
+
+def test_a_run_with_more_trials_takes_the_place_of_a_shorter_one(toys):
+    start(toys, "random", "--seeds", "1")
+    start(toys, "random", "--seeds", "1", budget=9)
+    assert [len(row["best"]) for row in results.read(toys, "random")] == [9, 9]
+    start(toys, "random", "--seeds", "1")  # shorter ones are part of what is there
+    assert [len(row["best"]) for row in results.read(toys, "random")] == [9, 9]
 
 
 def test_a_failed_run_is_tried_again_and_hides_no_other(toys, monkeypatch, capsys):
