@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -103,3 +105,9 @@ def test_a_worker_on_a_data_file_loads_it_again_and_refuses_another(tmp_path, mo
     data.write_text(table.replace("59", "58", 1))
     with pytest.raises(assay.DataError, match="has changed since study 'lab' began"):
         work_on_file(begun, "lab", wait_s=0)
+
+
+def test_an_objective_needs_no_scikit_learn():
+    program = "import sys, assay.api.objective, assay.api.working; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

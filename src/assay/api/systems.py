@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from assay.api.prepare import Wishes, prepare
 from assay.api.study import allowed_defaults
 from assay.core.components import Component, Variant, called
 from assay.core.errors import DataError, SpaceError, SpecError
@@ -17,6 +16,9 @@ from assay.core.space import Space
 from assay.core.spec import StudySpec
 from assay.engine.trial import Objective, OpenTrial
 from assay.inputs import Table
+
+if TYPE_CHECKING:
+    from assay.api.prepare import Wishes
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Trained:
         off = [c for c in components if c.name not in on]
         table = without_columns(self.table, [f for c in off for f in c.features])
         estimator, prefix = self._estimator(components, on, table)
+        from assay.api.prepare import prepare  # needs scikit-learn, and objectives do not
+
         try:
             space = self._space(components, on, estimator, prefix, table)
             wishes = replace(self.wishes, space=space, test=0.0, smallest_gain=self._gain)
@@ -120,6 +124,8 @@ class Trained:
         """The same smallest gain for all variants: that of the whole system."""
         if self.wishes.smallest_gain is not None:
             return self.wishes.smallest_gain
+        from assay.api.prepare import prepare
+
         whole = prepare(self.table, self.model, replace(self.wishes, test=0.0))
         return whole.spec.smallest_gain
 
