@@ -278,6 +278,17 @@ def test_ask_gives_paused_trials_again():
     assert study.verify() == []
 
 
+def test_what_a_subset_gives_in_full_is_a_report_too():
+    space = Space(x=Float(0, 1), fidelity=Fidelity("rows", 1, 9, "subset"))
+    study = assay.Study(space, sampler="random")
+    for _ in range(20):
+        trial = study.ask()
+        study.tell(trial, level(trial.config["x"], trial.to_step))
+    done = [trial for trial in study.trials if trial.state == "done"]
+    assert done
+    assert all(trial.curve[-1] == (9, trial.value) for trial in done)
+
+
 # --- after a death
 
 

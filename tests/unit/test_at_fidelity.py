@@ -8,17 +8,16 @@ from hypothesis import strategies as st
 
 import assay
 from assay import Fidelity, Float, Space
-from assay.core.fidelity import KINDS
 from assay.core.runs import Run
-from assay.samplers.at_fidelity import estimates
+from assay.samplers.at_fidelity import carried, highest
 
 EPOCHS = Fidelity("epochs", 1, 27)
+FOLDS = Fidelity("folds", 1, 5, "folds")
 VALUES = st.floats(-1e3, 1e3)
 
 
 @st.composite
-def searches(draw, kind="epochs"):
-    most = 27 if kind != "folds" else 5
+def searches(draw, most):
     runs = []
     for trial in range(draw(st.integers(1, 12))):
         upto = draw(st.integers(0, most))
@@ -28,49 +27,48 @@ def searches(draw, kind="epochs"):
     return runs
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@given(data=st.data())
-def test_trials_of_one_rung_keep_their_order_and_complete_ones_their_value(kind, data):
-    fidelity = Fidelity("f", 1, 5 if kind == "folds" else 27, kind)
-    runs = data.draw(searches(kind))
-    found = estimates(fidelity, 1.0, runs)
-    for run, estimate in zip(runs, found, strict=True):
-        assert (estimate is None) == (not run.curve)
-        if run.state == "done":
-            assert estimate[1] == 0.0
-            if kind != "folds":
-                assert estimate[0] == run.curve[-1][1]
-    rungs = (1, 3, 9, 27) if kind != "folds" else (1, 2, 3, 4, 5)
-    for a in runs:
-        for b in runs:
-            if a.step and a.step == b.step and a.step in rungs:
-                mean = kind == "folds"
-                of = [sum(v for _, v in r.curve) if mean else r.curve[-1][1] for r in (a, b)]
-                if of[0] < of[1]:
-                    assert found[a.trial][0] <= found[b.trial][0]
-
-
-@given(data=st.data())
-def test_a_maximised_value_is_the_mirror_of_a_minimised_one(data):
-    runs = data.draw(searches())
-    other = [
+def mirrored(runs):
+    return [
         Run(r.trial, r.state, r.until, r.step, tuple((s, -v) for s, v in r.curve)) for r in runs
     ]
-    assert estimates(EPOCHS, 1.0, runs) == estimates(EPOCHS, -1.0, other)
 
 
-def test_what_all_curves_have_in_common_is_learned():
-    """Curves that fall by the same from rung to rung: a trial cut early is put where it would come to."""
-    drop = {1: 0.9, 3: 0.5, 9: 0.2, 27: 0.0}
-    levels = [0.1 * k for k in range(10)]
+@given(runs=searches(27), enough=st.integers(1, 5))
+def test_values_are_compared_at_one_rung_and_it_is_the_highest_with_enough(runs, enough):
+    step, losses = highest(EPOCHS, 1.0, runs, enough=enough)
+    assert step in (1, 3, 9, 27)
+    for run, loss in zip(runs, losses, strict=True):
+        assert loss == dict(run.curve).get(step)
+    for above in (s for s in (3, 9, 27) if s > step):
+        assert sum(above in dict(run.curve) for run in runs) < enough
+    assert step == 1 or sum(loss is not None for loss in losses) >= enough
+    assert highest(EPOCHS, -1.0, mirrored(runs), enough=enough) == (step, losses)
+
+
+@given(runs=searches(5))
+def test_folds_complete_trials_keep_their_mean_and_equal_ones_their_order(runs):
+    found = carried(FOLDS, 1.0, runs)
+    assert found == carried(FOLDS, -1.0, mirrored(runs))
+    for run, loss in zip(runs, found, strict=True):
+        assert (loss is None) == (not run.curve)
+        if run.state == "done":
+            assert loss == sum(value for _, value in run.curve) / 5
+    for a in runs:
+        for b in runs:
+            if a.step and a.step == b.step:
+                of = [sum(value for _, value in run.curve) / run.step for run in (a, b)]
+                if of[0] < of[1]:
+                    assert found[a.trial] <= found[b.trial]
+
+
+def test_the_effect_of_a_fold_is_taken_off_a_trial_that_was_stopped_there():
+    effects = (0.5, 0.0, -0.5, 0.2, -0.2)
     runs = [
-        Run(k, "done", 27, 27, tuple((s, v + d) for s, d in drop.items()))
-        for k, v in enumerate(levels)
+        Run(k, "done", 5, 5, tuple((s + 1, 0.1 * k + e) for s, e in enumerate(effects)))
+        for k in range(8)
     ]
-    runs.append(Run(10, "stopped", 27, 1, ((1, 0.9 + 0.45),)))
-    loss, error = estimates(EPOCHS, 1.0, runs)[10]
-    assert loss == pytest.approx(0.45, abs=0.02)
-    assert error < 0.3
+    runs.append(Run(8, "stopped", 5, 1, ((1, 0.35 + effects[0]),)))
+    assert carried(FOLDS, 1.0, runs)[8] == pytest.approx(0.35, abs=0.01)
 
 
 @pytest.mark.parametrize("sampler", ["gp", "tpe", "cmaes", "evolution", "auto"])
@@ -85,11 +83,11 @@ def test_every_sampler_learns_from_trials_that_were_cut(sampler):
         return level + 0.5 / trial.to_step
 
     study = assay.optimize(
-        objective, space, budget=40, sampler=sampler, scheduler="asha", evidence=None,
+        objective, space, budget=60, sampler=sampler, scheduler="asha", evidence=None,
         isolation="none", progress=False,
     )  # fmt: skip
-    late = [t.config for t in study.trials[20:]]
+    late = [t.config for t in study.trials[30:]]
     off = sum((c["x"] - 0.7) ** 2 + (c["y"] - 0.2) ** 2 for c in late) / len(late)
-    assert off < 0.25  # at random it is 0.30
+    assert off < 0.28  # at random it is 0.30, and 0.292 for starts that learn nothing
     assert study.verify() == []
-    assert any("expected" in (t.why or {}) for t in study.trials)
+    assert {(t.why or {}).get("at") for t in study.trials} & {3, 9}

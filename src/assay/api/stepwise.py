@@ -46,10 +46,13 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, number: int, value: float
     if scheduler is None or not 0 <= number < history.n_trials:
         return False
     run, fidelity = history.runs()[number], history.fidelity
-    if fidelity is None or run.state != "running" or run.until >= fidelity.most:
+    if fidelity is None or run.state != "running":
         return False
-    if run.until not in dict(run.curve):
+    part = run.until < fidelity.most
+    if run.until not in dict(run.curve) and (part or not fidelity.goes_on):
         ledger.decide(lambda _: [Reported(number, run.until, value)])
+    if not part:
+        return False
     ledger.decide(lambda now: _cut(now, scheduler, number))
     return True
 

@@ -1,25 +1,27 @@
-"""Any sampler under a scheduler: what cut trials would have come to stands for a result.
+"""Any sampler under a scheduler: it compares values at equal fidelity, or carried to equal fidelity.
 
-A value after 3 epochs is not one after 81. But where trials have both, the one tells the other: from
-rung to rung
+A value after 3 epochs is not one after 81. So a sampler is shown one rung, the highest that has
+enough results (d + 2 for d parameters, and 14): the values that trials had there, and as running those that have not come there. That
+keeps it from proposing their like again before it is known what they are worth.
 
-    loss at rung k + 1  =  a_k + b_k * loss at rung k + e_k
+Folds are different: their effects are common to all trials, so the mean over the first k folds tells
+that over all. Where trials have both,
 
-is fitted to the trials that came to both, and the chain of these lines carries every trial from the
-highest rung that it reached to the full fidelity, with a standard error that grows on the way.
+    mean over k + 1 folds  =  a_k + b_k * mean over k folds
 
-Source: Kennedy and O'Hagan 2000, doi:10.1093/biomet/87.1.1 (autoregression over fidelities). Differs:
-the lines are fitted by themselves, not together with the sampler's model, so every sampler can use it.
+is fitted to them, and the chain of these lines carries a trial that was stopped to all folds.
+
+Source: Falkner, Klein and Hutter 2018, arXiv:1807.01774 (BOHB: the highest rung with d + 2 results);
+Kennedy and O'Hagan 2000, doi:10.1093/biomet/87.1.1 (autoregression over fidelities).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from assay.core.events import Asked, Created, Enqueued, Event, Failed, Told
+from assay.core.events import Asked, Enqueued, Event, Failed, Told
 from assay.core.fidelity import Fidelity
 from assay.core.history import History, fold
 from assay.core.protocols import Proposal, Sampler
@@ -31,23 +33,22 @@ if TYPE_CHECKING:
     from assay.core.space import Space
 
 SLOPE_WEIGHT = 3.0
-"""What the belief that a rung's differences are kept on the next counts for, in trials."""
+"""What the belief that differences stay as they are counts for, in trials."""
 LEAST_SLOPE = 0.1
-NO_PAIRS = 0.5
-"""The error of a step that no trial has made yet, in standard deviations of the values below it."""
+LEAST = 14
+"""So many results a rung needs in any case: more than the samplers' own starts."""
 
 
 class Line(NamedTuple):
-    """From the losses of one rung to those of the next: start, slope, variance of the error."""
+    """From the mean loss over k folds to that over k + 1."""
 
     start: float
     slope: float
-    variance: float
 
 
 @dataclass(frozen=True)
 class AtFidelity:
-    """Asks `inner` with every trial at the full fidelity, measured there or expected.
+    """Asks `inner` with what trials had at one rung, or, for folds, with what is expected of them.
 
     Args:
         inner: any sampler of one objective.
@@ -60,109 +61,110 @@ class AtFidelity:
     eta: int = 3
 
     def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
-        """What `inner` proposes; `why` also says how many results were expected ones."""
-        fidelity = history.fidelity
-        if fidelity is None or not any(run.curve for run in history.runs()):
+        """What `inner` proposes; `why` also says which step it looked at."""
+        fidelity, runs = history.fidelity, history.runs()
+        if fidelity is None or not any(run.curve for run in runs):
             return self.inner.ask(space, history, rng)
-        runs = history.runs()
-        seen, expected = view(
-            history, runs, estimates(fidelity, self.sign, runs, self.eta), self.sign
-        )
-        config, why = self.inner.ask(space, seen, rng)
-        return Proposal(config, {**(why or {}), "expected": expected} if expected else why)
+        if fidelity.kind == "folds":
+            step, losses = fidelity.most, carried(fidelity, self.sign, runs)
+        else:
+            enough = max(len(space) + 2, LEAST)
+            step, losses = highest(fidelity, self.sign, runs, enough=enough, eta=self.eta)
+        config, why = self.inner.ask(space, view(history, runs, losses, self.sign), rng)
+        return Proposal(config, {**(why or {}), "at": step})
 
 
 def view(
-    history: History, runs: Sequence[Run], found: Sequence[tuple[float, float] | None], sign: float
-) -> tuple[History, int]:
-    """The history in which cut trials have ended with what is expected of them, and how many have."""
-    created = history.last(Created)
-    events: list[Event] = [created, *history.learned]
+    history: History, runs: Sequence[Run], losses: Sequence[float | None], sign: float
+) -> History:
+    """The history in which each trial ended with the loss given; None: it runs, or has failed."""
+    events: list[Event] = [*history.milestones()[:1], *history.learned]
     ends: list[Event] = []
-    expected = 0
-    for run, estimate in zip(runs, found, strict=True):
+    for run, loss in zip(runs, losses, strict=True):
         config, origin = history.config(run.trial), history.origin(run.trial)
         if origin == "given":
             events.append(Enqueued(config))
         events.append(Asked(run.trial, config, 0, origin))
         outcome = history.outcome(run.trial)
-        if isinstance(outcome, Told):
-            ends.append(Told(run.trial, outcome.values, outcome.extra))
+        if loss is not None:
+            extra = outcome.extra if isinstance(outcome, Told) else None
+            ends.append(Told(run.trial, (sign * loss,), extra))
         elif isinstance(outcome, Failed):
             ends.append(Failed(run.trial, outcome.kind, ""))
-        elif estimate is not None:
-            loss, error = estimate
-            ends.append(Told(run.trial, (sign * loss,), {"se": error}))
-            expected += 1
-    return fold([*events, *ends]), expected
+    return fold([*events, *ends])
 
 
-def estimates(
-    fidelity: Fidelity, sign: float, runs: Sequence[Run], eta: int = 3
-) -> list[tuple[float, float] | None]:
-    """The loss expected of each trial at the full fidelity, and its standard error; None: nothing known.
+def highest(
+    fidelity: Fidelity, sign: float, runs: Sequence[Run], *, enough: int, eta: int = 3
+) -> tuple[int, list[float | None]]:
+    """The highest rung with enough results (else the lowest), and the loss that each trial had there.
+
+    It is the first report there or later, before the next rung; a trial that ended by itself on the
+    way has the loss with which it ended.
 
     >>> runs = [Run(0, "done", 9, 9, ((1, 0.5), (9, 0.2))), Run(1, "stopped", 9, 1, ((1, 0.9),))]
-    >>> [round(loss, 3) for loss, _ in estimates(Fidelity("epochs", 1, 9), 1.0, runs)]
-    [0.2, 0.6]
+    >>> epochs = Fidelity("epochs", 1, 9)
+    >>> highest(epochs, 1.0, runs, enough=1), highest(epochs, 1.0, runs, enough=2)
+    ((9, [0.2, None]), (1, [0.5, 0.9]))
     """
-    steps = fidelity.rungs(eta) if fidelity.kind != "folds" else range(1, fidelity.most + 1)
-    tables = [_at_rungs(fidelity, sign, run, steps) for run in runs]
-    lines = [_line(tables, k) for k in range(len(steps) - 1)]
-    found: list[tuple[float, float] | None] = []
-    for table in tables:
-        reached = [k for k, loss in enumerate(table) if loss is not None]
-        if not reached:
-            found.append(None)
-            continue
-        loss, variance = table[reached[-1]], 0.0
-        assert loss is not None
-        for line in lines[reached[-1] :]:
-            loss = line.start + line.slope * loss
-            variance = line.slope**2 * variance + line.variance
-        found.append((loss, math.sqrt(variance)))
-    return found
+    steps = fidelity.rungs(eta)
+    tables = [_at_rungs(sign, run, steps) for run in runs]
+    for rung in reversed(range(len(steps))):
+        found = [table[rung] for table in tables]
+        if sum(loss is not None for loss in found) >= enough or rung == 0:
+            return steps[rung], found
+    raise AssertionError("there is a lowest rung")
 
 
-def _at_rungs(
-    fidelity: Fidelity, sign: float, run: Run, steps: Sequence[int]
-) -> list[float | None]:
-    """The loss of a run at each rung: its first report there or later, but before the next rung."""
-    if fidelity.kind == "folds":
-        values = [sign * value for _, value in run.curve]
-        return [sum(values[:k]) / k if k <= len(values) else None for k in steps]
+def _at_rungs(sign: float, run: Run, steps: Sequence[int]) -> list[float | None]:
     found: list[float | None] = [None] * len(steps)
     for step, value in reversed(run.curve):
         rung = max((k for k, at in enumerate(steps) if at <= step), default=None)
         if rung is not None:
             found[rung] = sign * value
+    if run.state == "done" and run.curve:
+        last = run.curve[-1][0]
+        found = [
+            sign * run.curve[-1][1] if loss is None and at > last else loss
+            for at, loss in zip(steps, found, strict=True)
+        ]
     return found
 
 
-def _line(tables: Sequence[Sequence[float | None]], rung: int) -> Line:
-    """The line from a rung to the next, by the trials that came to both."""
-    below = [t[rung] for t in tables if t[rung] is not None]
-    pairs = [
-        (t[rung], t[rung + 1]) for t in tables if t[rung] is not None and t[rung + 1] is not None
-    ]
-    spread = _variance([value for value in below if value is not None])
+def carried(fidelity: Fidelity, sign: float, runs: Sequence[Run]) -> list[float | None]:
+    """The mean loss over all folds, measured or expected; None for a trial without a fold.
+
+    >>> full = Run(0, "done", 3, 3, ((1, 0.5), (2, 0.3), (3, 0.4)))
+    >>> part = Run(1, "stopped", 3, 1, ((1, 0.9),))
+    >>> [round(loss, 3) for loss in carried(Fidelity("folds", 1, 3, "folds"), 1.0, [full, part])]
+    [0.4, 0.8]
+    """
+    tables = []
+    for run in runs:
+        losses = [sign * value for _, value in run.curve]
+        tables.append([sum(losses[:k]) / k for k in range(1, len(losses) + 1)])
+    lines = [_line(tables, k) for k in range(fidelity.most - 1)]
+    found: list[float | None] = []
+    for table in tables:
+        if not table:
+            found.append(None)
+            continue
+        loss = table[-1]
+        for line in lines[len(table) - 1 :]:
+            loss = line.start + line.slope * loss
+        found.append(loss)
+    return found
+
+
+def _line(tables: Sequence[Sequence[float]], rung: int) -> Line:
+    """By the trials that have both; where there are none, nothing changes."""
+    pairs = [(table[rung], table[rung + 1]) for table in tables if len(table) > rung + 1]
     if not pairs:
-        return Line(0.0, 1.0, NO_PAIRS**2 * spread)
+        return Line(0.0, 1.0)
     n = len(pairs)
-    mean_u, mean_v = (sum(column) / n for column in zip(*pairs, strict=True))
-    left = [(u - mean_u, v - mean_v) for u, v in pairs if u is not None and v is not None]
-    own = sum(u * u for u, _ in left)
-    prior = SLOPE_WEIGHT * (own / n if own else spread)
-    weight = own + prior
-    slope = (sum(u * v for u, v in left) + prior) / weight if weight else 1.0
-    slope = max(slope, LEAST_SLOPE)
-    residual = sum((v - slope * u) ** 2 for u, v in left)
-    variance = (residual + NO_PAIRS**2 * spread) / (n + 1)
-    return Line(mean_v - slope * mean_u, slope, variance)
-
-
-def _variance(values: Sequence[float]) -> float:
-    if len(values) < 2:
-        return 0.0
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    mean_u, mean_v = sum(u for u, _ in pairs) / n, sum(v for _, v in pairs) / n
+    own = sum((u - mean_u) ** 2 for u, _ in pairs)
+    prior = SLOPE_WEIGHT * own / n
+    both = sum((u - mean_u) * (v - mean_v) for u, v in pairs)
+    slope = max((both + prior) / (own + prior), LEAST_SLOPE) if own else 1.0
+    return Line(mean_v - slope * mean_u, slope)
