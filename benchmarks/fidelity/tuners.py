@@ -1,0 +1,99 @@
+"""Tuners that may evaluate in part, each a function `run(problem, seed, steps)` of a budget in steps.
+
+Each returns a list of (steps spent, loss, steps of the evaluation), one a finished evaluation. What
+goes on from a checkpoint is charged for the further steps alone, if the tuner can do that.
+"""
+
+from __future__ import annotations
+
+import assay
+from benchmarks.search.params import active
+from benchmarks.search.tuners import _ours
+
+
+def ours(scheduler, sampler="auto"):
+    def run(problem, seed, steps):
+        space = assay.Space({p.name: _ours(p) for p in problem.space}, fidelity=problem.fidelity)
+        study = assay.Study(space, seed=seed, sampler=sampler, scheduler=scheduler)
+        spent, found = 0, []
+        whole = problem.fidelity.goes_on
+        while spent < steps:
+            trial = study.ask()
+            losses = problem.losses_until(trial.config, trial.to_step)
+            first = trial.from_step if whole else 0
+            if not whole or scheduler is None:
+                spent += trial.to_step - first
+                step = trial.to_step
+                study.tell(trial, losses[-1])
+            else:
+                for step in range(first + 1, trial.to_step + 1):
+                    spent += 1
+                    trial.report(step, losses[step - 1])
+                    if trial.should_stop():
+                        break
+                else:
+                    study.tell(trial, losses[-1])
+            found.append((spent, losses[step - 1], step))
+        return found
+
+    return run
+
+
+def optuna(pruner, sampler="TPESampler"):
+    def run(problem, seed, steps):
+        import optuna as lib
+
+        lib.logging.set_verbosity(lib.logging.ERROR)
+        fidelity = problem.fidelity
+        pruners = {
+            "hyperband": lambda: lib.pruners.HyperbandPruner(1, fidelity.most, 3),
+            "median": lib.pruners.MedianPruner,
+            "asha": lambda: lib.pruners.SuccessiveHalvingPruner(1, 3, 0),
+        }
+        study = lib.create_study(
+            sampler=getattr(lib.samplers, sampler)(seed=seed), pruner=pruners[pruner]()
+        )
+        spent, found = 0, []
+        grid = range(1, fidelity.most + 1) if fidelity.goes_on else fidelity.rungs(3)
+        while spent < steps:
+            trial, config = study.ask(), {}
+            for param in problem.space:
+                if active(param, config):
+                    if param.kind == "cat":
+                        value = trial.suggest_categorical(param.name, list(param.choices))
+                    else:
+                        suggest = trial.suggest_int if param.kind == "int" else trial.suggest_float
+                        value = suggest(param.name, param.low, param.high, log=param.log)
+                    config[param.name] = value
+            before, pruned = 0, False
+            for step in grid:
+                spent += step - before if fidelity.goes_on else step
+                before = step
+                loss = problem.loss_at(config, step)
+                trial.report(loss, step)
+                if step < fidelity.most and trial.should_prune():
+                    pruned = True
+                    break
+            found.append((spent, loss, step))
+            if pruned:
+                study.tell(trial, state=lib.trial.TrialState.PRUNED)
+            else:
+                study.tell(trial, loss)
+        return found
+
+    return run
+
+
+TUNERS = {
+    "assay-full": ours(None),
+    "assay-auto": ours("auto"),
+    "assay-asha": ours("asha"),
+    "assay-asha-random": ours("asha", "random"),
+    "assay-stopping-random": ours("auto", "random"),
+    "assay-median": ours("median"),
+    "assay-hyperband": ours("hyperband"),
+    "optuna-hyperband": optuna("hyperband"),
+    "optuna-median": optuna("median"),
+    "optuna-asha": optuna("asha"),
+    "optuna-asha-random": optuna("asha", "RandomSampler"),
+}
