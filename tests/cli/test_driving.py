@@ -179,3 +179,9 @@ def test_a_study_goes_to_optuna_and_comes_back(run, tmp_path):
         json.loads(run("trials", name, "--format", "json", *db).stdout) for name in ("lab", "back")
     )
     assert [(t["config"], t["values"]) for t in here] == [(t["config"], t["values"]) for t in back]
+
+
+def test_a_study_that_runs_by_its_own_plan_is_not_driven_by_hand(run, finished):
+    refused = run("ask", "--storage", finished)
+    assert refused.exit_code == 2
+    assert "own plan" in refused.output

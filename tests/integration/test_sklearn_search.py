@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy.stats import loguniform, norm, randint
+from scipy.stats import loguniform, norm, randint, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.dummy import DummyClassifier
@@ -98,7 +98,7 @@ def test_batches_try_as_many_candidates(ridge):
 
 
 def test_an_estimator_outside_of_the_space_is_tried_once_and_nowhere_else():
-    space = {"max_depth": randint(1, 5), "min_samples_leaf": [1, 5, 25]}
+    space = {"max_depth": randint(1, 5), "ccp_alpha": uniform(0, 50)}
     search = fitted(estimator=DecisionTreeRegressor(random_state=0), space=space, n_trials=9)
     depths = [params["max_depth"] for params in search.cv_results_["params"]]
     assert depths[0] is None

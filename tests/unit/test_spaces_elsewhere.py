@@ -59,6 +59,12 @@ def test_what_a_format_cannot_say_is_listed(kind):
         assert "lr: its default" in lost
 
 
+def test_steps_are_a_loss_where_they_cannot_be_said():
+    stepped = Space(x=Float(0, 1, step=0.25), n=Int(0, 8, step=2))
+    assert write(stepped, "configspace")[1] == ["x: its steps", "n: its steps"]
+    assert read(write(stepped, "katib")[0], "katib") == (stepped, [])
+
+
 def test_the_own_form_says_all():
     form, lost = write(FULL, "assay")
     assert lost == []
