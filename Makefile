@@ -69,7 +69,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 $(SLOW_READY): $(READY)
-	$(BIN)/python -m pip install --quiet -e ".[ray]"
+	$(BIN)/python -m pip install --quiet -e ".[ray,proofs]"
 	@touch $@
 
 $(BENCH_READY): $(READY)

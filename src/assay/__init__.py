@@ -41,6 +41,7 @@ _HOME = {
     "ablate": "assay.api.ablation",
     "open_study": "assay.api.study",
     "optimize": "assay.api.objective",
+    "preflight": "assay.api.preflight",
     "tune": "assay.api.data",
     "work": "assay.api.working",
 }
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from assay.api.ablation import ablate as ablate
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
+    from assay.api.preflight import preflight as preflight
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
     from assay.api.working import work as work

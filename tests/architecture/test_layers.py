@@ -22,6 +22,7 @@ LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"engine"},
     {
         "samplers",
+        "checks",
         "schedulers",
         "evaluation",
         "analysis",
@@ -64,7 +65,7 @@ HOMES = {
     "submitit": ("assay.executors.slurm",),
     "yaml": ("assay.spaces.formats",),
 }
-PURE = ("core", "math", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")
+PURE = ("core", "math", "checks", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")
 ANYWHERE = {"assay", "msgspec", "numpy", "scipy", *sys.stdlib_module_names}
 
 

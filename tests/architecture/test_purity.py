@@ -9,6 +9,7 @@ import pytest
 PURE = (
     "assay.core",
     "assay.math",
+    "assay.checks",
     "assay.samplers",
     "assay.schedulers",
     "assay.evaluation",

@@ -9,6 +9,7 @@ from typing import Any
 
 from assay.analysis.conclusion import conclude
 from assay.api.earlier import LearnFrom, learned_from
+from assay.api.inspecting import check_overrides, inspected
 from assay.api.opening import open_test
 from assay.api.parts import (
     at_once,
@@ -73,6 +74,8 @@ def tune(
     progress: bool | None = None,
     open_test: bool = True,
     reason: str = "",
+    checks: bool = True,
+    overrides: Mapping[str, str] | None = None,
 ) -> Study:
     """Tune a model on data it may see, and say on data it never saw whether that helped.
 
@@ -99,6 +102,9 @@ def tune(
             machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
+        checks: look for faults in the data first, about a second; see `preflight` for all checks.
+        overrides: reasons to tune in spite of a check that says to fix the data first, by its code:
+            {"PF03": "each row is a person"}. They are kept as deviations.
 
     Returns:
         The study: `.verdict`, `.best.config`, `.report("report.html")`.
@@ -139,7 +145,14 @@ def tune(
     prepared = prepare(table, estimator, wishes)
     store = store_at(storage)
     study = begin(
-        prepared, store, name or "study", given=given, learn_from=learn_from, reason=reason
+        prepared,
+        store,
+        name or "study",
+        given=given,
+        learn_from=learn_from,
+        reason=reason,
+        checks=checks,
+        overrides=overrides,
     )
     study.system = Trained(prepared.dev, estimator, wishes)
     complete = run_data(
@@ -165,6 +178,8 @@ def begin(
     learn_from: LearnFrom = (),
     reason: str = "",
     source: Mapping[str, Any] | None = None,
+    checks: bool = True,
+    overrides: Mapping[str, str] | None = None,
 ) -> Study:
     """The study of this plan: sealed and created if it is new, else the stored one.
 
@@ -172,8 +187,15 @@ def begin(
         given: configs, or {"config": …, "source": …, "note": …}.
         learn_from: earlier studies in the store.
         source: how to load the data again.
+        checks: look at the data first.
+        overrides: reasons to go on in spite of a check, by its code.
+
+    Raises:
+        DataError: a check says to fix the data first, and no reason is given to go on.
     """
-    events: list[Event] = [_enqueued(prepared.spec.space, config) for config in given]
+    check_overrides(overrides or {})
+    found = inspected(prepared, overrides or {}) if checks and not _exists(store, name) else []
+    events: list[Event] = [*found, *(_enqueued(prepared.spec.space, config) for config in given)]
     events += learned_from(prepared.spec, store, name, learn_from)
     if prepared.test is not None and not _exists(store, name):
         made = seal(name, prepared.dev, prepared.test, store, reason=reason)

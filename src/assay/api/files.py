@@ -102,6 +102,8 @@ def tune_file(
         learn_from=options.learn_from,
         reason=options.reason,
         source=_source(options),
+        checks=options.checks,
+        overrides=dict.fromkeys(options.override, options.reason),
     )
     if say:
         say((*prepared.chosen, *_bound(slots)), study)
@@ -208,7 +210,7 @@ def _drive(
         workers=workers,
         progress=progress,
         open_at_end=options.open_test,
-        reason=options.reason,
+        reason="" if options.override else options.reason,  # that one is about the check
     )
     if not complete:
         raise KeyboardInterrupt

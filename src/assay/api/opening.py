@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from assay.analysis.conclusion import conclude
 from assay.analysis.final import final_results
 from assay.analysis.floor import floor_warning
+from assay.analysis.second_opinion import second_opinion
 from assay.api.prepare import Prepared
 from assay.api.sealing import count_look, sealed_rows
 from assay.api.session import run_plan
@@ -161,7 +162,18 @@ def _result(study: Study, prepared: Prepared, history: History, test: Table) -> 
     rows = prepared.drawn(test)
     rng = stream(spec.seed, "final", intent.look)
     results = final_results(prepared.judge(), y, arms, rows, rng, alpha=spec.alpha / intent.look)
-    opened = Opened(intent.look, results)
+    metric = prepared.recipe.metric
+    second = second_opinion(
+        y,
+        arms[CONTROL],
+        arms[results["gain"]["challenger"]],
+        rows,
+        stream(spec.seed, "second", intent.look),
+        metric=metric.name,
+        decomposable=metric.decomposable,
+        horizon=prepared.horizon,
+    )
+    opened = Opened(intent.look, results | ({"second": second} if second else {}))
     return [opened, conclude(spec, history, opened)]
 
 

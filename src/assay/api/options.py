@@ -51,7 +51,9 @@ class TuneOptions:
         study, storage: where it is kept.
         open_test: whether the test set is opened at the end.
         encoding: of the file, when it is not UTF-8.
-        reason: why rows that were used before may be sealed or opened again.
+        reason: why rows that were used before may be sealed or opened again, or a check overridden.
+        checks: whether the data is looked at first.
+        override: codes of checks, such as "PF03", in spite of which it is tuned; needs a reason.
     """
 
     data: str
@@ -98,6 +100,8 @@ class TuneOptions:
     open_test: bool = True
     encoding: str | None = None
     reason: str = ""
+    checks: bool = True
+    override: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The options that differ from their defaults, as a study file holds them."""

@@ -51,6 +51,7 @@ from assay.engine.trial import OpenTrial
 if TYPE_CHECKING:
     from assay.analysis.importance import Importances
     from assay.api.ablation import Ablation
+    from assay.api.preflight import Preflight
     from assay.api.systems import System
     from assay.core.components import Component
 
@@ -280,8 +281,6 @@ class Study:
         event = wished(wish, reason)
         self._ledger.decide(lambda _: [event])
 
-    # --- what it says
-
     @property
     def history(self) -> History:
         """Everything so far, with what other processes added to the storage."""
@@ -426,6 +425,12 @@ class Study:
         from assay.api.reporting import snippet
 
         return snippet(self)
+
+    def preflight(self) -> Preflight | None:
+        """What was found in the data before the first trial; None where nothing was looked at."""
+        from assay.api.inspecting import stored_preflight
+
+        return stored_preflight(self.history)
 
     def verify(self) -> list[str]:
         """What is wrong with the log: chain, blobs, transitions, proposals; empty if nothing is."""

@@ -20,6 +20,7 @@ from assay.cli import (
     explaining,
     granting,
     looking,
+    preflight,
     tuning,
     watching,
     working,
@@ -27,7 +28,7 @@ from assay.cli import (
 from assay.cli.commands import Commands
 
 _ORDER = (
-    *(tuning.tune, tuning.run, tuning.resume, working.worker, ablating.ablate),
+    *(preflight.check, tuning.tune, tuning.run, tuning.resume, working.worker, ablating.ablate),
     *(watching.dashboard, watching.watch),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,

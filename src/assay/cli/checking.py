@@ -58,18 +58,29 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
 @study_argument
 @storage_option
 @click.option(
-    "--to", "place", metavar="PLACE", required=True, help="A new folder, or where Optuna keeps it."
+    "--to",
+    "place",
+    metavar="PLACE",
+    required=True,
+    help="A new folder or file, or where Optuna keeps it.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["files", "optuna"]), default="files", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["files", "model-card", "prov", "ro-crate", "mlflow", "optuna"]),
+    default="files",
+    show_default=True,
+    help="Plain files, or a form that others read.",
 )
 @_lossy
 def export(study: str | None, storage: str, place: str, form: str, allow_lossy: bool) -> None:
-    """Write the log, trials, plan and environment as plain files.
+    """Write a study as plain files, or in a form others read.
 
-    With --format optuna write an Optuna study to sqlite:///FILE.db or journal:///FILE.log.
+    Plain files: the log, trials, plan and environment. model-card (Markdown) and prov (W3C
+    PROV-JSON) are one file, ro-crate and mlflow a folder. With --format optuna write an Optuna study to sqlite:///FILE.db or journal:///FILE.log.
     """
     from assay.api.exporting import export as write
+    from assay.api.formats import export_as
     from assay.api.study import open_study
 
     found = open_study(storage, study, readonly=True)
@@ -79,7 +90,7 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
         _say_lost(export_study(found, place, allow_lossy=allow_lossy))
         click.echo(f"Study {inert(repr(found.name))} is at {inert(place)}.")
         return
-    for path in write(found, place):
+    for path in write(found, place) if form == "files" else export_as(found, form, place):
         click.echo(inert(str(path)))
 
 

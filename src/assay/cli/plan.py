@@ -13,6 +13,7 @@ from assay.stores.postgres.address import shown
 if TYPE_CHECKING:
     from assay.api.prepare import Chosen
     from assay.api.study import Study
+    from assay.checks.finding import Finding
 
 _WIDE = 100
 _CLOSED = "It is opened only with --reason, and the result is then marked post-hoc."
@@ -26,12 +27,19 @@ def plan_text(chosen: tuple[Chosen, ...], study: Study, storage: str) -> str:
         f"Study {name(study.name)}{where}{_begun(study)}",
         _choices(chosen, wide),
         _evidence(study),
+        *(paragraph(f"{f.code}: {f.text} {f.advice}", wide) for f in _careful(study)),
         *(paragraph(f"Note: {note}", wide) for note in (study.spec.data or {}).get("notes", ())),
     ]
     sealed = study.history.last(Sealed)
     if sealed and sealed.note:
         parts.append(paragraph(f"Test set: {sealed.note} {_CLOSED}", wide))
     return "\n".join(part for part in parts if part)
+
+
+def _careful(study: Study) -> list[Finding]:
+    """What the checks say to know first; the page of the report has all of them."""
+    found = study.preflight()
+    return [f for f in found.findings if f.level in ("care", "fix")] if found else []
 
 
 def _choices(chosen: tuple[Chosen, ...], wide: int) -> str:

@@ -71,7 +71,7 @@ _order = options(
     ),
 )
 
-_data = options(
+data_options = options(
     click.option("--target", metavar="COL", help="Column to predict."),
     click.option("--task", type=click.Choice(["classification", "regression"])),
     click.option("--drop", metavar="COL", multiple=True, help="Column to leave out; repeatable."),
@@ -81,7 +81,7 @@ _data = options(
     ),
     click.option("--encoding", metavar="NAME", help="Encoding of the file.  [default: utf-8]"),
 )
-_question = options(
+question_options = options(
     click.option("--model", metavar="NAME", help="Built-in model; `assay models` lists them."),
     click.option("--metric", metavar="NAME", help="A scikit-learn scorer, such as roc_auc."),
     click.option(
@@ -120,7 +120,10 @@ _trust = options(
     click.option("--evidence", metavar="KEY=VALUE", multiple=True,
                  help="repeats, seeds, top, rechecks, guard or refits; repeatable."),
     click.option("--keep-sealed", is_flag=True, help="Leave the test set closed; see `assay unseal`."),
-    click.option("--reason", metavar="TEXT", help="Why rows that were used before may be used again."),
+    click.option("--override", metavar="CODE", multiple=True,
+                 help="Tune in spite of a check, such as PF03; needs --reason; repeatable."),
+    click.option("--no-checks", is_flag=True, help="Do not look at the data first; see `assay check`."),
+    click.option("--reason", metavar="TEXT", help="Why rows may be used again, or a check overridden."),
 )  # fmt: skip
 _limits = options(
     click.option("--timeout", type=float, metavar="SECONDS", help="Most time of one trial."),
@@ -132,8 +135,8 @@ _limits = options(
 
 @click.command(cls=Command)
 @click.argument("file")
-@_data
-@_question
+@data_options
+@question_options
 @_budget
 @_trust
 @_limits
@@ -156,6 +159,7 @@ def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any
 
     form = {name: value for name, value in given.items() if value is not None}
     form["open_test"] = not form.pop("keep_sealed")
+    form["checks"] = not form.pop("no_checks")
     form["evidence"] = evidence_of(form["evidence"])
     form["rates"] = rates_of(form["rates"])
     for name, read in (("space", space_in), ("given", given_in)):

@@ -58,6 +58,17 @@ class Sealed(Struct, frozen=True, tag="sealed"):
     note: str = ""
 
 
+class Inspected(Struct, frozen=True, tag="inspected"):
+    """The checks before the first trial: their verdict, and what each found.
+
+    `scope` is "quick" (no fit of the model) or "full".
+    """
+
+    scope: str
+    verdict: str
+    findings: tuple[dict[str, Any], ...]
+
+
 class Enqueued(Struct, frozen=True, tag="enqueued", omit_defaults=True):
     """A config to be tried before the sampler's, with where it comes from."""
 
@@ -316,7 +327,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 
 Event: TypeAlias = (
-    Created | Environment | Joined | Sealed | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
+    Created | Environment | Joined | Sealed | Inspected | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
     | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Metered | Ablated
     | Varied | Attributed | Deviated | Noted | Steered | Concluded
 )  # fmt: skip

@@ -23,6 +23,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Inspected,
     Joined,
     Learned,
     Measured,
@@ -353,7 +354,7 @@ def _refuse_when_frozen(past: Columns, what: str) -> None:
 
 
 APPLY: dict[type[Any], Any] = {
-    Created: _created, Environment: _milestone, Joined: _milestone, Sealed: _sealed, Enqueued: _enqueued,
+    Created: _created, Environment: _milestone, Joined: _milestone, Sealed: _sealed, Inspected: _milestone, Enqueued: _enqueued,
     Learned: _learned, Asked: _asked, Reported: _reported, Measured: _measured, Told: _ends,
     Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
     Retried: _retried, Exhausted: _milestone, Selected: _selected,

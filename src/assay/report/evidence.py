@@ -125,6 +125,8 @@ class Unsealing:
     method: str | None
     se_rows: float | None
     se_seeds: float | None
+    second: tuple[str, float] | None = None
+    """Another test of "no difference", and its p value."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,7 @@ def unsealing(spec: StudySpec, history: History) -> Unsealing | None:
     opened: Opened | None = history.last(Opened)
     results: Mapping[str, Any] = opened.results if opened else {}
     gain = results.get("gain") or {}
+    second = results.get("second")
     facts = [
         ("sealed rows", f"{sealed.rows:,}"),
         ("level", words.name(sealed.level)),
@@ -263,6 +266,7 @@ def unsealing(spec: StudySpec, history: History) -> Unsealing | None:
         method=words.name(str(gain["method"])) if gain.get("method") else None,
         se_rows=gain.get("se_rows"),
         se_seeds=gain.get("se_seeds"),
+        second=(words.name(str(second["test"]), 60), float(second["p"])) if second else None,
     )
 
 

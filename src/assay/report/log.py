@@ -19,6 +19,7 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Inspected,
     Joined,
     Learned,
     Measured,
@@ -93,6 +94,12 @@ def _noted(event: Noted) -> str:
     return f"note{of}: {words.name(event.text, 500)}"
 
 
+def _inspected(event: Inspected) -> str:
+    found = ", ".join(f"{f['code']} {f['level']}" for f in event.findings if f["level"] in _TELLING)
+    told = f": {words.name(found, 300)}" if found else ", nothing found"
+    return f"data checked ({words.name(event.scope, 20)}), {words.name(event.verdict, 40)}{told}"
+
+
 def _opening(event: Opening) -> str:
     arms = ", ".join(map(str, event.contenders))
     why = f": {words.name(event.reason)}" if event.reason else ""
@@ -109,6 +116,8 @@ def _attributed(event: Attributed) -> str:
     return ", ".join(f"{words.name(str(f['component']), 40)} {f['flag']}" for f in found)
 
 
+_TELLING = ("fix", "care", "note")
+
 _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Created: lambda e: f"study created, plan {words.name(e.plan, 12)}",
     Environment: lambda _: "environment recorded",
@@ -118,6 +127,7 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
         f"{words.name(', '.join(e.differs), 300)}"
     ),
     Sealed: lambda e: f"{words.count(e.rows, 'test row')} sealed ({words.name(e.level, 60)})",
+    Inspected: _inspected,
     Enqueued: lambda e: f"config queued: {words.exact(e.config)}",
     Learned: lambda e: (
         f"learned from study {words.name(e.study, 60)}: "

@@ -102,7 +102,7 @@ def view_of(
         course=evidence.course(spec, history, effects, noise),
         recheck=evidence.recheck(history),
         cost=cost if cost.total.evaluations else None,
-        data_notes=record.data_notes(spec),
+        data_notes=record.data_notes(spec, history),
         plan=record.plan(spec, history),
         noise=evidence.noise_table(spec, history, noise),
         test=evidence.unsealing(spec, history),

@@ -1,0 +1,66 @@
+"""assay check: what is wrong with the data, and whether tuning is worth it, before anything is spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from assay.cli.commands import FOUND_WRONG, Command
+from assay.cli.forms import space_in
+from assay.cli.printing import inert, paragraph, width
+from assay.cli.tuning import data_options, question_options
+
+
+@click.command(cls=Command)
+@click.argument("file")
+@data_options
+@question_options
+@click.option("--trials", type=int, help="Configs of the search that is considered.  [default: 60]")
+@click.option("--test", type=float, metavar="SHARE", help="Share of rows to seal; 0 for none.")
+@click.option("--splits", metavar="KIND", help="As for `assay tune`.")
+@click.option("--quick", is_flag=True, help="Only what needs no fit of your model.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(file: str, quick: bool, as_json: bool, **given: Any) -> None:
+    r"""Look for what should be mended before you tune.
+
+    18 checks of the data, the metric and the model, and what more rows, another model and tuning are each expected to bring.
+    Nothing is sealed and nothing is stored.
+
+    Exit code 0 for TUNE and TUNE WITH CARE, 1 for FIX FIRST.
+
+    \b
+    assay check churn.csv --target churned --smallest-gain 0.01
+    """
+    import json
+
+    from assay.api.files import prepared_from
+    from assay.api.options import options_from
+    from assay.api.preflight import preflight_of, quick_preflight
+
+    form = {name: value for name, value in given.items() if value is not None}
+    form.pop("given", None)
+    if "space" in form:
+        form["space"] = space_in(form["space"])
+    options = options_from({**form, "data": file}, where="assay check")
+    prepared = prepared_from(options)
+    if quick:
+        found = quick_preflight(prepared)
+    else:
+        found = preflight_of(prepared, chosen_gain=options.smallest_gain is not None)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        wide = min(width(), 100)
+        lines = str(found).splitlines()
+        click.echo("\n".join(_wrapped(line, wide) for line in lines))
+        click.echo("\nWhat each check means: docs/checks/CODE.md")
+    if found.verdict == "FIX FIRST":
+        raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _wrapped(line: str, wide: int) -> str:
+    """A line broken between words, its indentation kept."""
+    start = line[: len(line) - len(line.lstrip())]
+    parts = paragraph(line.strip(), wide - len(start)).splitlines()
+    return "\n".join(start + inert(part) for part in parts)

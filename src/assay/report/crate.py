@@ -1,0 +1,86 @@
+"""The description of an exported folder as an RO-Crate of one run (Process Run Crate). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_TYPES = {".json": "application/json", ".jsonl": "application/jsonl", ".csv": "text/csv",
+          ".html": "text/html", ".md": "text/markdown"}  # fmt: skip
+_ABOUT = {
+    "log.jsonl": "every event of the study, chained by hashes",
+    "trials.csv": "the trials, one a row",
+    "plan.json": "the plan, fixed before the first trial",
+    "environment.json": "where it ran",
+    "report.html": "the report",
+    "model-card.md": "the model card",
+    "prov.json": "provenance, W3C PROV-JSON",
+}
+
+
+def crate(
+    name: str, files: Mapping[str, int], *, sentence: str, began: str, ended: str, version: str
+) -> dict[str, Any]:
+    """The content of ro-crate-metadata.json.
+
+    Args:
+        files: size in bytes of each file, by name.
+        sentence: what the study found.
+        began, ended: times in ISO 8601.
+        version: of Assay.
+
+    Source: RO-Crate 1.1, and the profile Process Run Crate 0.5.
+    """
+    listed = [{"@id": file} for file in files]
+    graph: list[dict[str, Any]] = [
+        {
+            "@id": "ro-crate-metadata.json",
+            "@type": "CreativeWork",
+            "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+            "about": {"@id": "./"},
+        },
+        {
+            "@id": "./",
+            "@type": "Dataset",
+            "name": f"Study {name}",
+            "description": sentence or "A tuning study.",
+            "datePublished": ended,
+            "license": "not stated",
+            "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"},
+            "hasPart": listed,
+            "mentions": {"@id": "#run"},
+        },
+        {
+            "@id": "https://w3id.org/ro/wfrun/process/0.5",
+            "@type": "CreativeWork",
+            "name": "Process Run Crate",
+            "version": "0.5",
+        },
+        {
+            "@id": "#assay",
+            "@type": "SoftwareApplication",
+            "name": "Assay",
+            "softwareVersion": version,
+        },
+        {
+            "@id": "#run",
+            "@type": "CreateAction",
+            "name": f"Study {name}",
+            "instrument": {"@id": "#assay"},
+            "startTime": began,
+            "endTime": ended,
+            "result": listed,
+        },
+    ]
+    graph += [
+        {
+            "@id": file,
+            "@type": "File",
+            "name": file,
+            "description": _ABOUT.get(file, file),
+            "contentSize": str(size),
+            "encodingFormat": _TYPES.get(file[file.rfind(".") :], "application/octet-stream"),
+        }
+        for file, size in files.items()
+    ]
+    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}

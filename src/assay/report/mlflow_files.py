@@ -1,0 +1,94 @@
+"""A study as the files of an MLflow tracking folder: a parent run, and a child run for each trial."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from assay.core.history import Trial
+
+_LONGEST = 6_000  # characters of a parameter
+
+
+def run_files(
+    name: str,
+    trials: list[tuple[Trial, Mapping[str, Any]]],
+    *,
+    tags: Mapping[str, str],
+    began: str,
+    ended: str,
+) -> Iterator[tuple[str, str]]:
+    """(path, text) of every file, relative to the folder that MLflow is pointed to.
+
+    Args:
+        trials: each with its row of `assay.api.exporting.trial_rows`.
+        tags: of the parent run.
+        began, ended: times in ISO 8601.
+
+    The layout is that of MLflow's file store: EXPERIMENT/meta.yaml, and RUN/meta.yaml with a file for
+    each parameter, metric and tag.
+    """
+    experiment = str(int(hashlib.sha256(name.encode()).hexdigest()[:15], 16))
+    start, end = (_milliseconds(time) for time in (began, ended))
+    yield f"{experiment}/meta.yaml", _yaml({
+        "artifact_location": f"./{experiment}", "creation_time": start, "experiment_id": experiment,
+        "last_update_time": end, "lifecycle_stage": "active", "name": name,
+    })  # fmt: skip
+    parent = _run_id(name, "parent")
+    yield from _run(experiment, parent, name, {}, {}, tags, start, end, "FINISHED")
+    for trial, row in trials:
+        metrics = {key: value for key, value in row["values"].items() if value is not None}
+        if row["gain"] is not None:
+            metrics["gain"] = row["gain"]
+        own = {
+            "mlflow.parentRunId": parent,
+            "assay.origin": trial.origin,
+            **({"assay.standing": row["standing"]} if row["standing"] else {}),
+        }
+        state = {"done": "FINISHED", "failed": "FAILED"}.get(trial.state, "RUNNING")
+        run = _run_id(name, str(trial.number))
+        label = f"trial {trial.number}"
+        yield from _run(experiment, run, label, trial.config, metrics, own, start, end, state)
+
+
+def _run(
+    experiment: str, run: str, label: str, params: Mapping[str, Any], metrics: Mapping[str, float],
+    tags: Mapping[str, str], start: int, end: int, status: str,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    where = f"{experiment}/{run}"
+    yield f"{where}/meta.yaml", _yaml({
+        "artifact_uri": f"./{where}/artifacts", "end_time": end, "entry_point_name": "",
+        "experiment_id": experiment, "lifecycle_stage": "active", "run_id": run, "run_name": label,
+        "run_uuid": run, "source_name": "", "source_type": 4, "source_version": "",
+        "start_time": start, "status": {"RUNNING": 1, "FINISHED": 3, "FAILED": 4}[status],
+        "tags": [], "user_id": "assay",
+    })  # fmt: skip
+    for key, value in params.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield f"{where}/params/{_key(key)}", text[:_LONGEST]
+    for key, number in metrics.items():
+        yield f"{where}/metrics/{_key(key)}", f"{end} {number!r} 0\n"
+    for key, text in {"mlflow.runName": label, **tags}.items():
+        yield f"{where}/tags/{key}", text
+
+
+def _key(name: str) -> str:
+    """A name that MLflow takes and that is no path."""
+    return re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
+
+
+def _yaml(form: Mapping[str, Any]) -> str:
+    """JSON values are YAML too."""
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in form.items())
+
+
+def _run_id(name: str, which: str) -> str:
+    return hashlib.sha256(f"{name}\0{which}".encode()).hexdigest()[:32]
+
+
+def _milliseconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)
