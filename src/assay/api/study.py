@@ -181,8 +181,6 @@ class Study:
         self._ledger.decide(birth)
         return replace(spec, budget=budget_now(self._ledger.history, spec))
 
-    # --- the loop
-
     def ask(self) -> OpenTrial:
         """The next trial: the defaults first, then given configs, then the sampler's.
 
