@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 PARAMETERS = 10
@@ -32,10 +33,11 @@ def server_cpu() -> float:
 
     total = 0.0
     for process in psutil.process_iter(["name"]):
-        parent = process.parent() if process.info["name"] == "postgres" else None
-        if parent is not None and parent.name() != "postgres":
-            total += sum(process.cpu_times())  # itself, and its children that have ended
-            total += sum(sum(child.cpu_times()[:2]) for child in process.children())
+        with suppress(psutil.NoSuchProcess):  # another server of this machine may end meanwhile
+            parent = process.parent() if process.info["name"] == "postgres" else None
+            if parent is not None and parent.name() != "postgres":
+                total += sum(process.cpu_times())  # itself, and its children that have ended
+                total += sum(sum(child.cpu_times()[:2]) for child in process.children())
     return total
 
 
