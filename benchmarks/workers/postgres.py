@@ -30,13 +30,18 @@ FILE = RESULTS / "workers-postgres.json"
 
 def server_cpu(postmaster: int) -> float:
     """CPU seconds of one server, of its ended backends too."""
-    first = psutil.Process(postmaster)
+    while True:
+        try:
+            return _server_cpu(psutil.Process(postmaster))
+        except psutil.NoSuchProcess:  # a backend ended meanwhile: its time is its parent's now
+            continue
+
+
+def _server_cpu(first: psutil.Process) -> float:
     own = first.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in first.children():
-        times = child.cpu_times()
-        total += times.user + times.system
-    return total
+    children = [child.cpu_times() for child in first.children()]
+    ended = own.children_user + own.children_system
+    return own.user + own.system + ended + sum(times.user + times.system for times in children)
 
 
 def measured(postmaster: int, url: str, case: str, workers: int, reports: int) -> dict[str, float]:
