@@ -40,7 +40,7 @@ SPACE = Space(
 )
 
 
-def study_of(values, *, objectives=1, control=True):
+def study_of(values, *, objectives=1, control=True, cpu_s=0.1):
     """A history of trials with these values; None: failed, "open": running."""
     ways = {"loss": "minimize"} if objectives == 1 else {"loss": "minimize", "gain": "maximize"}
     spec = StudySpec(SPACE, ways, control=SPACE.defaults() if control else None)
@@ -55,7 +55,8 @@ def study_of(values, *, objectives=1, control=True):
             events.append(Failed(i, "raised", HOSTILE))
         else:
             events.append(Reported(i, 2, value))
-            events.append(Told(i, (value,) if objectives == 1 else (value, -value / 3), None, 0.1))
+            values = (value,) if objectives == 1 else (value, -value / 3)
+            events.append(Told(i, values, None, cpu_s * (1 + i % 3)))
     return Outcomes(spec, fold(events))
 
 
@@ -153,6 +154,18 @@ def test_the_filter_leaves_what_it_says():
     within = found.values[:, 0] < 5
     plot = space.parallel_coordinate(found, within=within)
     assert set(plot.lines.trials) == set(range(5))
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "plotly"])
+def test_a_figure_without_anything_to_see_says_why(library):
+    pytest.importorskip(library)
+    plot = gains.gain_and_cost(study_of([3.0, 1.0, 2.0], cpu_s=0.0))
+    assert not plot.panels
+    drawn = getattr(Drawing(plot), library)()
+    said = (
+        drawn.texts[-1].get_text() if library == "matplotlib" else drawn.layout.annotations[0].text
+    )
+    assert said == plot.about == "No costs are recorded."
 
 
 def test_a_front_is_beaten_by_none():

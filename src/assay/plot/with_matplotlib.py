@@ -24,6 +24,8 @@ def draw(plot: Plot) -> Figure:
     for i, panel in enumerate(plot.panels):
         _panel(figure.add_subplot(down, across, i + 1), panel, legend=count == 1)
     figure.suptitle(inert(plot.title))
+    if not plot.panels:  # says why there is nothing to see
+        figure.text(0.5, 0.5, inert(plot.about), ha="center", va="center", wrap=True)
     return figure
 
 

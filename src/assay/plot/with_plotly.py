@@ -30,6 +30,9 @@ def draw(plot: Plot) -> go.Figure:
             figure.update_xaxes(**_axis(panel.x), **place)
             figure.update_yaxes(**_axis(panel.y), **place)
     figure.update_layout(title=inert(plot.title), template="plotly_white")
+    if not plot.lines and not plot.panels:  # says why there is nothing to see
+        figure.add_annotation(text=inert(plot.about), showarrow=False)
+        figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return figure
 
 
