@@ -435,7 +435,7 @@ def test_a_study_opened_for_reading_can_look_but_not_ask(tmp_path):
             study.ask()
 
 
-@pytest.mark.parametrize("storage", ["postgres://host/db", "lab.txt", ""])
+@pytest.mark.parametrize("storage", ["mysql://host/db", "lab.txt", ""])
 def test_a_storage_of_no_known_kind_is_refused(storage):
     with pytest.raises(SpecError, match="storage"):
         Study(SPACE, storage=storage)

@@ -50,6 +50,14 @@ EVENTS: tuple[Event, ...] = (
     kinds.Deviated("trials", 60, 80, "the night was free"),
     kinds.Noted("a remark", 0),
     kinds.Steered("pause", "lunch"),
+    kinds.Paused(2, 3, "1 of 4 goes on", checkpoint="9a0b", cpu_s=0.25),
+    kinds.Resumed(2, 9, "the best of 4", since=3),
+    kinds.Stopped(2, 9, "worse than 0.5", wall_s=1.5),
+    kinds.Metered("rapl", 1e-6, 2.5, 0.5),
+    kinds.Inspected("quick", "TUNE", ({"code": "PF01", "level": "ok"},)),
+    kinds.Ablated("5e5e", {"components": [{"name": "größer"}]}),
+    kinds.Varied("5e5e", "s-without-größer", "ab12", ("größer",), 1, {"trials": 20}),
+    kinds.Attributed("5e5e", {"größer": {"R": -1e-300}}),
     kinds.Concluded({"kind": "keep", "gain": 0.0}),
 )
 """One event of every kind, with values that are easily lost on the way."""
