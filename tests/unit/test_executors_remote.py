@@ -385,6 +385,7 @@ def test_the_sealed_rows_never_leave_this_machine(monkeypatch, tmp_path):
         evidence=Evidence(seeds=1, top=1, rechecks=1, refits=1),
         executor="dask://h:1",
         cpus_per_trial=2,
+        overrides={"PF04": "the target is made of one column here"},
     )
     assert study.verdict is not None
     assert places == [("dask://h:1", 2), ("local", 2)]  # the search, and the test

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from assay.core.errors import SealError, StateError
 from assay.core.events import (
     FLOOR,
+    Ablated,
     Asked,
+    Attributed,
     Broke,
     Concluded,
     Created,
@@ -24,9 +26,11 @@ from assay.core.events import (
     Exhausted,
     Failed,
     Frozen,
+    Inspected,
     Joined,
     Learned,
     Measured,
+    Metered,
     Noted,
     Opened,
     Opening,
@@ -39,6 +43,7 @@ from assay.core.events import (
     Steered,
     Stopped,
     Told,
+    Varied,
     Voided,
 )
 from assay.core.history import History, fold
@@ -118,7 +123,10 @@ class Model:
 
     def legal(self):
         """Every kind of event that may come next, as functions of a random number."""
-        return [*self.always(), *self.of_the_search(), *self.of_trials(), *self.of_the_seal()]
+        return [
+            *self.always(), *self.of_the_search(), *self.of_trials(), *self.of_the_seal(),
+            *self.of_an_ablation(),
+        ]  # fmt: skip
 
     def always(self):
         n = len(self.trials())
@@ -128,6 +136,8 @@ class Model:
         yield lambda r: Deviated("budget", 1, r, "why not")
         yield lambda r: Exhausted("all tried")
         yield lambda r: Steered(("pause", "go on", "stop")[r % 3])
+        yield lambda r: Metered("rapl", r / 1e6, 1.0, float(r))
+        yield lambda r: Inspected("quick", "TUNE", ({"code": f"PF{r:02}"},))
         yield lambda r: Concluded({"verdict": r})
         yield lambda r: Broke(r % n if n else FLOOR, "recheck", ((0, r, 0),), "crashed", "no")
         yield lambda r: Measured(FLOOR, "floor", (0, r % 3, 0), float(r))
@@ -189,6 +199,15 @@ class Model:
             yield from [lambda r: Opened(1, {"0": r})] * 8
             if n:
                 yield lambda r: Measured(r % n, "test", (0, 0, r), float(r))
+
+    def of_an_ablation(self):
+        if not self.of(Ablated):
+            yield lambda r: Ablated("a", {"budget": {"trials": 5}})
+            return
+        name = f"v{len(self.of(Varied))}"
+        yield lambda r: Varied("a", name, "hash", ("x",), r, {"trials": 5})
+        if not self.of(Attributed):
+            yield lambda r: Attributed("a", {"x": float(r)})
 
 
 FROZEN = [

@@ -126,7 +126,7 @@ def ablate(
     ...     rate = trial.config["rate"] * (1 if trial.config["normalise"] else 100)
     ...     return (rate - 0.5) ** 2
     >>> found = ablate(loss, space=Space(rate=Float(0.001, 1, log=True)), isolation="none",
-    ...     components=[Component("normalise")], budget=30, smallest_gain=0.01)
+    ...     components=[Component("normalise")], budget=30, smallest_gain=0.05)
     >>> found.effect("normalise")["flag"]
     'not needed'
     """

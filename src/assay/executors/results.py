@@ -62,7 +62,7 @@ def checked(message: object) -> Measurement | Step:
         InvalidResult: it is not a Measurement or Step, or holds something but finite numbers.
 
     >>> checked(Step(step=1, value=2))
-    Step(step=1, value=2.0)
+    Step(step=1, value=2.0, cpu_s=0.0, wall_s=0.0)
     """
     if isinstance(message, Step):
         value = number(message.value, "The value of a reported step is")

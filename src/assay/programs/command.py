@@ -96,7 +96,7 @@ def to_toml(config: Mapping[str, Any]) -> str:
     >>> print(to_toml({"lr": 0.1, "layers": [64, 32], "name": 'a "b"'}))
     "lr" = 0.1
     "layers" = [64, 32]
-    "name" = "a \\"b\\""
+    "name" = "a \"b\""
     """
     lines = (f"{_toml(k)} = {_toml(v)}" for k, v in config.items() if v is not None)
     return "\n".join(lines)

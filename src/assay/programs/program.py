@@ -50,6 +50,7 @@ class Program:
     >>> from types import SimpleNamespace
     >>> trial = SimpleNamespace(number=0, config={"x": 3}, seed=1, report=print)
     >>> Program("echo value: {x}")(trial)
+    value: 3
     {'value': 3.0}
     """
 

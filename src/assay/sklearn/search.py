@@ -86,7 +86,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
     >>> search = SearchCV(Ridge(), {"alpha": loguniform(1e-4, 10)}, n_trials=12, random_state=0)
     >>> search.fit(X, y).control_["params"]
     {'alpha': 1.0}
-    >>> search.verdict_.claim
+    >>> search.verdict_.claim.value
     'BETTER'
     """
 

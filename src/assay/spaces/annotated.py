@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from assay.core.errors import SpaceError
 from assay.core.parameters import UNSET, Choice, Constant, Float, Int, Parameter, When
@@ -63,7 +63,7 @@ def _default(field: Any) -> Any:
 
 
 def _entry(name: str, hint: Any, default: Any) -> Parameter | When:
-    for said in get_args(hint)[1:] if hasattr(hint, "__metadata__") else ():
+    for said in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
         if isinstance(said, Float | Int | Choice | When):
             return _with(said, default)
     if get_origin(hint) is Literal:

@@ -302,7 +302,7 @@ def _view(found: Watched) -> View:
 
 
 def _left(found: Watched) -> list[tuple[str, float, float]]:
-    """Each limit of the budget with what was used of it, wall-clock time left out."""
+    """Each limit of the search with what was used of it, wall-clock time left out."""
     from dataclasses import asdict
 
     from assay.api.budgets import budget_now
@@ -316,7 +316,7 @@ def _left(found: Watched) -> list[tuple[str, float, float]]:
     return [
         (name.replace("cpu_seconds", "CPU seconds"), float(used[name]), float(most))
         for name, most in asdict(budget).items()
-        if most is not None and name != "seconds"
+        if most is not None and name in used and name != "seconds"
     ]
 
 
