@@ -49,7 +49,7 @@ def test_kills_reports_and_stops_on_one_cluster(tmp_path):
         with dask_executor(leaves_a_mark(tmp_path), cluster.address) as executor:
             assert foreign_listeners(before) == []
             count = run_with_kills(executor, tmp_path, trials=12, kills=2)
-        assert count.done == 12
+        assert count.done >= 12
         assert count.kills == 2
         assert count.lost >= 1
         _a_large_report_does_not_stay_with_the_scheduler(cluster.address)
