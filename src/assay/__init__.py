@@ -39,6 +39,7 @@ _HOME = {
     "Verdict": "assay.analysis.verdict",
     "When": "assay.core.parameters",
     "ablate": "assay.api.ablation",
+    "known": "assay.api.borrowing",
     "open_study": "assay.api.study",
     "optimize": "assay.api.objective",
     "preflight": "assay.api.preflight",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from assay.analysis.verdict import Verdict as Verdict
     from assay.api.ablation import Ablation as Ablation
     from assay.api.ablation import ablate as ablate
+    from assay.api.borrowing import known as known
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
     from assay.api.preflight import preflight as preflight

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from assay.analysis import wording
+from assay.analysis.borrowed import enough, first_borrowed, gains_over
 from assay.analysis.effects import (
     control_noise,
     differences,
@@ -46,8 +47,19 @@ def conclude(
     """
     verdict = _verdict(spec, history, opened or history.last(Opened))
     closed = f"The test set stays closed: {refused}" if refused else ""
-    said = (verdict.sentence, closed, floor_warning(spec, history))
+    lent = _published(spec, history, verdict)
+    said = (verdict.sentence, lent, closed, floor_warning(spec, history))
     return Concluded(replace(verdict, sentence=" ".join(filter(None, said))).to_json())
+
+
+def _published(spec: StudySpec, history: History, verdict: Verdict) -> str:
+    """Whether published settings that were tried would have been enough."""
+    selected: Selected | None = history.last(Selected)
+    if selected is None or not spec.single:
+        return ""
+    other = first_borrowed(history, ranked(spec, history))
+    gains = gains_over(spec, history, selected.challenger, other) if other is not None else []
+    return enough(history, verdict, other, fresh_interval(spec, gains) if gains else None)
 
 
 def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdict:

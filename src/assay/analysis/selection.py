@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.analysis.borrowed import first_borrowed
 from assay.analysis.effects import (
     by_noise,
     control_noise,
@@ -96,10 +97,12 @@ def none_feasible(spec: StudySpec, history: History) -> str:
 
 
 def shortlist(spec: StudySpec, history: History) -> list[int]:
-    """The best trials that are measured again beside the control; best first."""
+    """The best trials that are measured again beside the control, best first, and the best borrowed."""
     rules = spec.evidence or Evidence()
     best = [number for number in ranked(spec, history) if number != CONTROL]
-    return best[: rules.top_of(history.n_trials)]
+    top = best[: rules.top_of(history.n_trials)]
+    borrowed = first_borrowed(history, best)
+    return top if borrowed is None or borrowed in top else [*top, borrowed]
 
 
 def candidates(spec: StudySpec, history: History) -> list[Candidate]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from assay.analysis.conclusion import conclude
+from assay.api.borrowing import enqueued, published_for
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.inspecting import check_overrides, inspected
 from assay.api.opening import open_test
@@ -26,8 +27,8 @@ from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
 from assay.api.systems import Trained
 from assay.core.beliefs import Belief
-from assay.core.errors import SealError, SpecError
-from assay.core.events import CONTROL, Concluded, Created, Enqueued, Event, Frozen, Sealed
+from assay.core.errors import SealError
+from assay.core.events import CONTROL, Concluded, Created, Event, Frozen, Sealed
 from assay.core.protocols import Executor, Store
 from assay.core.rates import Rates
 from assay.core.space import Space
@@ -59,6 +60,7 @@ def tune(
     storage: str | Store | None = None,
     name: str | None = None,
     given: Sequence[Mapping[str, Any]] = (),
+    known: bool = False,
     beliefs: Mapping[str, Belief] | None = None,
     learn_from: LearnFrom = (),
     evidence: Evidence = Evidence(),  # noqa: B008 - frozen
@@ -98,6 +100,8 @@ def tune(
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
+        known: try published configurations of the model first (docs/known.md). They count as trials,
+            are labelled with their sources, and the verdict says if they were enough.
         seed: as for `optimize`, like all that is not named here. The sealed rows never leave this
             machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
@@ -148,7 +152,7 @@ def tune(
         prepared,
         store,
         name or "study",
-        given=given,
+        given=[*given, *(published_for(prepared) if known else ())],
         learn_from=learn_from,
         reason=reason,
         checks=checks,
@@ -195,7 +199,7 @@ def begin(
     """
     check_overrides(overrides or {})
     found = inspected(prepared, overrides or {}) if checks and not _exists(store, name) else []
-    events: list[Event] = [*found, *(_enqueued(prepared.spec.space, config) for config in given)]
+    events: list[Event] = [*found, *(enqueued(prepared.spec.space, config) for config in given)]
     events += learned_from(prepared.spec, store, name, learn_from)
     if prepared.test is not None and not _exists(store, name):
         made = seal(name, prepared.dev, prepared.test, store, reason=reason)
@@ -272,13 +276,3 @@ def _finish(
 
 def _exists(store: Store, name: str) -> bool:
     return any(isinstance(event, Created) for event in store.read(name, most=1))
-
-
-def _enqueued(space: Space, given: Mapping[str, Any]) -> Enqueued:
-    config = given.get("config", given) if "config" not in space.names else given
-    if not isinstance(config, Mapping):
-        raise SpecError(f"A given config is a table of parameters, got config = {config!r:.80}.")
-    source, note = (
-        str(given.get(word, "")) if config is not given else "" for word in ("source", "note")
-    )
-    return Enqueued(space.settle(config), source, note)

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from assay.api.borrowing import borrowed_line, published_for
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
@@ -94,11 +95,12 @@ def tune_file(
     name = options.study
     if name is None:
         name = free_name(Path(options.data).stem, known, store, prepared.spec.plan)
+    lent = published_for(prepared) if options.known else []
     study = begin(
         prepared,
         store,
         name,
-        given=options.given,
+        given=[*options.given, *lent],
         learn_from=options.learn_from,
         reason=options.reason,
         source=_source(options),
@@ -106,7 +108,8 @@ def tune_file(
         overrides=dict.fromkeys(options.override, options.reason),
     )
     if say:
-        say((*prepared.chosen, *_bound(slots)), study)
+        lines = (borrowed_line(lent),) if options.known else ()
+        say((*prepared.chosen, *lines, *_bound(slots)), study)
     _drive(study, prepared, options, workers=slots, progress=progress)
     return study
 

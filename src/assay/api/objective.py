@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assay.analysis.conclusion import conclude
+from assay.api.borrowing import enqueued
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.metering import settled
 from assay.api.parts import (
@@ -23,7 +24,7 @@ from assay.api.study import Study, allowed_defaults
 from assay.api.systems import Function
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError
-from assay.core.events import Concluded, Enqueued, Event, Selected
+from assay.core.events import Concluded, Event, Selected
 from assay.core.protocols import Store
 from assay.core.rates import Rates
 from assay.core.space import Space
@@ -77,7 +78,8 @@ def optimize(
             `trial.report(step, value)` as it trains, at best `for step in trial.steps`. It needs a
             space with a fidelity. None: every trial is evaluated in full.
         constraints: bounds on numbers that the objective returns by name, as for `Study`.
-        given: configs to try before the sampler's own.
+        given: configs to try before the sampler's own, or {"config": …, "source": …, "note": …} as
+            `known` makes them.
         beliefs, learn_from: what was known before, as for `Study`.
         smallest_gain: the smallest gain worth having, in units of the objective.
         evidence: how the control is repeated and the winner rechecked; None: neither, no verdict.
@@ -144,7 +146,7 @@ def optimize(
     )
     check_execution(workers=slots, isolation=isolation, limits=limits)
     store, name = store_at(storage), name or "study"
-    queued = [Enqueued(space.settle(config)) for config in given]
+    queued = [enqueued(space, config) for config in given]
     first: list[Event] = [*learned_from(spec, store, name, learn_from), *queued]
     study = Study.of(spec, store, name, first)
     study.system = Function(objective, spec, seeding=isolation == "process")

@@ -39,6 +39,7 @@ class TuneOptions:
         scheduler: "racing" ends trials on the way through the folds that can hardly become the best.
         space: parameters to search, in the JSON form of a space; None: the model's own.
         given: configs to try first, {"config": {…}, "source": "https://…"}.
+        known: whether published configurations of the model are tried first, too.
         beliefs: values that are thought good, {"lr": {"value": 0.03, "strength": "weak"}}.
         learn_from: names of earlier studies in the storage, or ["*"] for those that fit.
         evidence: repeats, seeds, top, rechecks, guard, refits.
@@ -83,6 +84,7 @@ class TuneOptions:
     scheduler: str | None = None
     space: dict[str, Any] | None = None
     given: tuple[dict[str, Any], ...] = ()
+    known: bool = False
     beliefs: dict[str, Any] = field(default_factory=dict)
     learn_from: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)

@@ -37,7 +37,14 @@ _ORDER = (
     *(checking.verify, checking.export, checking.import_, checking.report),
     *(driving.create, driving.ask, driving.tell, driving.result, driving.mcp),
     granting.grant,
-    *(catalogue.models, catalogue.space, catalogue.schema, checking.doctor, demonstration.demo),
+    *(
+        catalogue.models,
+        catalogue.known,
+        catalogue.space,
+        catalogue.schema,
+        checking.doctor,
+        demonstration.demo,
+    ),
 )
 
 

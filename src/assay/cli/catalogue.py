@@ -33,6 +33,26 @@ def models(task: str | None) -> None:
 
 
 @click.command(cls=Command)
+@click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def known(model: str | None, as_json: bool) -> None:
+    r"""Published configurations, each with its source.
+
+    MODEL is one of the names that it shows, such as xgboost or fine-tuning. `assay tune --known` tries
+    those of the model first.
+    """
+    from assay.learners.known import in_json, in_words, named
+
+    found = named(model)
+    if as_json:
+        click.echo(json.dumps([in_json(one) for one in found], indent=2))
+        return
+    for one in found:
+        head, *rest = in_words(one)
+        click.echo("\n".join([head, *(_indented(line, 2) for line in rest)]) + "\n")
+
+
+@click.command(cls=Command)
 def schema() -> None:
     """The JSON Schema of a study file."""
     from assay.api.options import schema as form

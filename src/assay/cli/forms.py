@@ -30,8 +30,13 @@ def space_in(path: str) -> dict[str, Any]:
 
 
 def given_in(path: str) -> list[dict[str, Any]]:
-    """Configs to try first: a JSON list, or [[given]] in TOML."""
-    form = _read(path, "configs")
+    """Configs to try first: a list in JSON or YAML, or [[given]] in TOML."""
+    if path.endswith((".yaml", ".yml")):
+        from assay.spaces.formats import load
+
+        form = load(path)
+    else:
+        form = _read(path, "configs")
     if isinstance(form, dict):
         form = form.get("given")
     if not isinstance(form, list) or not all(isinstance(config, dict) for config in form):

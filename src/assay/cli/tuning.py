@@ -91,7 +91,15 @@ question_options = options(
         "--space", metavar="FILE", help="What to search (JSON or TOML) instead of the model's own."
     ),
     click.option(
-        "--given", metavar="FILE", help="Configs to try first (JSON list, or TOML [[given]])."
+        "--given",
+        metavar="FILE",
+        help="Configs to try first (a list in JSON or YAML, or TOML [[given]]).",
+    ),
+    click.option(
+        "--known",
+        is_flag=True,
+        default=None,
+        help="Try published configurations first; `assay known` lists them.",
     ),
     click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
     click.option(

@@ -189,7 +189,8 @@ def _cells(row: TrialRow, table: TrialTable) -> list[str]:
             row.gain.give_or_take if row.gain else "–",
             times,
         ]
-    return [str(row.number), *values, *gain, row.state, row.failure or row.changed]
+    state = f"{row.state}, borrowed" if row.origin == "borrowed" else row.state
+    return [str(row.number), *values, *gain, state, row.failure or row.changed]
 
 
 def _aligned(cells: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from assay.analysis.borrowed import source_of
 from assay.analysis.effects import Effect, has_control
 from assay.analysis.selection import ranked
 from assay.core.events import CONTROL, Failed, Resumed, Told
@@ -148,7 +149,7 @@ def _row(
     cut = words.name(reason, 200) if reason else None
     return TrialRow(
         number=number,
-        origin=history.origin(number),
+        origin="borrowed" if source_of(history, number) else history.origin(number),
         state=effect.standing if effect else _state(history, number),
         values=told.values if told else None,
         gain=Gain(

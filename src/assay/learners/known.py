@@ -1,0 +1,301 @@
+"""Published configurations, each with its source, and how they are put into a search space.
+
+The figures stand in `known.toml`; this module reads them. A published configuration becomes an arm of a study as far as the space has its parameters:
+what it does not say stays as in the control, and a number that the space does not have moves to the
+nearest that it has, if that is near. Both are said with the arm.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from assay.core.errors import SpaceError, SpecError, did_you_mean
+from assay.core.parameters import Choice, Float, Int, Parameter
+from assay.core.space import Space
+
+_FAR = 0.2
+"""A number beyond the range by more than this share of it is not moved into it."""
+_FACTOR = 2.0
+"""How far a number may move to the nearest of listed ones."""
+_LEAST = 0.5
+"""The share of a configuration's parameters that a space must have."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A configuration that somebody published.
+
+    Attributes:
+        name: its own name.
+        model: what it is for, such as "random_forest", "xgboost" or "fine-tuning".
+        estimators: the classes whose parameters `config` names; none: names as in the source.
+        config: the published figures.
+        source, link: where they stand.
+        licence: of what they were taken from.
+        data: on what they were found.
+        note: what differs between there and here.
+    """
+
+    name: str
+    model: str
+    estimators: tuple[str, ...]
+    config: Mapping[str, Any]
+    source: str
+    link: str
+    licence: str
+    data: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A published configuration in a space.
+
+    Attributes:
+        known: what was published.
+        config: what is run.
+        moved: (parameter, published, used) where the space has another value.
+        missing: published parameters that the space has not.
+    """
+
+    known: Known
+    config: dict[str, Any]
+    moved: tuple[tuple[str, Any, Any], ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def given(self) -> dict[str, Any]:
+        """The form in which a study is given it: config, source and note."""
+        said = [self.known.link, self.known.note]
+        said += [f"{name} {was!r} moved to {now!r}" for name, was, now in self.moved]
+        if self.missing:
+            said.append(f"without {', '.join(self.missing)}, not in the space")
+        return {
+            "config": self.config,
+            "source": self.known.source,
+            "note": "; ".join(filter(None, said)),
+        }
+
+
+@cache
+def published() -> tuple[Known, ...]:
+    """All published configurations, in the order of the file."""
+    return tuple(Known(**_tuples(entry)) for entry in _file("known.toml")["known"])
+
+
+def named(model: str | None) -> list[Known]:
+    """The published configurations for a model; all for None.
+
+    Raises:
+        SpecError: there is none.
+
+    >>> [one.name for one in named("decision_tree")]
+    ['rpart', 'tunability-rpart']
+    """
+    found = [one for one in published() if model in (None, one.model, one.name)]
+    if not found:
+        models = sorted({one.model for one in published()})
+        raise SpecError(
+            f"No published configurations for {model!r}. {did_you_mean(str(model), models)}"
+        )
+    return found
+
+
+def arms(
+    known: Iterable[Known],
+    space: Space,
+    base: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> list[Arm]:
+    """The configurations that fit a space, each once.
+
+    Args:
+        base: the control, from which all else is taken; None: the defaults of the space.
+        names: what the space calls a published parameter; None: by name or a usual other name.
+
+    >>> space = Space(lr=Float(1e-6, 1e-2, log=True, default=1e-3), batch=Int(8, 64, default=8))
+    >>> arms(named("bert-3e-5"), space)[0].config
+    {'lr': 3e-05, 'batch': 32}
+    """
+    start = space.defaults() if base is None else dict(base)
+    found: list[Arm] = []
+    for one in known:
+        arm = _fitted(one, space, start, names) if start is not None else None
+        if arm and arm.config not in [start, *(other.config for other in found)]:
+            found.append(arm)
+    return found
+
+
+def arms_for(
+    known: Sequence[Known],
+    estimator: Any,
+    space: Space,
+    base: Mapping[str, Any] | None,
+    *,
+    prefix: str = "",
+) -> list[Arm]:
+    """The configurations of an estimator, and of those inside it, that fit its space.
+
+    Args:
+        base: the control.
+        prefix: what the space leaves out of the names of the estimator's parameters.
+    """
+    values = estimator.get_params(deep=True)
+    found: list[Arm] = []
+    for start, part in _parts(estimator, values):
+        if not start.startswith(prefix):
+            continue
+        kinds = {kind.__name__ for kind in type(part).__mro__}
+        fits = [one for one in known if kinds & set(one.estimators)]
+        names = {name: (start + name).removeprefix(prefix) for name in part.get_params(deep=False)}
+        found += arms(fits, space, base, names)
+    return found
+
+
+def in_json(one: Known) -> dict[str, Any]:
+    """All that is known of a published configuration, as JSON."""
+    return asdict(one)
+
+
+def in_words(one: Known) -> list[str]:
+    """The same in lines of text: its name, its figures, where they stand, on what they were found."""
+    figures = ", ".join(f"{name} = {value}" for name, value in one.config.items())
+    lines = [f"{one.name}: {one.model}", figures, f"Source: {one.source}. {one.link}"]
+    lines.append(f"Found on: {one.data}. Licence: {one.licence}.")
+    return [*lines, f"Here: {one.note}."] if one.note else lines
+
+
+def page() -> str:
+    """The documentation page of the published configurations; docs/known.md is this text."""
+    lines = [_HEAD]
+    for model in dict.fromkeys(one.model for one in published()):
+        lines += ["", f"## {model}", "", "| name | figures | source | found on | note |"]
+        lines += ["|---|---|---|---|---|"]
+        for one in named(model):
+            figures = ", ".join(f"`{name}={value}`" for name, value in one.config.items())
+            note = "; ".join(filter(None, [one.note, f"licence {one.licence}"]))
+            source = f"[{one.source}]({one.link})"
+            lines.append(f"| {one.name} | {figures} | {source} | {one.data} | {note} |")
+    return "\n".join(lines) + "\n"
+
+
+_HEAD = """# Published configurations
+
+Somebody may have tuned your model before you. `assay tune data.csv --target y --known` tries published
+configurations first: each runs as a trial like any other, it counts in the budget, and tables and the
+report call it *borrowed*, with its source. The best of them is measured again beside the best of the
+search, on fresh splits. If it is as good, the verdict says so: *the published settings were enough*.
+
+A configuration is taken as far as the search space has its parameters. What it does not say stays as in
+your control group; a number that the space does not have moves to the nearest that it has (at most a
+factor of 2 among listed values, at most 20 % of a range), and the note of the trial says that it moved.
+One that does not fit is left out.
+
+In Python: `tune(model, X, y, known=True)`; for an objective of your own
+`optimize(objective, space, given=assay.known("fine-tuning", space))`, under the usual names of
+parameters. `assay known [MODEL]` lists them. Your own: `--given FILE` (JSON, YAML or TOML, each with a
+`config`, a `source` and a `note`), or an estimator in `given=[…]`, whose `get_params` is taken; earlier
+studies of Optuna come by `assay import optuna`.
+
+The figures are facts from papers, documentation and configuration files; no code was taken. The list is
+one file, `src/assay/learners/known.toml`. Figures of the paper *Tunability* other than those of XGBoost,
+and of papers on networks, were written down from the papers and not compared with a second source.
+
+This page is generated by `assay.learners.known.page()`."""
+
+
+def _parts(estimator: Any, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    inside = [
+        (f"{name}__", value)
+        for name, value in values.items()
+        if hasattr(value, "get_params") and not isinstance(value, type)
+    ]
+    return [("", estimator), *inside]
+
+
+def _fitted(
+    one: Known, space: Space, base: Mapping[str, Any], names: Mapping[str, str] | None
+) -> Arm | None:
+    config, moved, missing = dict(base), [], []
+    for published_name, value in one.config.items():
+        name = _name(published_name, space, names)
+        if name is None:
+            missing.append(published_name)
+            continue
+        now = nearest(space[name], value)
+        if now is None:
+            return None
+        if now != value:
+            moved.append((published_name, value, now))
+        config[name] = now
+    if len(missing) > _LEAST * len(one.config):
+        return None
+    try:
+        settled = space.settle(config)
+    except SpaceError:
+        return None  # the space does not allow this combination
+    return Arm(one, settled, tuple(moved), tuple(missing))
+
+
+def _name(published_name: str, space: Space, names: Mapping[str, str] | None) -> str | None:
+    if names is not None:
+        name = names.get(published_name)
+        return name if name in space.names else None
+    usual = _file("known.toml")["aliases"].get(published_name, [])
+    return next((name for name in (published_name, *usual) if name in space.names), None)
+
+
+def nearest(parameter: Parameter, value: Any) -> Any:
+    """The value of a parameter for a published one; None where none is near.
+
+    >>> nearest(Float(0.01, 1.0, log=True), 1.5), nearest(Choice(["scale", 0.003, 0.01]), 0.005)
+    (1.0, 0.003)
+    >>> nearest(Float(0.01, 1.0, log=True), 100.0) is None
+    True
+    """
+    try:
+        return parameter.settle(value)
+    except SpaceError:
+        pass
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(parameter, Choice):
+        return _of_listed(parameter.values, value)
+    inside = min(max(value, parameter.low), parameter.high)
+    if _beyond(parameter, value, inside) > _FAR:
+        return None
+    return parameter.from_unit(parameter.to_unit(inside))  # type: ignore[arg-type]
+
+
+def _of_listed(values: Iterable[Any], value: float) -> Any:
+    numbers = [
+        v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0
+    ]
+    if value <= 0 or not numbers:
+        return None
+    best = min(numbers, key=lambda v: abs(math.log(v / value)))
+    return best if abs(math.log(best / value)) <= math.log(_FACTOR) else None
+
+
+def _beyond(parameter: Float | Int, value: float, inside: float) -> float:
+    """How far outside of the range a number is, as a share of the range."""
+    if parameter.log:
+        if value <= 0:
+            return math.inf
+        width = math.log(parameter.high / parameter.low)
+        return abs(math.log(value / inside)) / width
+    return abs(value - inside) / (parameter.high - parameter.low)
+
+
+def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, "estimators": tuple(entry["estimators"])}
+
+
+@cache
+def _file(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("assay.learners").joinpath(name).read_text(encoding="utf-8"))
