@@ -17,7 +17,14 @@ import pytest
 from tests.postgres import running
 
 from assay.api.parts import store_at
-from assay.core.errors import ConflictError, SealError, SpecError, StateError, StoreError
+from assay.core.errors import (
+    ConflictError,
+    DeniedError,
+    SealError,
+    SpecError,
+    StateError,
+    StoreError,
+)
 from assay.core.events import Noted
 from assay.core.jobs import Done, Job
 from assay.core.protocols import Member
@@ -128,7 +135,9 @@ def test_a_worker_can_do_its_work_and_nothing_else(roles, postgres, url, store):
             lambda: other.vault().get("any", "00"),
             lambda: other.append("new", [Noted("study")], after=0),
         ):
-            with pytest.raises(StoreError, match="assay grant ROLE"):
+            with pytest.raises(
+                DeniedError, match=r"role 'a_worker' lacks a right .* assay grant a_worker"
+            ):
                 refused()
         theirs.leave("w")
     assert ours.letters()[0].message == Done(values={"value": 1.0})

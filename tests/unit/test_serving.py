@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from assay.core.errors import SpecError, StoreError
+from assay.core.errors import DeniedError, SpecError, StoreError
 from assay.core.jobs import Broken, Done, Job, Step
 from assay.core.protocols import Member
 from assay.executors import serving
@@ -177,6 +177,24 @@ def test_a_storage_that_stays_away_ends_the_worker(monkeypatch):
 
     with pytest.raises(StoreError, match="the storage is away"):
         lab.serve(leaves, quiet)
+
+
+@pytest.mark.parametrize("call", ["beat", "claim", "deliver"])
+def test_a_right_that_it_lacks_ends_the_worker_at_once(monkeypatch, call):
+    lab = Lab(monkeypatch)
+    heard = []
+
+    def denied(*_):
+        raise DeniedError("lacks a right")
+
+    def says_and_is_denied(desk):
+        heard.append(desk.jobs)
+        return [(1, DONE)]
+
+    setattr(lab.board, call, denied)
+    with pytest.raises(DeniedError, match="lacks a right"):
+        lab.serve(says_and_is_denied, quiet, quiet)
+    assert len(heard) <= 1
 
 
 def test_jobs_that_cannot_be_loaded_here_are_given_to_others(monkeypatch):

@@ -8,6 +8,7 @@ AssayError
 │   └── SealError   the sealed test set may not be opened like this
 └── StoreError      the study file cannot be read or written               (RuntimeError)
     ├── ConflictError  another writer appended first; read again and retry
+    ├── DeniedError    this user may not do that there; waiting does not help
     └── TamperError    the log is not what was written
 """
 
@@ -47,6 +48,10 @@ class StoreError(AssayError, RuntimeError):
 
 class ConflictError(StoreError):
     """Another writer appended to the log first; read again and retry."""
+
+
+class DeniedError(StoreError):
+    """This user lacks a right at the storage, which somebody else has to give."""
 
 
 class TamperError(StoreError):

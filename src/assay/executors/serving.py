@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from assay.core.errors import SpecError, StoreError
+from assay.core.errors import DeniedError, SpecError, StoreError
 from assay.core.jobs import Broken, Done, Message
 from assay.core.protocols import Board, Executor, Member, Task
 from assay.executors.crew import BEAT_S
@@ -54,7 +54,7 @@ class Serving:
         """Serve; the reason why it ended.
 
         Raises:
-            StoreError: the storage was away for too long.
+            StoreError: the storage was away for too long, or refuses this user.
             SpecError: the objective cannot be loaded; its jobs are given back as lost.
         """
         self._join()
@@ -142,6 +142,7 @@ class Serving:
         """What the storage answers; `otherwise` while it is away.
 
         Raises:
+            DeniedError: it lacks a right there, now as later.
             StoreError: it has been away for too long.
         """
         now = time.monotonic()
@@ -149,6 +150,8 @@ class Serving:
             return otherwise
         try:
             answer = call()
+        except DeniedError:
+            raise
         except StoreError:
             self._away_since = self._away_since or now
             if time.monotonic() - self._away_since > _PATIENCE_S:

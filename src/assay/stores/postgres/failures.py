@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from assay.core.errors import StoreError
+from assay.core.errors import DeniedError, StoreError
 
 PATIENCE_S = 300.0
 LOST_SEAT = "AS001"
+_DENIED = "42501"
 
 _PASSING = ("08", "57P", "40", "25P03", "55P03", "57014", "53300")
 """Codes, or their beginnings, of what may be gone a moment later: no connection, a restart, a
@@ -16,8 +17,6 @@ _MEANING = {
     "28": "the server refuses this user or password. Check both; a password is best kept in "
     "~/.pgpass or PGPASSWORD",
     "3D000": "there is no such database. Make it (createdb), or check its name",
-    "42501": "this role may not do that here. Have the owner of the database run: assay grant ROLE "
-    "--as driver (or worker, or reader)",
     "25006": "this server only reads, as a standby does. Name the one that writes",
     "53100": "the server's disk is full. Nothing of this change was written. Free some space and go "
     "on; what was stored before is safe",
@@ -59,8 +58,16 @@ def is_starting(code: str) -> bool:
     return code in ("57P03", "57P02", "57P01")
 
 
-def explain(shown: str, code: str, said: str, waited_s: float = 0.0) -> StoreError:
-    """The error to raise; `shown` is the address without its password."""
+def explain(
+    shown: str, code: str, said: str, waited_s: float = 0.0, *, role: str = "ROLE"
+) -> StoreError:
+    """The error to raise; `shown` is the address without its password, `role` who asked."""
+    words = " ".join(said.split()).rstrip(".")
+    if code == _DENIED:
+        return DeniedError(
+            f"{shown}: the role {role!r} lacks a right there: {words}. Have the owner of the database"
+            f" run: assay grant {role} --as worker (or driver, or reader). ({code}.)"
+        )
     if is_passing(code):
         waited = f" for {waited_s:.0f} s" if waited_s >= 1 else ""
         meaning = (
@@ -70,5 +77,4 @@ def explain(shown: str, code: str, said: str, waited_s: float = 0.0) -> StoreErr
     else:
         found = [text for start, text in _MEANING.items() if code.startswith(start)]
         meaning = found[0] if found else "the server refused"
-    words = " ".join(said.split()).rstrip(".")
     return StoreError(f"{shown}: {meaning}. (PostgreSQL says: {words}; {code}.)")

@@ -236,7 +236,8 @@ class Link:
         if self._db is None or self._db.broken or self._db.closed:
             self._drop()
         if last or not is_passing(code):
-            raise explain(self.address.shown, code, said, waited_s) from error
+            role = self._db.info.user if self._db else "ROLE"
+            raise explain(self.address.shown, code, said, waited_s, role=role) from error
 
     def _drop(self) -> None:
         if self._db is not None:
