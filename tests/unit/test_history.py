@@ -274,6 +274,8 @@ def check(history, log):
     assert list(history.ended) == [e.trial for e in ends]
     assert history.n_ended == len(ends)
     assert list(history.told()) == [(e.trial, e) for e in ends if isinstance(e, Told)]
+    assert history.failed == [e.trial for e in ends if isinstance(e, Failed)]
+    check_columns(history, ends)
     assert history.used == pytest.approx(model.used())
     assert history.n_sampled == sum(e.origin == "sampler" for e in model.trials())
     assert history.waiting == model.waiting()
@@ -298,6 +300,18 @@ def check(history, log):
     for kind in (Created, Sealed, Selected, Frozen, Noted):
         assert history.last(kind) == (model.of(kind) or [None])[-1]
     assert history.find({"a": "nobody"}) is None
+
+
+def check_columns(history, ends):
+    """The ends as columns are the ends one by one."""
+    found = {}
+    for table in history.ends():
+        values = list(zip(*table.values, strict=True)) or [None] * len(table.places)
+        found |= dict(
+            zip(table.places, zip(values, table.cpu_s, table.wall_s, strict=True), strict=True)
+        )
+    said = [(e.values if isinstance(e, Told) else None, e.cpu_s, e.wall_s) for e in ends]
+    assert [found[place] for place in range(len(ends))] == said
 
 
 def check_runs(history, model):

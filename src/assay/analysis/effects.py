@@ -6,7 +6,7 @@ objective.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -94,6 +94,29 @@ def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effec
     multiple = gain / floor.floor if floor.floor else None
     interval = _interval(spec, gains, floor)
     return Effect(trial, gain, interval, _standing(interval, floor), multiple)
+
+
+class Effects(Mapping[int, Effect]):
+    """The effects of the trials that have one, by number; each is found when it is looked at."""
+
+    def __init__(self, spec: StudySpec, history: History) -> None:
+        self._spec, self._history = spec, history
+        self._floor: Noise | None = None
+
+    def __getitem__(self, number: int) -> Effect:
+        if self._floor is None:
+            self._floor = control_noise(self._spec, self._history)
+        known = 0 <= number < self._history.n_trials
+        found = effect(self._spec, self._history, number, self._floor) if known else None
+        if found is None:
+            raise KeyError(number)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for number in range(self._history.n_trials) if number in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def effects(spec: StudySpec, history: History) -> list[Effect]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from assay.analysis.outcomes import numbers_of_ended, values
 from assay.core.errors import SpecError, StateError, did_you_mean
 from assay.core.history import History
 from assay.core.parameters import Choice, Ordinal
@@ -145,19 +146,20 @@ def results_of(spec: StudySpec, history: History, objective: str | None) -> Resu
         StateError: fewer than 10 trials with a value, or all values equal.
     """
     place = _place(spec, objective)
-    told = list(history.told())
-    if len(told) < LEAST_TRIALS:
+    losses = spec.signs[place] * values(history, place)
+    told = ~np.isnan(losses)
+    numbers, losses = numbers_of_ended(history)[told], losses[told]
+    if len(losses) < LEAST_TRIALS:
         raise StateError(
             f"Importance needs at least {LEAST_TRIALS} trials with a value, this study has "
-            f"{len(told)}. Run more trials."
+            f"{len(losses)}. Run more trials."
         )
-    losses = np.array([spec.signs[place] * outcome.values[place] for _, outcome in told])
     if losses.min() == losses.max():
         raise StateError(
-            f"All {len(told)} trials have the value {spec.signs[place] * losses[0]:g}, so no "
+            f"All {len(losses)} trials have the value {spec.signs[place] * losses[0]:g}, so no "
             "parameter made a difference."
         )
-    return Results([number for number, _ in told], losses)
+    return Results(numbers.tolist(), losses)
 
 
 def _at_most(most: int, results: Results) -> Results:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from assay.analysis.effects import (
     fresh_interval,
     has_control,
 )
+from assay.analysis.outcomes import losses, numbers_of_ended
 from assay.core import units
 from assay.core.constraints import broken, numbers_of
 from assay.core.errors import StateError
@@ -38,13 +38,18 @@ class Candidate:
 
 def ranked(spec: StudySpec, history: History) -> list[int]:
     """Feasible trials, best first; the earlier one first when equal."""
-    return [number for _, number in sorted(_losses(spec, history))]
+    loss, numbers = losses(spec, history), numbers_of_ended(history)
+    order = np.lexsort((numbers, loss))  # NaN comes last
+    found: list[int] = numbers[order[: np.count_nonzero(~np.isnan(loss))]].tolist()
+    return found
 
 
-def _losses(spec: StudySpec, history: History) -> Iterator[tuple[float, int]]:
-    """(loss in the first objective, number) of the feasible trials."""
-    sign = spec.signs[0]
-    return ((sign * t.values[0], n) for n, t in history.told() if history.meets(t))
+def best_by_value(spec: StudySpec, history: History) -> int | None:
+    """The first of `ranked`; None if no trial is feasible."""
+    loss = losses(spec, history)
+    if np.isnan(loss).all():
+        return None
+    return int(numbers_of_ended(history)[loss == np.nanmin(loss)].min())
 
 
 def best_trial(spec: StudySpec, history: History) -> int:
@@ -60,10 +65,10 @@ def best_trial(spec: StudySpec, history: History) -> int:
         return CONTROL if concluded.verdict["action"] == "KEEP_DEFAULTS" else int(tuned)
     if selected:
         return int(selected.trial)
-    best = min(_losses(spec, history), default=None)
+    best = best_by_value(spec, history)
     if best is None:
         raise StateError(none_feasible(spec, history) or "No trial has a value yet.")
-    return best[1]
+    return best
 
 
 def nearest_to_feasible(spec: StudySpec, history: History) -> list[int]:

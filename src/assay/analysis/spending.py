@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.analysis.outcomes import costs
 from assay.core import units
 from assay.core.events import CONTROL, FLOOR, Metered
 from assay.core.history import History
@@ -64,8 +65,14 @@ def rates_of(spec: StudySpec) -> Rates:
 
 
 def entries(history: History) -> Iterator[tuple[str, int, float, float]]:
-    """(stage, evaluations, CPU s, wall s) of all that was measured, broken or ended."""
-    for number in range(FLOOR, history.n_trials):
+    """(stage, evaluations, CPU s, wall s) of all that was measured, broken or ended.
+
+    Trials of which no single units were measured come together.
+    """
+    single = history.measured
+    control = CONTROL if history.n_trials and _is_control(history, CONTROL) else FLOOR
+    yield "search", *costs(history, {control, *single})
+    for number in sorted({control, *single}):
         measured = [
             *history.units(number).values(),
             *history.units(number, "probe").values(),

@@ -99,7 +99,7 @@ def status(storage: str, study: str | None = None) -> JSON:
                 "objectives": dict(one.spec.directions),
                 "trials": history.n_trials,
                 "ended": history.n_ended,
-                "failed": history.n_ended - sum(1 for _ in history.told()),
+                "failed": len(history.failed),
                 "test_set": _test_set(one),
                 "best": _best(one),
             }
@@ -111,8 +111,9 @@ def status(storage: str, study: str | None = None) -> JSON:
 def trials(storage: str, study: str | None = None, limit: int | None = None) -> JSON:
     """The trials, the newest `limit` of them."""
     with open_study(storage, study, readonly=True) as found:
-        rows = trial_rows(found)
-        return {"study": found.name, "trials": rows[-limit:] if limit else rows}
+        first = max(len(found.trials) - limit, 0) if limit else 0
+        rows = trial_rows(found, range(first, len(found.trials)))
+        return {"study": found.name, "trials": rows}
 
 
 def verdict(storage: str, study: str | None = None) -> JSON:

@@ -14,6 +14,8 @@ from assay.core.events import Created, Environment
 from assay.stores.chain import head, to_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from assay.api.study import Study
     from assay.core.history import Trial
 
@@ -61,14 +63,18 @@ def export(study: Study, folder: str | Path) -> list[Path]:
         ) from None
 
 
-def trial_rows(study: Study) -> list[dict[str, Any]]:
-    """Each trial as plain JSON values: number, state, values, gain over the control, cost, config."""
-    effects = {}
-    if study.spec.single:
-        effects = {effect.trial: effect for effect in study.effects()}
-    found = []
-    for trial in study.trials:
-        effect = effects.get(trial.number)
+def trial_rows(study: Study, numbers: Iterable[int] | None = None) -> list[dict[str, Any]]:
+    """Trials as plain JSON values: number, state, values, gain over the control, cost, config.
+
+    Args:
+        numbers: of the trials; None: all.
+    """
+    from assay.report.trials import gains
+
+    history, found = study.history, list[dict[str, Any]]()
+    effects = gains(study.spec, history)
+    for number in range(history.n_trials) if numbers is None else numbers:
+        trial, effect = history.trial(number), effects.get(number)
         interval = effect.interval if effect else None
         values = trial.values or (None,) * len(study.spec.objectives)
         found.append(

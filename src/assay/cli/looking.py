@@ -58,22 +58,16 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
     With --limit the best N by gain, or the newest N by number.
     """
     from assay.api.exporting import trial_rows, trials_csv
-    from assay.api.reporting import view
     from assay.report.text import trials_table
+    from assay.report.trials import trial_table
 
     found = _open(storage, study)
-    seen = view(found)
+    table = trial_table(found.spec, found.history)
     by_number = sort == "number"
     if form == "table":
-        _say(trials_table(seen, most=limit, by_number=by_number, width=width()))
+        _say(trials_table(table, most=limit, by_number=by_number, width=width()))
         return
-    rows = trial_rows(found)
-    if by_number:
-        rows = rows[-limit:] if limit else rows
-    else:
-        best = list(seen.trials.ranking) if seen.trials else []
-        others = [row["number"] for row in rows if row["number"] not in set(best)]
-        rows = [rows[number] for number in [*best, *others][:limit]]
+    rows = trial_rows(found, table.numbers(limit, by_number=by_number) if table else ())
     _say(json.dumps(rows, indent=2) if form == "json" else trials_csv(found, rows))
 
 
@@ -84,18 +78,18 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
 def best(study: str | None, storage: str, form: str) -> None:
     """The settings to use: the selected trial, or the best so far."""
     from assay.api.exporting import trial_rows
-    from assay.api.reporting import view
     from assay.report.text import show as shown
+    from assay.report.trials import trial_table
 
     found = _open(storage, study)
     numbers = [found.best.number] if found.spec.single else [trial.number for trial in found.front]
     if form == "json":
-        rows = trial_rows(found)
-        chosen = [rows[number] for number in numbers]
+        chosen = trial_rows(found, numbers)
         _say(json.dumps(chosen[0] if found.spec.single else chosen, indent=2))
         return
-    seen = view(found)
-    _say("\n".join(shown(seen, found.trials[number], width=width()) for number in numbers))
+    table = trial_table(found.spec, found.history)
+    assert table, "one of its trials is the best"
+    _say("\n".join(shown(table, found.trials[number], width=width()) for number in numbers))
 
 
 @click.command(cls=Command)
@@ -104,11 +98,14 @@ def best(study: str | None, storage: str, form: str) -> None:
 @storage_option
 def show(trial: int, study: str | None, storage: str) -> None:
     """All that is known of one trial."""
-    from assay.api.reporting import view
     from assay.report.text import show as shown
+    from assay.report.trials import trial_table
 
     found = _open(storage, study)
-    _say(shown(view(found), found.history.trial(trial), width=width()))
+    one = found.history.trial(trial)
+    table = trial_table(found.spec, found.history)
+    assert table, "it has this trial"
+    _say(shown(table, one, width=width()))
 
 
 @click.command(cls=Command)
@@ -146,12 +143,15 @@ def diff(a: int, b: int, study: str | None, storage: str) -> None:
 
     The interval is that of the difference on the evaluations that both trials have.
     """
-    from assay.api.reporting import view
+    from assay.report.evidence import known_noise
     from assay.report.text import diff as shown
+    from assay.report.trials import trial_table
 
     found = _open(storage, study)
     first, second = found.history.trial(a), found.history.trial(b)
-    _say(shown(view(found), first, second))
+    table, noise = trial_table(found.spec, found.history), known_noise(found.spec, found.history)
+    assert table, "it has these trials"
+    _say(shown(table, first, second, floor=noise.floor if noise else None))
     if line := _difference(found, a, b):
         click.echo(line)
 

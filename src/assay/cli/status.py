@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from assay.analysis.effects import control_noise, effect, has_control
-from assay.analysis.selection import ranked
+from assay.analysis.selection import best_by_value
 from assay.analysis.spending import spending
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
@@ -47,7 +47,7 @@ def _line(store: Store, named: str) -> tuple[str, ...]:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
-    failed = history.n_ended - sum(1 for _ in history.told())
+    failed = len(history.failed)
     trials = str(history.n_ended) + (f", {failed} failed" if failed else "")
     return (named, now.phase, trials, _best(study), _left(study), driver(store, named))
 
@@ -56,12 +56,12 @@ def _best(study: Study) -> str:
     spec, history = study.spec, study.history
     if not spec.single:
         return f"front of {len(study.front)}"
-    best = ranked(spec, history)
-    if not best:
+    best = best_by_value(spec, history)
+    if best is None:
         return "–"
     if not has_control(history):
-        return number(history.outcome(best[0]).values[0])  # type: ignore[union-attr]
-    found = effect(spec, history, best[0], control_noise(spec, history))
+        return number(history.outcome(best).values[0])  # type: ignore[union-attr]
+    found = effect(spec, history, best, control_noise(spec, history))
     if found is None or found.standing == "control":
         return "none yet"
     half = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from assay.core.events import (
     Broke,
@@ -19,7 +19,7 @@ from assay.core.events import (
     Stopped,
     Told,
 )
-from assay.core.packed import Packed
+from assay.core.packed import Column, Packed
 
 Move: TypeAlias = Paused | Stopped | Resumed
 """What a scheduler did with a trial."""
@@ -27,6 +27,18 @@ NEVER = 2**62
 """The time at which a trial ends that has not ended."""
 _NONE = ("none",)
 _FAILED = ("failed",)
+
+
+class Ends(NamedTuple):
+    """How trials ended that have equally many values, and extra values of the same names, as columns.
+
+    `places` are theirs in the order of ends. `values` are empty for trials that failed.
+    """
+
+    places: array[int]
+    values: list[Column]
+    cpu_s: Column
+    wall_s: Column
 
 
 class Columns:
@@ -100,6 +112,12 @@ class Columns:
         """How the first `ended` trials that ended did so."""
         for number, (shape, values) in zip(self.order, self.ends.first(ended), strict=False):
             yield _outcome(number, shape, values)
+
+    def tables(self, ended: int) -> Iterator[Ends]:
+        """How the first `ended` trials that ended did so, as columns: no object a trial."""
+        for shape, places, columns in self.ends.tables_of(ended):
+            count = 0 if shape == _FAILED else shape[0]
+            yield Ends(places, columns[:count], columns[-2], columns[-1])
 
     def add_why(self, why: Mapping[str, Any] | None) -> None:
         """Keep what the proposer of the next trial said."""

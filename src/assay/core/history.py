@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, overload
 
-from assay.core.columns import NEVER, Columns, Move, before, each_before
+from assay.core.columns import NEVER, Columns, Ends, Move, before, each_before
 from assay.core.constraints import Constraint, broken, numbers_of, parsed
 from assay.core.errors import StateError
 from assay.core.events import (
@@ -203,6 +203,16 @@ class History:
         for outcome in self._columns.outcomes(self.n_ended):
             if isinstance(outcome, Told):
                 yield outcome.trial, outcome
+
+    def ends(self) -> Iterator[Ends]:
+        """How all trials ended that did, as columns: for figures of a million of them."""
+        return self._columns.tables(self.n_ended)
+
+    @property
+    def failed(self) -> list[int]:
+        """Numbers of the trials that failed, in the order in which they did."""
+        order = self._columns.order
+        return [order[place] for table in self.ends() if not table.values for place in table.places]
 
     def running(self) -> list[int]:
         """Numbers of the trials that were asked and have not ended, and are not paused or stopped."""

@@ -81,6 +81,15 @@ class Packed:
         for number in islice(self.which, length):
             yield shapes[number], next(rows[number])
 
+    def tables_of(self, length: int) -> Iterator[tuple[Shape, array[int], list[Column]]]:
+        """The first `length` rows by shape: the shape, the numbers of its rows, and its columns."""
+        rows = [array("q") for _ in self.shapes]
+        for row, number in enumerate(islice(self.which, length)):
+            rows[number].append(row)
+        for shape, mine, table in zip(self.shapes, rows, self.tables, strict=True):
+            if mine:
+                yield shape, mine, [column[: len(mine)] for column in table]
+
     def until(self, length: int) -> Packed:
         """A copy of the first `length` rows."""
         which = self.which[:length]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from assay.core.events import CONTROL, Selected
+from assay.core.events import CONTROL, Selected, Told
 from assay.core.history import History
 from assay.core.jobs import Unit
 from assay.core.rng import derived_seed
@@ -70,8 +70,8 @@ def _steady(spec: StudySpec, history: History, trial: int) -> bool | None:
 def search_values(spec: StudySpec, history: History, trial: int) -> dict[Unit, float]:
     """Every value measured of a trial outside probe and test, by unit, in the user's direction."""
     values = {unit: event.value for unit, event in history.units(trial).items()}
-    if not spec.data and trial >= 0 and (record := history.trial(trial)).values is not None:
-        values[(0, 0, 0)] = record.values[0]
+    if not spec.data and trial >= 0 and isinstance(told := history.outcome(trial), Told):
+        values[(0, 0, 0)] = told.values[0]
     return values
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from assay.analysis.effects import has_control
-from assay.analysis.selection import ranked
+from assay.analysis.selection import best_by_value
 from assay.analysis.verdict import Action, Claim
 from assay.core import units
 from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected
@@ -289,11 +289,11 @@ def changes(spec: StudySpec, history: History) -> Changes | None:
     """The selected config (while nothing is selected, the best) against the control's."""
     if not spec.single:
         return None
-    best = ranked(spec, history)
-    if not best:
+    best = best_by_value(spec, history)
+    if best is None:
         return None
     selected: Selected | None = history.last(Selected)
-    number = selected.challenger if selected else best[0]
+    number = selected.challenger if selected else best
     concluded = history.last(Concluded)
     refused = concluded and concluded.verdict.get("action") == Action.KEEP_DEFAULTS.name
     kept = selected is not None and selected.trial == number and not refused

@@ -69,11 +69,10 @@ def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
         f"{len(spec.space)} parameters, see Plan",
         "Dodge",
     )
-    failed = history.n_ended - sum(1 for _ in history.told())
     yield Item(
         "Is the number of trials given?",
         "Y",
-        f"{history.n_trials}, {failed} of them failed",
+        f"{history.n_trials}, {len(history.failed)} of them failed",
         "Dodge",
     )
     yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from assay.report import chart
 from assay.report.evidence import Course, Point
 
@@ -38,13 +40,12 @@ def thinned(points: Sequence[Point], keep: Sequence[Point]) -> list[Point]:
     """All points, or where they are too many, `keep`, a fair sample, and the extremes of each stretch."""
     if len(points) <= _MOST:
         return list(points)
-    first, last = points[0].trial, max(p.trial for p in points)
-    ends: dict[int, tuple[Point, Point]] = {}
-    for point in points:
-        bucket = (point.trial - first) * _BUCKETS // (last - first + 1)
-        low, high = ends.get(bucket, (point, point))
-        ends[bucket] = (min(low, point, key=lambda p: p.y), max(high, point, key=lambda p: p.y))
-    kept = [*_every(points, _SAMPLE), *(p for pair in ends.values() for p in pair), *keep]
+    trials, y = np.array([p.trial for p in points]), np.array([p.y for p in points])
+    stretch = (trials - trials.min()) * _BUCKETS // (np.ptp(trials) + 1)
+    order = np.lexsort((y, stretch))
+    first = np.flatnonzero(np.diff(stretch[order], prepend=-1))
+    extremes = order[np.concatenate([first, first[1:] - 1, [-1]])]
+    kept = [*_every(points, _SAMPLE), *(points[i] for i in extremes), *keep]
     by_trial = {p.trial: p for p in kept}
     return [by_trial[trial] for trial in sorted(by_trial)]
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+import numpy as np
+
 from assay.analysis.effects import Effect, control_noise, has_control, ratio
 from assay.analysis.noise import Noise
+from assay.analysis.outcomes import losses, numbers_of_ended
 from assay.analysis.pareto import front as dominating
-from assay.core.events import CONTROL, Failed, Frozen, Opened, Opening, Sealed, Selected
+from assay.core.events import CONTROL, Frozen, Opened, Opening, Sealed, Selected
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.math.intervals import normal_quantile
@@ -141,7 +144,7 @@ def flow(history: History) -> tuple[Step, ...] | None:
     """How many trials came how far; None before the first."""
     if not history.n_trials:
         return None
-    complete = sum(1 for _ in history.told())
+    complete = history.n_ended - len(history.failed)
     cut = Counter(run.state for run in history.runs() if run.state in ("stopped", "paused"))
     lost = (
         ("failed", history.n_ended - complete),
@@ -153,9 +156,7 @@ def flow(history: History) -> tuple[Step, ...] | None:
         Step("proposed", history.n_trials),
         Step("complete", complete, tuple((why, n) for why, n in lost if n)),
     ]
-    rechecked = sum(
-        1 for n in range(history.n_trials) if n != CONTROL and history.units(n, "recheck")
-    )
+    rechecked = sum(1 for n in history.measured if n > CONTROL and history.units(n, "recheck"))
     if rechecked:
         steps.append(Step("rechecked", rechecked))
     frozen: Frozen | None = history.last(Frozen)
@@ -173,19 +174,12 @@ def course(
     if not spec.single:
         return None
     of_gains = has_control(history)
-    points = [
-        Point(number, effects[number].gain, effects[number].standing)
-        if of_gains
-        else Point(number, told.values[0], "")
-        for number, told in history.told()
-        if (number in effects if of_gains else history.feasible(number))
-    ]
+    points = _gains(history, effects) if of_gains else _plain(spec, history)
     if not points:
         return None
     upwards = of_gains or higher_is_better(spec)
     floor = noise.floor if noise and of_gains else None
     selected: Selected | None = history.last(Selected)
-    failed = [n for n in history.ended if isinstance(history.outcome(n), Failed)]
     return Course(
         metric=metric_name(spec),
         of_gains=of_gains,
@@ -194,9 +188,21 @@ def course(
         records=_records(points, 1 if upwards else -1),
         band=floor * normal_quantile(1 - spec.alpha / 2) if floor else None,
         luck=_luck(floor, len(points)),
-        failed=tuple(sorted(failed)),
+        failed=tuple(sorted(history.failed)),
         marked=selected.challenger if selected else None,
     )
+
+
+def _gains(history: History, effects: Mapping[int, Effect]) -> list[Point]:
+    found = (effects.get(number) for number in history.ended)
+    return [Point(effect.trial, effect.gain, effect.standing) for effect in found if effect]
+
+
+def _plain(spec: StudySpec, history: History) -> list[Point]:
+    loss, numbers = losses(spec, history), numbers_of_ended(history)
+    there = ~np.isnan(loss)
+    at = zip(numbers[there].tolist(), (spec.signs[0] * loss[there]).tolist(), strict=True)
+    return [Point(number, value, "") for number, value in at]
 
 
 def recheck(history: History) -> Recheck | None:

@@ -42,16 +42,19 @@ def summary(view: View, *, width: int = WIDTH, command: Callable[[str], str] | N
 
 
 def trials_table(
-    view: View, *, most: int | None = 20, by_number: bool = False, width: int = WIDTH
+    table: TrialTable | None,
+    *,
+    most: int | None = 20,
+    by_number: bool = False,
+    width: int = WIDTH,
 ) -> str:
     """The best trials, best first, or the newest by number; `most=None` shows all.
 
     Failed and running trials come after those with a value.
     """
-    table = view.trials
     if table is None:
         return "No trial has been run yet.\n"
-    rows = _chosen(table, most, by_number=by_number)
+    rows = [table.rows[number] for number in table.numbers(most, by_number=by_number)]
     cells = [_heads(table), *(_cells(row, table) for row in rows)]
     lines = _aligned(cells, width)
     left = len(table.rows) - len(rows)
@@ -60,21 +63,21 @@ def trials_table(
     return "\n".join(lines) + "\n"
 
 
-def show(view: View, trial: Trial, *, width: int = WIDTH) -> str:
+def show(table: TrialTable, trial: Trial, *, width: int = WIDTH) -> str:
     """All that is known of one trial."""
-    row = view.trials.rows[trial.number] if view.trials else None
-    facts = [("state", row.state if row else trial.state), ("origin", trial.origin)]
+    row = table.rows[trial.number]
+    facts = [("state", row.state), ("origin", trial.origin)]
     if trial.values:
-        names = view.trials.objectives if view.trials else ("value",)
-        facts += [(n, words.number(v, 6)) for n, v in zip(names, trial.values, strict=True)]
+        pairs = zip(table.objectives, trial.values, strict=True)
+        facts += [(n, words.number(v, 6)) for n, v in pairs]
     facts += [(words.name(n, 40), words.number(v, 6)) for n, v in trial.extra.items()]
-    if row and row.gain:
+    if row.gain:
         noise = f", {words.number(row.multiple, 2)} × the noise" if row.multiple is not None else ""
         facts.append(("gain", f"{row.gain}{noise}"))
     facts.append(
         ("cost", f"{words.seconds(trial.cpu_s)} CPU, {words.seconds(trial.wall_s)} wall clock")
     )
-    parts = [[f"Trial {trial.number}", *_listed(facts)], *_why(view, trial, width), _config(trial)]
+    parts = [[f"Trial {trial.number}", *_listed(facts)], *_why(table, trial, width), _config(trial)]
     if trial.units:
         parts.append(["evaluations (repeat, fold, seed)", *_units(trial)])
     if trial.curve:
@@ -100,29 +103,25 @@ def _moves(trial: Trial, width: int) -> list[str]:
     return lines
 
 
-def diff(view: View, a: Trial, b: Trial) -> str:
-    """What differs between two trials, and what that did."""
+def diff(table: TrialTable, a: Trial, b: Trial, *, floor: float | None) -> str:
+    """What differs between two trials, and what that did; `floor`: the noise of such a comparison."""
     rows = [row for row in compared(a.config, b.config) if row.differs]
     lines = [f"Trial {a.number} → trial {b.number}"]
     lines += _listed(
         [(row.name, f"{row.before or 'not active'} → {row.after or 'not active'}") for row in rows]
     ) or ["  the same settings"]
-    for name, was, now in zip(_objectives(view), a.values or (), b.values or (), strict=False):
+    for name, was, now in zip(table.objectives, a.values or (), b.values or (), strict=False):
         lines.append(
             f"{name}: {words.number(was, 6)} → {words.number(now, 6)} ({words.signed(now - was, 4)})"
         )
     for trial in (a, b):
         if trial.values is None:
             lines.append(f"Trial {trial.number} has no value: it is {trial.state}.")
-    if a.values and b.values and (floor := view.noise and view.noise.floor):
+    if a.values and b.values and floor:
         lines.append(
             f"The noise of such a comparison (one standard error): {words.number(floor, 3)}"
         )
     return "\n".join(lines) + "\n"
-
-
-def _objectives(view: View) -> Sequence[str]:
-    return view.trials.objectives if view.trials else ()
 
 
 def _settings(found: Changes) -> list[str]:
@@ -165,16 +164,6 @@ def _further(view: View, width: int, command: Callable[[str], str]) -> list[str]
     return [line for typed, what in commands.items() for line in (f"  {what}:", f"    {typed}")]
 
 
-def _chosen(table: TrialTable, most: int | None, *, by_number: bool) -> Sequence[TrialRow]:
-    count = len(table.rows) if most is None else most
-    if by_number:
-        return table.rows[max(len(table.rows) - count, 0) :]
-    if count <= len(table.ranking):
-        return table.best(count)
-    rest = [row for row in table.rows if row.values is None]
-    return [*table.best(count), *rest][:count]
-
-
 def _heads(table: TrialTable) -> list[str]:
     gain = ["gain", "× noise"] if table.against_control else []
     return ["trial", *table.objectives, *gain, "state", "changed"]
@@ -214,9 +203,9 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     return [f"  {name.ljust(wide)}  {fact}" for name, fact in facts]
 
 
-def _why(view: View, trial: Trial, width: int) -> list[list[str]]:
+def _why(table: TrialTable, trial: Trial, width: int) -> list[list[str]]:
     """Why it was proposed, as a block of lines; none if its proposer said nothing."""
-    said = why.in_words(trial, _objectives(view))
+    said = why.in_words(trial, table.objectives)
     return (
         [["why", *wrap(said, width, initial_indent="  ", subsequent_indent="  ")]] if said else []
     )

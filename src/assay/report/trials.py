@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from assay.analysis.borrowed import source_of
-from assay.analysis.effects import Effect, has_control
+from assay.analysis.effects import Effect, Effects, has_control
 from assay.analysis.selection import ranked
 from assay.core.events import CONTROL, Failed, Resumed, Told
 from assay.core.history import History
@@ -56,6 +56,17 @@ class TrialTable:
     ranking: tuple[int, ...]
     failed: tuple[int, ...]
 
+    def numbers(self, most: int | None = None, *, by_number: bool = False) -> Sequence[int]:
+        """The newest trials by number, or the best ones and then those without a value."""
+        everyone = range(len(self.rows))
+        count = len(everyone) if most is None else most
+        if by_number:
+            return everyone[max(len(everyone) - count, 0) :]
+        if count <= len(self.ranking):
+            return self.ranking[:count]
+        best = set(self.ranking)
+        return [*self.ranking, *(n for n in everyone if n not in best)][:count]
+
     def best(self, most: int) -> list[TrialRow]:
         """The best rows, best first."""
         return [self.rows[number] for number in self.ranking[:most]]
@@ -70,18 +81,24 @@ class TrialTable:
 
 
 def trial_table(
-    spec: StudySpec, history: History, effects: Mapping[int, Effect]
+    spec: StudySpec, history: History, effects: Mapping[int, Effect] | None = None
 ) -> TrialTable | None:
-    """The table; None before the first trial."""
+    """The table; None before the first trial. `effects`: where they are known already."""
     if not history.n_trials:
         return None
     control = has_control(history)
     base = history.config(CONTROL) if control else {}
-    rows = _Rows(history, effects, base, 1 - spec.alpha)
-    failed = sorted({*history.ended} - {number for number, _ in history.told()})
+    known = gains(spec, history) if effects is None else effects
+    rows = _Rows(history, known, base, 1 - spec.alpha)
+    failed = sorted(history.failed)
     names = tuple(words.name(n, 60) for n in spec.objectives)
     against = control and spec.single
     return TrialTable(names, against, rows, tuple(ranked(spec, history)), tuple(failed))
+
+
+def gains(spec: StudySpec, history: History) -> Mapping[int, Effect]:
+    """The effects over the control; none where there is no one objective, or no control."""
+    return Effects(spec, history) if spec.single and has_control(history) else {}
 
 
 class _Rows(Sequence[TrialRow]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from assay.analysis.conclusion import missing_control
 from assay.analysis.effects import has_control
 from assay.analysis.floor import floor_warning
-from assay.analysis.selection import ranked
+from assay.analysis.selection import best_by_value
 from assay.core.events import CONTROL, Failed
 from assay.core.history import History
 from assay.core.spec import StudySpec
@@ -35,8 +35,8 @@ def _words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
         return found
     if history.n_trials == 0:
         return "NOT STARTED", "No trial has been run yet."
-    best = ranked(spec, history) if spec.single else []
-    ended, failed = history.n_ended, _failed(history)
+    best = best_by_value(spec, history) if spec.single else None
+    ended, failed = history.n_ended, len(history.failed)
     if ended and failed == ended:
         return "NO RESULT", _why_no_result(spec, history)
     if not spec.single:
@@ -46,9 +46,9 @@ def _words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
             f"With several objectives ({names}) there is a front of trials, no one best.",
         )
     so_far = ""
-    if best:
-        value = history.outcome(best[0]).values[0]  # type: ignore[union-attr]
-        so_far = f" Best value so far: {words.number(value)} (trial {best[0]})."
+    if best is not None:
+        value = history.outcome(best).values[0]  # type: ignore[union-attr]
+        so_far = f" Best value so far: {words.number(value)} (trial {best})."
     if spec.evidence is None:
         why = "nothing was repeated or measured again, so no verdict is given."
         return "NO VERDICT", f"{words.count(ended, 'trial')} ended; {why}{so_far}"
@@ -73,7 +73,3 @@ def _why_no_result(spec: StudySpec, history: History) -> str:
         )
     all_of = f"All {history.n_ended} trials" if history.n_ended > 1 else "The only trial"
     return f"{all_of} failed. The last reason: {reason}"
-
-
-def _failed(history: History) -> int:
-    return history.n_ended - sum(1 for _ in history.told())

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assay.analysis.effects import Effect, has_control
-from assay.analysis.effects import effects as all_effects
+from assay.analysis.effects import Effect
 from assay.analysis.spending import spending
 from assay.core.events import Concluded
 from assay.core.history import History
@@ -24,7 +23,7 @@ from assay.report.influence import Influence
 from assay.report.phase import Standing, standing
 from assay.report.plots.form import Plot
 from assay.report.record import Cost, Machine, Note, Plan
-from assay.report.trials import TrialTable, trial_table
+from assay.report.trials import TrialTable, gains, trial_table
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,8 @@ def view_of(
     'NOT STARTED'
     """
     noise = evidence.known_noise(spec, history)
-    if effects is None:
-        effects = {}
-    if not effects and spec.single and has_control(history):
-        effects = {effect.trial: effect for effect in all_effects(spec, history)}
+    if not effects:
+        effects = gains(spec, history)
     concluded = history.last(Concluded)
     gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None
     cost = record.cost(history, gain, spending(spec, history))

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assay.analysis.selection import ranked
+from assay.analysis.selection import best_by_value
 from assay.api.reporting import whole
 from assay.core.errors import AssayError, StateError
 from assay.core.events import decode
@@ -322,10 +322,10 @@ def _left(found: Watched) -> list[tuple[str, float, float]]:
 
 def _best(found: Watched) -> str:
     spec, history = found.study.spec, found.outcomes.history
-    best = ranked(spec, history)[:1] if spec.single else []
-    if not best:
+    best = best_by_value(spec, history) if spec.single else None
+    if best is None:
         return "–"
-    return f"{words.number(history.outcome(best[0]).values[0])} (trial {best[0]})"  # type: ignore[union-attr]
+    return f"{words.number(history.outcome(best).values[0])} (trial {best})"  # type: ignore[union-attr]
 
 
 def _best_config(found: Watched) -> dict[str, str]:
@@ -344,7 +344,7 @@ def _numbers(found: Watched, by: str) -> list[int]:
         best = [found.outcomes.numbers[int(i)] for i in found.outcomes.order]
         return [*best, *sorted(set(everyone) - set(best))]
     if by == "failed":
-        return sorted({*history.ended} - set(found.outcomes.numbers), reverse=True)
+        return sorted(history.failed, reverse=True)
     if by == "running":
         return sorted(history.running(), reverse=True)
     return list(everyone) if by == "oldest" else list(everyone)[::-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,17 +47,24 @@ class Outcomes:
         """Take in what is new."""
         self.history = history
         new = []
-        for number in history.ended[self._ended :]:
-            outcome = history.outcome(number)
-            if isinstance(outcome, Told):
-                new.append(number)
-                self._values.append(outcome.values)
-                self._feasible.append(history.meets(outcome))
+        for number, outcome in self._told(history):
+            new.append(number)
+            self._values.append(outcome.values)
+            self._feasible.append(history.meets(outcome))
         self.numbers += new
         self._ended = history.n_ended
         if self.spec.single and has_control(history):
             self._judge(history, new)
         return self
+
+    def _told(self, history: History) -> Iterator[tuple[int, Told]]:
+        """What is new: all of it in one go, a little of it one by one."""
+        if not self._ended:
+            yield from history.told()
+            return
+        for number in history.ended[self._ended :]:
+            if isinstance(outcome := history.outcome(number), Told):
+                yield number, outcome
 
     def _judge(self, history: History, new: Sequence[int]) -> None:
         """The effects of new trials; of all when the noise, by which they are judged, has changed."""
