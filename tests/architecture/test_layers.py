@@ -14,7 +14,7 @@ import pytest
 LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"__main__"},
     {"cli", "testing"},
-    {"optuna", "sklearn", "web"},
+    {"optuna", "sklearn", "tracking", "web"},
     {"plot"},
     {"api"},
     {"progress"},
@@ -48,6 +48,7 @@ HOMES = {
     "jinja2": ("assay.report",),
     "markupsafe": ("assay.report",),
     "matplotlib": ("assay.plot.with_matplotlib",),
+    "mlflow": ("assay.tracking.mlflow",),
     "optuna": ("assay.optuna",),
     "pandas": ("assay.inputs",),
     "pynvml": ("assay.meters.nvml",),
@@ -63,6 +64,8 @@ HOMES = {
     "sklearn": ("assay.learners", "assay.sklearn"),
     "starlette": ("assay.web",),
     "submitit": ("assay.executors.slurm",),
+    "tensorboard": ("assay.tracking.tensorboard",),
+    "wandb": ("assay.tracking.wandb",),
     "yaml": ("assay.spaces.formats",),
 }
 PURE = ("core", "math", "checks", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")

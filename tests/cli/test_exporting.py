@@ -182,3 +182,26 @@ def test_watch_follows_a_study_to_its_end(run, finished):
     assert done.exit_code == 0
     assert "done: 6/6 trials" in done.stdout
     assert "finished" in done.stdout
+
+
+def test_watch_shows_a_study_in_tensorboard_too(run, finished, tmp_path):
+    pytest.importorskip("tensorboard")
+    done = run("watch", "--storage", finished, "--tensorboard", tmp_path / "board")
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "board").glob("trial-*/events.*"))) == 6
+
+
+def test_runs_of_mlflow_are_imported_with_a_space(run, finished, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    run("export", "--storage", finished, "--format", "mlflow", "--to", tmp_path / "runs")
+    spec = open_study(finished, readonly=True).spec
+    (tmp_path / "space.json").write_text(json.dumps(spec.space.to_json()))
+    to = ("--storage", tmp_path / "lab.db", "--study", "old", "--space", tmp_path / "space.json")
+    uri = f"file:{tmp_path / 'runs'}"
+    refused = run("import", "mlflow", uri, *to)
+    assert refused.exit_code == 2
+    assert "--minimize" in refused.output
+    done = run("import", "mlflow", uri, *to, "--minimize", next(iter(spec.objectives)))
+    assert done.exit_code == 0, done.output
+    assert "6 trials" in done.output

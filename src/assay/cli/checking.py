@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from assay.cli.commands import FOUND_WRONG, Command, storage_option, study_argument
+from assay.cli.forms import space_in
 from assay.cli.printing import inert, paragraph, width, write_whole
+from assay.core.errors import SpecError
 from assay.report.words import count
+
+if TYPE_CHECKING:
+    from assay.api.study import Study
 
 _lossy = click.option(
     "--allow-lossy", is_flag=True, help="Go on where something cannot be kept; it is listed."
@@ -95,28 +101,79 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
 
 
 @click.command("import", cls=Command)
-@click.argument("form", metavar="optuna", type=click.Choice(["optuna"]))
+@click.argument("form", metavar="optuna|mlflow", type=click.Choice(["optuna", "mlflow"]))
 @click.argument("url")
 @storage_option
 @click.option("--from", "theirs", metavar="NAME", help="Its name there, if there are several.")
 @click.option("--study", metavar="NAME", help="Its name here.  [default: the same]")
+@click.option("--space", metavar="FILE", help="The parameters of MLflow's runs, in JSON or TOML.")
+@click.option("--minimize", metavar="NAME", help="The metric of MLflow's runs to make small.")
+@click.option("--maximize", metavar="NAME", help="The metric of MLflow's runs to make large.")
 @_lossy
 def import_(
-    form: str, url: str, storage: str, theirs: str | None, study: str | None, allow_lossy: bool
+    form: str,
+    url: str,
+    storage: str,
+    theirs: str | None,
+    study: str | None,
+    space: str | None,
+    minimize: str | None,
+    maximize: str | None,
+    allow_lossy: bool,
 ) -> None:
-    r"""Bring a study of another tuner into a storage.
+    r"""Bring a study of another tuner, or runs of MLflow, into a storage.
 
     Values are read, and nothing is unpickled. What cannot be kept is listed, and needs --allow-lossy.
+    A later study learns from it: learn_from=["NAME"].
 
     \b
     assay import optuna sqlite:///optuna.db --storage lab.db
     assay import optuna journal:///optuna.log --from lab --study lab-2
+    assay import mlflow http://localhost:5000 --from lab --space space.json --minimize loss
     """
-    from assay.optuna import import_study
+    if form == "mlflow":
+        made, lost = _from_mlflow(
+            url, theirs, storage, study, space, minimize, maximize, allow_lossy
+        )
+    else:
+        from assay.optuna import import_study
 
-    made, lost = import_study(url, theirs, storage=storage, study=study, allow_lossy=allow_lossy)
+        made, lost = import_study(
+            url, theirs, storage=storage, study=study, allow_lossy=allow_lossy
+        )
     _say_lost(lost)
     click.echo(f"Study {inert(repr(made.name))}: {count(made.history.n_trials, 'trial')}.")
+
+
+def _from_mlflow(
+    url: str,
+    experiment: str | None,
+    storage: str,
+    study: str | None,
+    space: str | None,
+    minimize: str | None,
+    maximize: str | None,
+    allow_lossy: bool,
+) -> tuple[Study, list[str]]:
+    from assay.core.space import Space
+    from assay.tracking.carried import import_runs
+
+    if space is None or (minimize is None) == (maximize is None):
+        raise SpecError(
+            "Runs of MLflow need --space FILE (their parameters are texts) and one of --minimize NAME "
+            "and --maximize NAME."
+        )
+    form = space_in(space)
+    return import_runs(
+        url,
+        Space.from_json(form if "parameters" in form else {"parameters": form}),
+        metric=minimize or maximize or "",
+        direction="minimize" if minimize else "maximize",
+        experiment=experiment,
+        storage=storage,
+        study=study,
+        allow_lossy=allow_lossy,
+    )
 
 
 def _say_lost(lost: list[str]) -> None:

@@ -22,7 +22,10 @@ STORAGE = 3
 BUG = 70
 STOPPED = 130
 DEFAULT_STORAGE = "assay.db"
-_EXTRAS = {"sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna", "yaml": "yaml"}
+_EXTRAS = {
+    "sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna", "yaml": "yaml",
+    "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb",
+}  # fmt: skip
 _ISSUES = "Please report it with the text above."
 
 

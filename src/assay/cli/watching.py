@@ -12,6 +12,7 @@ from assay.cli.commands import Command, default_storage, storage_option, study_a
 from assay.cli.printing import inert, paragraph, width
 
 if TYPE_CHECKING:
+    from assay.tracking import Tracker
     from assay.web.server import Served
 
 _LOOK_S = 0.5
@@ -71,22 +72,38 @@ def dashboard(
 @click.command(cls=Command)
 @study_argument
 @storage_option
-def watch(study: str | None, storage: str) -> None:
-    """Follow a study that another process drives, until it ends.
+@click.option("--mlflow", metavar="URI", help="Show it as runs of MLflow, too.")
+@click.option("--tensorboard", metavar="FOLDER", help="Show it in TensorBoard, too.")
+@click.option("--wandb", metavar="FOLDER", help="Keep it as offline runs of W&B, too.")
+def watch(
+    study: str | None,
+    storage: str,
+    mlflow: str | None,
+    tensorboard: str | None,
+    wandb: str | None,
+) -> None:
+    r"""Follow a study that another process drives, until it ends.
 
     A terminal gets a live line, a file or a CI log plain lines. Ctrl-C stops looking; the study goes on.
+
+    \b
+    assay watch lab --mlflow http://localhost:5000
+    assay watch lab --tensorboard runs/lab
     """
     from assay.api.study import open_study
     from assay.cli.status import driver
     from assay.progress import Progress
     from assay.report.phase import phase
+    from assay.tracking import Follower
 
     found = open_study(storage, study, readonly=True)
-    with Progress(found.spec, stream=sys.stdout) as progress:
+    trackers = _trackers(mlflow, tensorboard, wandb)
+    with Progress(found.spec, stream=sys.stdout) as progress, Follower(found, *trackers) as told:
         try:
             while True:
                 history = found.history
                 progress(history)
+                told.look()
                 if phase(found.spec, history) in ("finished", "stopped"):
                     break
                 if driver(found.store, found.name) == "nobody":
@@ -97,3 +114,21 @@ def watch(study: str | None, storage: str) -> None:
     from assay.cli.status import status_text
 
     click.echo(status_text(storage, found.name))
+
+
+def _trackers(mlflow: str | None, tensorboard: str | None, wandb: str | None) -> list[Tracker]:
+    """The other tools that a study is shown in."""
+    found: list[Tracker] = []
+    if mlflow:
+        from assay.tracking.mlflow import Mlflow
+
+        found.append(Mlflow(mlflow))
+    if tensorboard:
+        from assay.tracking.tensorboard import TensorBoard
+
+        found.append(TensorBoard(tensorboard))
+    if wandb:
+        from assay.tracking.wandb import Wandb
+
+        found.append(Wandb(folder=wandb))
+    return found

@@ -46,7 +46,9 @@ def run_files(
             metrics["gain"] = row["gain"]
         own = {
             "mlflow.parentRunId": parent,
+            "assay.trial": str(trial.number),
             "assay.origin": trial.origin,
+            "assay.state": trial.state,
             **({"assay.standing": row["standing"]} if row["standing"] else {}),
         }
         state = {"done": "FINISHED", "failed": "FAILED"}.get(trial.state, "RUNNING")

@@ -1,0 +1,168 @@
+"""A study as runs of MLflow, live: a run for the study, and one nested in it for each trial."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.tracking import MlflowClient
+
+from assay.api.study import Study
+from assay.core.errors import SpecError
+from assay.core.events import Created
+from assay.tracking.following import News
+
+_LONGEST = 6_000  # characters of a parameter
+_STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+
+
+class Mlflow:
+    """Shows a study as runs: parameters, values, steps, and tags for control, state and standing.
+
+    Args:
+        uri: of the tracking server or folder; None: as MLFLOW_TRACKING_URI says.
+        experiment: its name; None: the name of the study.
+
+    A study that is followed again goes on in the runs that are there. `reported` is the metric of the
+    steps; `gain` is over the control, larger is better.
+    """
+
+    def __init__(self, uri: str | None = None, experiment: str | None = None) -> None:
+        self._client = MlflowClient(tracking_uri=uri)
+        self._name = experiment
+        self._runs: dict[int, str] = {}
+        self._sent: dict[str, int] = {}
+
+    def begin(self, study: Study) -> None:
+        created: Created = study.history.last(Created)
+        self._objectives = study.spec.objectives
+        self._experiment = self._experiment_of(self._name or study.name)
+        whose = {"assay.study": study.name, "assay.plan": created.plan}
+        there = self._search({**whose, "assay.part": "study"})
+        if there:
+            self._parent = there[0].info.run_id
+            self._client.update_run(self._parent, status="RUNNING")
+        else:
+            tags = {**whose, "assay.part": "study", "assay.seed": str(study.spec.seed)}
+            self._parent = self._new_run(study.name, tags)
+        for run in self._search({"mlflow.parentRunId": self._parent}):
+            if "assay.trial" in run.data.tags:
+                self._runs[int(run.data.tags["assay.trial"])] = run.info.run_id
+
+    def trial(self, news: News) -> None:
+        trial, now = news.trial, round(time.time() * 1000)
+        run, params = self._runs.get(trial.number), []
+        if run is None:
+            tags = {"mlflow.parentRunId": self._parent, **news.words()}
+            run = self._runs[trial.number] = self._new_run(f"trial {trial.number}", tags)
+            params = [Param(_key(k), _text(v)) for k, v in trial.config.items()]
+        last = self._last_step(run)
+        metrics = [Metric("reported", v, now, step) for step, v in news.steps if step > last]
+        if metrics:
+            self._sent[run] = metrics[-1].step
+        if news.ended:
+            found = news.numbers(self._objectives)
+            metrics += [Metric(_key(k), v, now, 0) for k, v in found.items()]
+        words = [RunTag(k, v[:_LONGEST]) for k, v in news.words().items()]
+        self._client.log_batch(run, metrics, params, words)
+        if news.ended:
+            self._client.set_terminated(run, _STATUS.get(trial.state, "FINISHED"))
+
+    def end(self, study: Study) -> None:
+        if verdict := study.verdict:
+            self._client.set_tag(self._parent, "assay.claim", str(verdict.claim or "NO CLAIM"))
+            self._client.set_tag(self._parent, "mlflow.note.content", str(verdict))
+        if study.spec.single and study.history.n_ended and any(t.values for t in study.trials):
+            best = study.best
+            self._client.set_tag(self._parent, "assay.best", str(best.number))
+            if best.value is not None:
+                self._client.log_metric(self._parent, _key(self._objectives[0]), best.value)
+        self._client.set_terminated(self._parent, "FINISHED")
+
+    def _experiment_of(self, name: str) -> str:
+        there = self._client.get_experiment_by_name(name)
+        return str(there.experiment_id if there else self._client.create_experiment(name))
+
+    def _search(self, tags: Mapping[str, str]) -> list[Run]:
+        asked = " and ".join(f"tags.`{key}` = '{_quoted(value)}'" for key, value in tags.items())
+        return list(_pages(self._client, self._experiment, asked))
+
+    def _new_run(self, name: str, tags: Mapping[str, str]) -> str:
+        run = self._client.create_run(self._experiment, run_name=name, tags=dict(tags))
+        return str(run.info.run_id)
+
+    def _last_step(self, run: str) -> int:
+        if run not in self._sent:
+            there = self._client.get_metric_history(run, "reported")
+            self._sent[run] = max((metric.step for metric in there), default=-1)
+        return self._sent[run]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that somebody made: its parameters as text, its metrics, and how it ended."""
+
+    name: str
+    status: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def runs_of(uri: str, experiment: str | None = None) -> list[Past]:
+    """The runs of an experiment, oldest first.
+
+    Args:
+        experiment: its name; may be left out when there is one with runs of its own.
+
+    Raises:
+        SpecError: no such experiment, or nothing that can be reached.
+    """
+    client = MlflowClient(tracking_uri=uri)
+    try:
+        there = client.search_experiments()
+    except Exception as error:
+        raise SpecError(f"MLflow cannot read {uri!r}: {str(error).splitlines()[0]}") from error
+    names = sorted(one.name for one in there if one.name != "Default")
+    wanted = names[0] if experiment is None and len(names) == 1 else experiment
+    number = next((one.experiment_id for one in there if one.name == wanted), None)
+    if number is None:
+        known = ", ".join(map(repr, names[:20])) or "none"
+        raise SpecError(f"{uri!r} has no experiment {wanted!r}. Name one of: {known}.")
+    runs = sorted(_pages(client, number, ""), key=lambda run: run.info.start_time)
+    return [
+        Past(
+            run.info.run_name or run.info.run_id,
+            run.info.status,
+            dict(run.data.params),
+            dict(run.data.metrics),
+        )
+        for run in runs
+    ]
+
+
+def _pages(client: Any, experiment: str, asked: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment], asked, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _key(name: str) -> str:
+    """A name that MLflow takes."""
+    return re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:_LONGEST]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "")
