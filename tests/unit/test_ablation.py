@@ -16,6 +16,7 @@ from assay.core.events import Ablated, Attributed, Varied
 from assay.core.history import fold
 from assay.math.intervals import Interval
 from assay.math.simultaneous import Adjusted
+from assay.report.ablation import ablation_view
 from assay.stores.memory import MemoryStore
 
 SPACE = Space(rate=Float(1e-3, 1.0, log=True, default=0.5))
@@ -154,6 +155,17 @@ def test_the_result_is_plain_json_and_the_report_shows_it(found):
     assert "What each component contributes" in page
     assert "tuning effect, not a contribution" in page
     assert page.count("<svg") >= 6
+    dumbbell, curves, responses = ablation_view(ablation.result).figures
+    for effect, row in zip(ablation.result["effects"], dumbbell.table.rows, strict=True):
+        assert row[0] == effect["component"]
+        assert len(row) == 4
+    for drawing in (dumbbell.wide, dumbbell.narrow):
+        assert drawing.count("span-link") == len(dumbbell.table.rows), "each pair is joined"
+        assert drawing.count("span-band") == len(dumbbell.table.rows), (
+            "what is too little to matter"
+        )
+    assert len(curves.table.rows) == len(ablation.result["variants"])
+    assert responses.wide.count('class="line') == 2 * len(responses.table.rows)
     assert "re-tuned" in str(ablation)
 
 

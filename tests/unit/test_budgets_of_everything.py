@@ -10,7 +10,7 @@ import pytest
 
 import assay
 from assay import Budget, Float, Rates, Space
-from assay.analysis.spending import refusal, spending
+from assay.analysis.spending import limits, refusal, spending
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Asked, Created, Exhausted, Metered, Told
 from assay.core.history import fold
@@ -49,6 +49,16 @@ def test_the_account_is_linear_in_what_was_measured():
     assert found.kgco2e == pytest.approx(0.04)
     assert found.money == pytest.approx(0.5 * 0.1 + 2.0)
     assert found.error == pytest.approx(0.4)
+
+
+def test_each_limit_says_what_was_used_of_it():
+    plan = spec(trials=9, looks=20, cpu_hours=2.0, kwh=1.0, money=8.0)
+    found = limits(plan, plan.budget, fold(past(plan, [1800, 1800])))
+    assert [(x.name, x.most) for x in found] == [
+        ("trials", 9), ("looks", 20), ("cpu_hours", 2), ("kwh", 1), ("money", 8)
+    ]  # fmt: skip
+    assert [x.used for x in found] == pytest.approx([2, 2, 1.0, 0.1, 2.05])
+    assert limits(plan, None, fold(past(plan, [1]))) == ()
 
 
 def test_two_workloads_cost_in_the_ratio_of_their_cpu_time():

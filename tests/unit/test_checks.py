@@ -11,7 +11,7 @@ from assay.api.measuring import quick_findings, subject_of
 from assay.api.prepare import Wishes, prepare
 from assay.checks import model, target
 from assay.checks.finding import QUICK, TITLES, Finding, verdict_of
-from assay.core.errors import DataError, SpecError
+from assay.core.errors import DataError, SpecError, StateError
 from assay.core.events import Deviated, Inspected
 from assay.inputs import from_arrays
 from assay.math.intervals import student
@@ -245,6 +245,19 @@ def test_an_override_needs_a_known_code_and_a_reason():
 def test_the_page_says_what_was_found():
     from assay.api.reporting import view
 
-    notes = view(tuned(*copies(), overrides={"PF01": "known"})).data_notes
-    assert notes[0].level == "fix first"
-    assert notes[0].text.startswith("PF01: ")
+    found = view(tuned(*copies(), overrides={"PF01": "known"})).preflight
+    assert (found.checks[0].code, found.checks[0].level) == ("PF01", "fix first")
+    assert found.checks[0].override == "known"
+
+
+def test_all_checks_are_kept_when_asked_for():
+    study = tuned(*table(), checks="full")
+    event = study.history.last(Inspected)
+    assert event.scope == "full"
+    assert [f["code"] for f in event.findings] == list(TITLES)
+    assert "What more rows would bring" in study.report()
+    assert len(assay.plot.learning_curve(study).panels[0].marks[0].x) == 4
+    with pytest.raises(StateError, match="full"):
+        assay.plot.learning_curve(tuned(*table()))
+    with pytest.raises(SpecError, match="some"):
+        tuned(*table(), checks="some")

@@ -68,7 +68,12 @@ def hostile_study():
     found = [
         kinds.Created(spec.to_json(), spec.plan),
         kinds.Environment({n: n for n in stored[:40]}),
-    ]
+        kinds.Inspected(stored[0], stored[1], tuple(
+            {"code": code, "level": "care", "text": text, "advice": text, "numbers": {text: 0.5}}
+            for code, text in zip(("PF01", "PF14", *stored[:40]), stored[2:44], strict=True)
+        )),
+        kinds.Deviated("check PF01", stored[3], stored[4], stored[5]),
+    ]  # fmt: skip
     for i in range(12):
         config = (
             space.defaults()

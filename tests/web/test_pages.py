@@ -6,22 +6,26 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import quote, urlencode
 
 import pytest
+from benchmarks.web.studies import events_of, spec_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.web.conftest import HOST, HOSTILE, PORT, Asker, asgi, hostile_names
+from tests.web.conftest import HOST, HOSTILE, PORT, Asker, asgi, filled, hostile_names
 
 import assay
+from assay.checks.about import ABOUT
 from assay.core.events import Enqueued, Noted
+from assay.report import words
 from assay.web.data import FIGURES
 from assay.web.lab import Lab, key_of
 from assay.web.pages import PARTS
 
 STUDIES = ["empty", "one", "hundred", "two"]
-PATHS = ["", "/explore", "/evidence", "/trials", "/trials?by=best", "/trials?by=failed", "/trials?by=running",
+PATHS = ["", "/explore", "/checks", "/evidence", "/trials", "/trials?by=best", "/trials?by=failed", "/trials?by=running",
          "/trials?by=oldest&page=2", "/ledger", "/ledger?before=5", "/report", "/trials.csv"]  # fmt: skip
 
 
@@ -149,6 +153,46 @@ def test_actions_are_events_with_who_did_them(tmp_path):
         assert all(row.actor.endswith(" by dashboard") for row in rows[1:])
         assert study.verify() == []
     assert HOSTILE[0] not in ask.get(base).text
+
+
+def test_every_limit_of_the_budget_is_shown_from_one_source(tmp_path):
+    from assay.analysis.spending import limits
+
+    budget = assay.Budget(
+        trials=50, looks=60, seconds=1000, cpu_seconds=900, cpu_hours=1, gpu_hours=2, kwh=0.5,
+        kgco2e=0.25, money=3,
+    )  # fmt: skip
+    spec = replace(
+        spec_of(50), budget=budget,
+        rates=assay.Rates(watts=100.0, gpus=1, g_per_kwh=400.0, price_per_kwh=0.5, currency="CHF", meter="model"),
+    )  # fmt: skip
+    path = tmp_path / "lab.db"
+    filled(path, "lab", events_of(spec, 20))
+    app, door = asgi(path)
+    ask = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+    text = ask.get(f"/s/{key_of('lab')}/part/cost").text
+    shown = re.findall(r'<p class="budget"><label>([^:]+): ([\d.,e−]+) of ([\d.,]+)', text)
+    assert [name for name, *_ in shown] == [
+        "trials", "looks", "s", "CPU s", "CPU hours", "GPU hours", "kWh", "kg CO₂e", "CHF",
+    ]  # fmt: skip
+    with assay.open_study(str(path), "lab", readonly=True) as study:
+        known = limits(study.spec, budget, study.history)
+    for (_, used, _), limit in zip(shown, known, strict=True):
+        if limit.name != "seconds":
+            assert used == words.number(limit.used)
+            assert limit.used > 0
+
+
+def test_the_checks_have_a_page_whose_links_lead_to_what_each_means(ask, lab):
+    assert "there is none to check" in ask.get(f"/s/{key_of('hundred')}/checks").text
+    name = next(n for n in Lab(str(lab)).names() if "img" in n)
+    text = ask.get(f"/s/{key_of(name)}/checks").text
+    links = re.findall(r'href="#(about-\d+)"', text)
+    assert len(links) == 42
+    assert all(text.count(f'id="{link}"') == 1 for link in links)
+    assert ABOUT["PF01"].looks[:40] in text
+    assert "Overridden" in text
+    assert 'class="light light-care"' in text
 
 
 def test_the_ledger_shows_the_chain(ask, lab):

@@ -6,7 +6,7 @@ All of it comes from the log, so it is global over workers and sittings, and cou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from assay.core import units
 from assay.core.events import CONTROL, FLOOR, Metered
 from assay.core.history import History
 from assay.core.rates import MODEL_ERROR, Rates
-from assay.core.spec import Evidence, StudySpec
+from assay.core.spec import Budget, Evidence, StudySpec
 from assay.math.cost_model import FEWEST, CostModel
 
 _STAGE_OF = {"floor": "control", "probe": "control"}
@@ -129,19 +129,70 @@ def _spent(
     )
 
 
+@dataclass(frozen=True)
+class Searched:
+    """What the search has used, failed trials included."""
+
+    trials: int
+    looks: int
+    cpu_seconds: float
+
+
+def searched(spec: StudySpec, history: History) -> Searched:
+    """What the search has used so far."""
+    looks, cpu = history.used
+    for number in history.running() if spec.data else ():  # others are measured when they end
+        found = history.units(number, "search")
+        looks += len(found)
+        cpu += sum(event.cpu_s for event in found.values())
+    return Searched(history.n_trials, looks, cpu)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit of a budget: its name, what was used of it, and the most."""
+
+    name: str
+    used: float
+    most: float
+
+
+def limits(
+    spec: StudySpec, budget: Budget | None, history: History, seconds: float = 0.0
+) -> tuple[Limit, ...]:
+    """Each limit that is set, with what was used of it.
+
+    Args:
+        budget: as it is now; see `assay.api.budgets.budget_now`.
+        seconds: wall-clock time of the search, which the log does not tell.
+    """
+    if budget is None:
+        return ()
+    whole, search = spending(spec, history), searched(spec, history)
+    used = {**asdict(search), "seconds": seconds}
+    used |= {name: whole.of(name) or 0.0 for name in budget.totals}
+    if budget.steps is not None:
+        used["steps"] = sum(run.worked for run in history.runs())
+    return tuple(
+        Limit(name, float(used[name]), float(most))
+        for name, most in asdict(budget).items()
+        if most is not None and name != "reserve"
+    )
+
+
 def refusal(spec: StudySpec, history: History, config: Mapping[str, Any]) -> str:
     """Why a trial with this config would cross a limit of the whole study; empty if it would not.
 
     What counts: all that was spent, what the running trials and this one will take (with a chance of
     90 % no more), and what the evidence after the search needs, or its reserved share if that is more.
     """
-    limits = spec.budget.totals if spec.budget else {}
-    if not limits or not history.n_ended:
+    totals = spec.budget.totals if spec.budget else {}
+    if not totals or not history.n_ended:
         return ""
     now = spending(spec, history)
     ahead = _ahead(spec, history, config)
     after = _evidence(spec, history, now)
-    for name, limit in limits.items():
+    for name, limit in totals.items():
         used = now.of(name)
         if used is None:
             continue

@@ -76,7 +76,7 @@ def tune(
     progress: bool | None = None,
     open_test: bool = True,
     reason: str = "",
-    checks: bool = True,
+    checks: bool | str = True,
     overrides: Mapping[str, str] | None = None,
 ) -> Study:
     """Tune a model on data it may see, and say on data it never saw whether that helped.
@@ -106,7 +106,8 @@ def tune(
             machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
         reason: why rows that served another study may be sealed or opened; marks the result.
-        checks: look for faults in the data first, about a second; see `preflight` for all checks.
+        checks: look for faults in the data first, about a second; "full": with all 18 checks of
+            `preflight`, those that fit the model some dozens of times too. They stand in the report.
         overrides: reasons to tune in spite of a check that says to fix the data first, by its code:
             {"PF03": "each row is a person"}. They are kept as deviations.
 
@@ -182,7 +183,7 @@ def begin(
     learn_from: LearnFrom = (),
     reason: str = "",
     source: Mapping[str, Any] | None = None,
-    checks: bool = True,
+    checks: bool | str = True,
     overrides: Mapping[str, str] | None = None,
 ) -> Study:
     """The study of this plan: sealed and created if it is new, else the stored one.
@@ -191,14 +192,14 @@ def begin(
         given: configs, or {"config": …, "source": …, "note": …}.
         learn_from: earlier studies in the store.
         source: how to load the data again.
-        checks: look at the data first.
+        checks: look at the data first; "full": with fits of the model.
         overrides: reasons to go on in spite of a check, by its code.
 
     Raises:
         DataError: a check says to fix the data first, and no reason is given to go on.
     """
     check_overrides(overrides or {})
-    found = inspected(prepared, overrides or {}) if checks and not _exists(store, name) else []
+    found = [] if _exists(store, name) else inspected(prepared, overrides or {}, checks)
     events: list[Event] = [*found, *(enqueued(prepared.spec.space, config) for config in given)]
     events += learned_from(prepared.spec, store, name, learn_from)
     if prepared.test is not None and not _exists(store, name):

@@ -15,15 +15,23 @@ if TYPE_CHECKING:
     from assay.api.prepare import Prepared
 
 
-def inspected(prepared: Prepared, overrides: Mapping[str, str]) -> list[Event]:
-    """What the quick checks say, and each override as a deviation.
+def inspected(
+    prepared: Prepared, overrides: Mapping[str, str], checks: bool | str = True
+) -> list[Event]:
+    """What the checks say, and each override as a deviation.
 
     Raises:
+        SpecError: another word for the checks than "full".
         DataError: a check says to fix the data first, and is not overridden.
     """
-    from assay.api.preflight import quick_preflight
+    from assay.api.preflight import preflight_of, quick_preflight
 
-    found = quick_preflight(prepared)
+    if not checks:
+        return []
+    if checks not in (True, "full"):
+        raise SpecError(f'checks is True, False or "full", got {checks!r:.80}.')
+    scope = "full" if checks == "full" else "quick"
+    found = preflight_of(prepared) if scope == "full" else quick_preflight(prepared)
     faults = [f for f in found.findings if f.level == "fix"]
     if left := [f for f in faults if f.code not in overrides]:
         raise DataError(refusal(left))
@@ -32,7 +40,7 @@ def inspected(prepared: Prepared, overrides: Mapping[str, str]) -> list[Event]:
         Deviated(f"check {f.code}", "FIX FIRST", "overridden", str(overrides[f.code]))
         for f in faults
     ]
-    return [Inspected("quick", found.verdict, forms), *went_on]
+    return [Inspected(scope, found.verdict, forms), *went_on]
 
 
 def refusal(faults: list[Finding]) -> str:

@@ -53,7 +53,7 @@ class TuneOptions:
         open_test: whether the test set is opened at the end.
         encoding: of the file, when it is not UTF-8.
         reason: why rows that were used before may be sealed or opened again, or a check overridden.
-        checks: whether the data is looked at first.
+        checks: whether the data is looked at first; "full": with fits of the model too.
         override: codes of checks, such as "PF03", in spite of which it is tuned; needs a reason.
     """
 
@@ -102,7 +102,7 @@ class TuneOptions:
     open_test: bool = True
     encoding: str | None = None
     reason: str = ""
-    checks: bool = True
+    checks: bool | str = True
     override: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

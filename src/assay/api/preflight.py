@@ -70,12 +70,8 @@ class Preflight:
         return preflight_text(self.findings, self.steps, self.against, self.metric)
 
 
-def preflight_of(prepared: Prepared, *, chosen_gain: bool = False) -> Preflight:
-    """All 18 checks of a study that is ready to run. Nothing is sealed, and nothing is stored.
-
-    Args:
-        chosen_gain: whether the user chose the smallest gain.
-    """
+def preflight_of(prepared: Prepared) -> Preflight:
+    """All 18 checks of a study that is ready to run. Nothing is sealed, and nothing is stored."""
     subject = subject_of(prepared)
     findings = quick_findings(prepared, subject)
     found = _Fits.of(prepared)
@@ -94,7 +90,7 @@ def preflight_of(prepared: Prepared, *, chosen_gain: bool = False) -> Preflight:
             units=len(units.rechecks(spec)),
             ratio=float((spec.data or {})["ratio"]),
             smallest=smallest,
-            chosen=chosen_gain,
+            chosen=prepared.chosen_gain,
             rows=len(prepared.dev),
             metric=metric,
             disagree=found.disagreement(),
@@ -378,4 +374,4 @@ def preflight(
         metric=metric, direction=direction, task=task, space=space, budget=Budget(trials=trials),
         splits=splits, test=test, smallest_gain=smallest_gain, seed=seed,
     )  # fmt: skip
-    return preflight_of(prepare(table, estimator, wishes), chosen_gain=smallest_gain is not None)
+    return preflight_of(prepare(table, estimator, wishes))

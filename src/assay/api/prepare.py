@@ -81,6 +81,7 @@ class Prepared:
     chosen: tuple[Chosen, ...]
     classes: NDArray[Any] | None
     horizon: int = 1
+    chosen_gain: bool = False
 
     def evaluator(self) -> FoldEvaluator:
         """What a worker runs in the search: it holds development rows only."""
@@ -186,7 +187,17 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         *_scheduler_line(spec),
     )
     classes = np.unique(table.y) if kind == "classification" else None
-    prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon)
+    prepared = Prepared(
+        spec,
+        recipe,
+        splits,
+        dev,
+        test,
+        chosen,
+        classes,
+        wishes.horizon,
+        wishes.smallest_gain is not None,
+    )
     # what cannot go well is refused before anything is sealed
     sampler_of(spec).ask(space, History(), stream(spec.seed, "trial", 0))
     if test is not None:

@@ -14,10 +14,9 @@ from assay.stores.chain import head
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from assay.analysis.effects import Effect
     from assay.api.study import Study
+    from assay.report.corrected import Rows
     from assay.report.influence import Influence
     from assay.report.view import View
 
@@ -31,17 +30,24 @@ def view(study: Study, effects: Mapping[int, Effect] | None = None) -> View:
 
     history = study.history
     last = study.store.rows(study.name, after=max(history.length - 1, 0))
-
-    def rows(sha256: str) -> NDArray[np.float32]:
-        return np.frombuffer(study.store.blob(sha256), dtype="<f4")
-
     return view_of(
-        study.name, study.spec, history, head(study.name, last[:1]), rows=rows, effects=effects
+        study.name,
+        study.spec,
+        history,
+        head(study.name, last[:1]),
+        rows=stored_rows(study),
+        effects=effects,
     )
+
+
+def stored_rows(study: Study) -> Rows:
+    """Gives the stored per-row values behind a hash."""
+    return lambda sha256: np.frombuffer(study.store.blob(sha256), dtype="<f4")
 
 
 def whole(study: Study) -> View:
     """The same with what takes longer: what mattered, and whether the search was worth it."""
+    from assay.report.corrected import honest_curve
     from assay.report.plots import gains
     from assay.report.plots.outcomes import Outcomes
 
@@ -49,9 +55,10 @@ def whole(study: Study) -> View:
     outcomes = Outcomes(study.spec, history)
     seen = view(study, outcomes.effects)
     steps = gains.steps_to_best(outcomes)
+    honest = honest_curve(study.spec, history, stored_rows(study))
     worth = tuple(
         plot
-        for plot in (gains.best_so_far(outcomes), gains.gain_and_cost(outcomes))
+        for plot in (gains.best_so_far(outcomes, honest), gains.gain_and_cost(outcomes))
         if not plot.empty
     )
     return replace(

@@ -105,16 +105,19 @@ def more_rows(rows: Sequence[int], losses: Sequence[float]) -> tuple[Finding, fl
     Source: Viering and Loog 2023, IEEE PAMI 45, 7799-7819 (shapes of learning curves).
     """
     n, loss = np.asarray(rows, float), np.asarray(losses, float)
+    points = {f"rows_{i}": float(x) for i, x in enumerate(n, 1)}
+    points |= {f"loss_{i}": float(x) for i, x in enumerate(loss, 1)}
     fitted = _power_law(n, loss)
     if fitted is None:
         text = (
             "More training rows did not lower the loss of the control: its curve is flat or uneven."
         )
-        return Finding("PF14", "ok", text), None
+        return Finding("PF14", "ok", text, "", points), None
     a, b, c = fitted
     at = n.max()
     quarter, double = (b * (at**-c - (k * at) ** -c) for k in (1.25, 2.0))
-    numbers = {"quarter": float(quarter), "double": float(double), "limit": float(a)}
+    numbers = {"quarter": float(quarter), "double": float(double)}
+    numbers |= {"limit": a, "factor": b, "power": c, **points}
     text = f"A quarter more rows is expected to bring {quarter:+.2g}, twice as many {double:+.2g}."
     return Finding("PF14", "note", text, "", numbers), float(quarter)
 

@@ -45,10 +45,7 @@ def check(file: str, quick: bool, as_json: bool, **given: Any) -> None:
         form["space"] = space_in(form["space"])
     options = options_from({**form, "data": file}, where="assay check")
     prepared = prepared_from(options)
-    if quick:
-        found = quick_preflight(prepared)
-    else:
-        found = preflight_of(prepared, chosen_gain=options.smallest_gain is not None)
+    found = quick_preflight(prepared) if quick else preflight_of(prepared)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     else:

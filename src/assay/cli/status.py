@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import best_by_value
-from assay.analysis.spending import spending
+from assay.analysis.spending import limits
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
 from assay.api.stored import chosen_study, existing, top_level
 from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
-from assay.engine.plan import spent
 from assay.report.phase import standing
-from assay.report.words import name, number, signed
+from assay.report.words import limit_name, name, number, signed
 from assay.stores.postgres.address import shown
 
 if TYPE_CHECKING:
@@ -76,15 +74,10 @@ def _left(study: Study) -> str:
     if budget is None:
         return "no limit"
     seconds = seconds_before(study.store, study.name) if budget.seconds else 0.0
-    used = asdict(spent(study.spec, study.history, seconds))
-    whole = spending(study.spec, study.history)
-    used |= {name: whole.of(name) or 0.0 for name in budget.totals}
-    left = {
-        limit.replace("cpu_seconds", "CPU s").replace("seconds", "s"): max(most - used[limit], 0)
-        for limit, most in asdict(budget).items()
-        if most is not None and limit != "reserve"
-    }
-    return ", ".join(f"{_amount(amount)} {unit.replace('_', ' ')}" for unit, amount in left.items())
+    return ", ".join(
+        f"{_amount(max(limit.most - limit.used, 0))} {limit_name(limit.name)}"
+        for limit in limits(study.spec, budget, study.history, seconds)
+    )
 
 
 def _amount(amount: float) -> str:

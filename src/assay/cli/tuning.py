@@ -131,6 +131,8 @@ _trust = options(
     click.option("--override", metavar="CODE", multiple=True,
                  help="Tune in spite of a check, such as PF03; needs --reason; repeatable."),
     click.option("--no-checks", is_flag=True, help="Do not look at the data first; see `assay check`."),
+    click.option("--all-checks", is_flag=True,
+                 help="Look at the data first as `assay check` does, with fits of your model."),
     click.option("--reason", metavar="TEXT", help="Why rows may be used again, or a check overridden."),
 )  # fmt: skip
 _limits = options(
@@ -167,7 +169,10 @@ def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any
 
     form = {name: value for name, value in given.items() if value is not None}
     form["open_test"] = not form.pop("keep_sealed")
-    form["checks"] = not form.pop("no_checks")
+    none, every = form.pop("no_checks"), form.pop("all_checks")
+    if none and every:
+        raise click.UsageError("--no-checks and --all-checks exclude each other.")
+    form["checks"] = "full" if every else not none
     form["evidence"] = evidence_of(form["evidence"])
     form["rates"] = rates_of(form["rates"])
     for name, read in (("space", space_in), ("given", given_in)):

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from assay.analysis.effects import has_control
 from assay.analysis.selection import none_feasible, select, shortlist
+from assay.analysis.spending import searched
 from assay.core import units
 from assay.core.events import (
     CONTROL,
@@ -87,26 +88,6 @@ class Finish:
 
 
 Command: TypeAlias = Evaluate | Ask | Grant | Record | Wait | Finish
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What the search has used so far, and the wall-clock time that only the edge can know."""
-
-    trials: int
-    looks: int
-    cpu_seconds: float
-    seconds: float
-
-
-def spent(spec: StudySpec, history: History, seconds: float = 0.0) -> Spent:
-    """What the search has used, failed trials included."""
-    looks, cpu = history.used
-    for number in history.running() if spec.data else ():  # others are measured when they end
-        found = history.units(number, "search")
-        looks += len(found)
-        cpu += sum(event.cpu_s for event in found.values())
-    return Spent(history.n_trials, looks, cpu, seconds)
 
 
 def plan(
@@ -382,7 +363,7 @@ def _spent_up(spec: StudySpec, history: History, seconds: float, *, new: bool = 
     each = len(units.search(spec))
     if spec.lag is not None:  # one that failed half way counts whole, whenever it is heard of
         return limits.looks is not None and (history.n_trials + 1) * each > limits.looks
-    used = spent(spec, history, seconds)
+    used = searched(spec, history)
     running = history.running()
     to_come = each * len(running)
     if spec.data:

@@ -32,6 +32,7 @@ __all__ = [
     "gain_and_cost",
     "history",
     "intermediate_values",
+    "learning_curve",
     "overtuning",
     "parallel_coordinate",
     "param_importances",
@@ -144,8 +145,26 @@ def gain_and_cost(study: Study) -> Drawing:
 
 
 def expected_best(study: Study) -> Drawing:
-    """The expected best of n of these trials, with the luck line."""
-    return Drawing(gains.best_so_far(_of(study)))
+    """The expected best of n of these trials, as seen and on rows that did not choose it, with the luck line."""
+    from assay.api.reporting import stored_rows
+    from assay.report.corrected import honest_curve
+
+    honest = honest_curve(study.spec, study.history, stored_rows(study))
+    return Drawing(gains.best_so_far(_of(study), honest))
+
+
+def learning_curve(study: Study) -> Drawing:
+    """The score of the defaults by the number of training rows, with what more rows would bring.
+
+    Raises:
+        StateError: it was not measured; `tune(…, checks="full")` does.
+    """
+    from assay.report.preflight import preflight
+
+    found = preflight(study.spec, study.history)
+    if found is None or found.learning is None:
+        raise StateError('No learning curve was measured: begin the study with checks="full".')
+    return Drawing(found.learning)
 
 
 def steps_to_best(study: Study) -> Drawing:

@@ -1,8 +1,9 @@
-"""What the winner of the search is worth once its selection luck is taken off. Pure."""
+"""What the winner of the search, and of any part of it, is worth without its selection luck. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from assay.core.events import CONTROL
 from assay.core.history import History
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
+from assay.math.expected_best import honest_best
 from assay.math.selection_luck import bbc
 from assay.report.answer import Bar
 
@@ -22,14 +24,66 @@ Rows: TypeAlias = Callable[[str], NDArray[np.float32]]
 
 _MOST_CELLS = 2_000_000  # rows times trials: about a second of computing
 _DRAWS = 1000
+_CURVE_POINTS = 30
 _NEAR = 1e-4  # rows are stored in single precision
 
 
 def corrected_bar(spec: StudySpec, history: History, rows: Rows | None) -> Bar | None:
     """The corrected estimate in units of the metric.
 
-    None where it cannot be had: no stored rows, rows that belong together or follow in time, a
-    metric that is not the mean of its rows (or 1 minus that mean), or too many of them.
+    None where it cannot be had; see `row_losses`.
+    """
+    known = row_losses(spec, history, rows)
+    if known is None:
+        return None
+    found = bbc(known.losses, stream(spec.seed, "report"), level=1 - spec.alpha, draws=_DRAWS)
+    turned = known.turned
+    ends = (1 - found.high, 1 - found.low) if turned else (found.low, found.high)
+    estimate = 1 - found.estimate if turned else found.estimate
+    note = "selection luck taken off (BBC)"
+    return Bar("corrected", "The search, corrected", note, estimate, *ends)
+
+
+def honest_curve(spec: StudySpec, history: History, rows: Rows | None) -> tuple[Honest, ...]:
+    """The gain of the best of n trials on rows that did not choose it; empty as `corrected_bar`."""
+    known = row_losses(spec, history, rows)
+    if known is None:
+        return ()
+    most = len(known.trials)
+    counts = sorted({round(n) for n in np.geomspace(1, most, _CURVE_POINTS)})
+    rng = stream(spec.seed, "honest curve")
+    place = known.trials.index(CONTROL)
+    curve = honest_best(known.losses, counts, rng, reference=place, level=1 - spec.alpha)
+    return tuple(Honest(n, *map(float, ends)) for n, *ends in zip(counts, *curve, strict=True))
+
+
+@dataclass(frozen=True)
+class Honest:
+    """What the best of n trials gains on rows that did not choose it, with its band."""
+
+    n: int
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RowLosses:
+    """The losses of trials on common rows, lower is better, shape (rows, trials).
+
+    `turned`: whether the metric is 1 minus the mean loss.
+    """
+
+    trials: list[int]
+    losses: NDArray[np.float64]
+    turned: bool
+
+
+def row_losses(spec: StudySpec, history: History, rows: Rows | None) -> RowLosses | None:
+    """The stored losses of all complete trials.
+
+    None where there are none, where rows belong together or follow in time, where the metric is not
+    the mean of its rows (or 1 minus that mean), or where there are too many of them.
     """
     kind = ((spec.data or {}).get("splits") or {}).get("kind")
     if rows is None or not spec.single or kind in (None, "grouped", "forward"):
@@ -46,11 +100,7 @@ def corrected_bar(spec: StudySpec, history: History, rows: Rows | None) -> Bar |
     except StoreError:
         return None  # a missing blob is for `verify` to report
     losses = np.column_stack(columns).astype(np.float64)
-    found = bbc(losses, stream(spec.seed, "report"), level=1 - spec.alpha, draws=_DRAWS)
-    ends = (1 - found.high, 1 - found.low) if turned else (found.low, found.high)
-    estimate = 1 - found.estimate if turned else found.estimate
-    note = "selection luck taken off (BBC)"
-    return Bar("corrected", "The search, corrected", note, estimate, *ends)
+    return RowLosses(trials, losses, turned)
 
 
 def _complete(spec: StudySpec, history: History, number: int) -> bool:

@@ -68,6 +68,8 @@ def _figures(view: View) -> Iterator[tuple[str, Figure]]:
         yield "What mattered", figures.importance(view.importance)
     for plot in view.worth or ():
         yield plot.title, drawn_of(plot)
+    if view.preflight and view.preflight.learning:
+        yield view.preflight.learning.title, drawn_of(view.preflight.learning)
     if view.noise:
         yield "Noise", figures.noise(view.noise)
 
@@ -81,8 +83,17 @@ def _record(view: View) -> Iterator[str]:
             for s in stages
         ]
         yield _table(("stage", "evaluations", "CPU time", "wall-clock time"), rows)
+    if view.preflight:
+        yield f"## Data first: {text(view.preflight.verdict)}"
+        yield _table(
+            ("check", "light", "found", "threshold", "overridden"),
+            [
+                (f"{c.code} {c.title}", c.level, f"{c.text} {c.advice}", c.threshold, c.override)
+                for c in view.preflight.checks
+            ],
+        )
     if view.data_notes:
-        yield "## Data first"
+        yield "## What reading the data showed"
         yield "\n".join(f"* {text(note.level)}: {text(note.text)}" for note in view.data_notes)
     yield "## Plan and deviations"
     yield _table(("what", "fixed before the first trial"), view.plan.facts)

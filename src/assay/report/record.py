@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from assay.analysis.spending import Spending as Spent
 from assay.analysis.spending import entries
-from assay.core.events import Created, Deviated, Environment, Inspected, Noted, Opening, Voided
+from assay.core.events import Created, Deviated, Environment, Noted, Opening, Voided
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.answer import Gain, metric_name
 
-_LEVELS = {"fix": "fix first", "care": "with care", "note": "note"}
-_TELLING = tuple(_LEVELS)
 _STAGES = ("control", "search", "recheck", "confirm", "ablation", "test")
 _SAY_IT_ALL = ("name", "kind", "path", "class")
 
@@ -136,13 +134,9 @@ def cost(history: History, gain: Gain | None, spent: Spent | None = None) -> Cos
     return Cost(stages, total, history.n_trials, gain, spent)
 
 
-def data_notes(spec: StudySpec, history: History) -> tuple[Note, ...] | None:
-    """What was found out about the data before the first trial; None without data or findings."""
-    found = (spec.data or {}).get("notes") or ()
-    inspected: Inspected | None = history.last(Inspected)
-    checked = inspected.findings if inspected else ()
-    notes = (*map(_finding, _worst_first(checked)), *map(_note, found))
-    return notes or None
+def data_notes(spec: StudySpec) -> tuple[Note, ...] | None:
+    """What was found out about the data when it was read; None without data or findings."""
+    return tuple(map(_note, (spec.data or {}).get("notes") or ())) or None
 
 
 def plan(spec: StudySpec, history: History) -> Plan:
@@ -178,16 +172,6 @@ def machine(history: History) -> Machine | None:
     rest = {key: fact for key, fact in found.facts.items() if key != "packages" or not listed}
     times = sum(isinstance(event, Environment) for event in history.milestones())
     return Machine(tuple(_flat(rest)), tuple(_flat(listed)), times)
-
-
-def _worst_first(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    telling = [f for f in findings if f["level"] in _TELLING]
-    return sorted(telling, key=lambda f: (_TELLING.index(f["level"]), f["code"]))
-
-
-def _finding(form: Mapping[str, Any]) -> Note:
-    said = f"{form['code']}: {form['text']} {form['advice']}".strip()
-    return Note(_LEVELS[form["level"]], words.name(said, 1000))
 
 
 def _note(form: Any) -> Note:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assay.analysis.effects import Effect
 from assay.analysis.spending import spending
-from assay.core.events import Concluded
+from assay.core.events import Concluded, Selected
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import answer, evidence, record, words
@@ -22,6 +22,7 @@ from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unse
 from assay.report.influence import Influence
 from assay.report.phase import Standing, standing
 from assay.report.plots.form import Plot
+from assay.report.preflight import PreflightView, preflight
 from assay.report.record import Cost, Machine, Note, Plan
 from assay.report.trials import TrialTable, gains, trial_table
 
@@ -40,6 +41,7 @@ class View:
     course: Course | None
     recheck: Recheck | None
     cost: Cost | None
+    preflight: PreflightView | None
     data_notes: tuple[Note, ...] | None
     plan: Plan
     noise: NoiseTable | None
@@ -88,18 +90,20 @@ def view_of(
     concluded = history.last(Concluded)
     gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None
     cost = record.cost(history, gain, spending(spec, history))
+    corrected = corrected_bar(spec, history, rows) if history.last(Selected) else None
     return View(
         name=words.name(name),
         standing=standing(spec, history),
         card=answer.card(spec, history, ablation_cost(history) or str(cost)),
-        numbers=answer.numbers(spec, history, corrected_bar(spec, history, rows)),
+        numbers=answer.numbers(spec, history, corrected),
         changes=answer.changes(spec, history),
         front=evidence.front(spec, history),
         flow=evidence.flow(history),
         course=evidence.course(spec, history, effects, noise),
         recheck=evidence.recheck(history),
         cost=cost if cost.total.evaluations else None,
-        data_notes=record.data_notes(spec, history),
+        preflight=preflight(spec, history),
+        data_notes=record.data_notes(spec),
         plan=record.plan(spec, history),
         noise=evidence.noise_table(spec, history, noise),
         test=evidence.unsealing(spec, history),

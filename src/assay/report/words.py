@@ -101,6 +101,25 @@ def signed(x: float, digits: int = 3) -> str:
     return f"+{number(x, digits)}" if x > 0 else number(x, digits)
 
 
+_LIMITS = {
+    "seconds": "s",
+    "cpu_seconds": "CPU s",
+    "cpu_hours": "CPU hours",
+    "gpu_hours": "GPU hours",
+    "kwh": "kWh",
+    "kgco2e": "kg CO₂e",
+}
+
+
+def limit_name(limit: str, currency: str = "money") -> str:
+    """A limit of a budget in words.
+
+    >>> limit_name("trials"), limit_name("kwh"), limit_name("money", "EUR")
+    ('trials', 'kWh', 'EUR')
+    """
+    return name(currency, 20) if limit == "money" else _LIMITS.get(limit, limit)
+
+
 def decimals(half_width: float) -> int:
     """How many decimals a value with this uncertainty deserves: two digits of the uncertainty."""
     if not math.isfinite(half_width) or half_width <= 0:

@@ -74,6 +74,7 @@ def _routes(lab: Lab, streams: Streams, entry: Entry, *, readonly: bool) -> list
         Route(f"{study}/trials/{{number:int}}", made.trial),
         Route(f"{study}/ledger", made.ledger),
         Route(f"{study}/report", made.report),
+        Route(f"{study}/checks", made.checks),
         Route(f"{study}/evidence", made.evidence),
         Route(f"{study}/part/{{part}}", made.part),
         Route(f"{study}/figure/{{figure}}", figures.figure),

@@ -13,7 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from assay.analysis.selection import best_by_value
+from assay.analysis.spending import Limit, limits
+from assay.api.budgets import budget_now
 from assay.api.reporting import whole
+from assay.api.session import seconds_before
 from assay.core.errors import AssayError, StateError
 from assay.core.events import decode
 from assay.core.protocols import Member, Row
@@ -141,8 +144,14 @@ class Pages:
         policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
         return Response(text, media_type="text/html", headers={"content-security-policy": policy})
 
+    def checks(self, request: Request) -> Response:
+        """What was found out about the data before the first trial."""
+        found = self._found(request)
+        shown, on_data = _view(found), found.study.spec.data is not None
+        return self._study(request, "checks.html", view=shown, on_data=on_data, figures=figures)
+
     def evidence(self, request: Request) -> Response:
-        """What the answer rests on, as in the report: ablations, the data, noise, plan, checklist."""
+        """What the answer rests on, as in the report: ablations, noise, plan, checklist."""
         found = self._found(request)
         shown = found.once(("evidence",), lambda: whole(found.study))
         sections = [
@@ -268,8 +277,7 @@ def _ledger_line(row: Row) -> dict[str, Any]:
 
 
 EVIDENCE = (
-    "ablations", "preflight", "data_notes", "recheck", "worth", "plan", "noise", "test", "checklist",
-    "machine",
+    "ablations", "recheck", "worth", "plan", "noise", "test", "checklist", "machine",
 )  # fmt: skip
 """The sections of the report that have their place on the page of evidence, where they exist."""
 
@@ -277,7 +285,7 @@ PARTS: dict[str, Callable[[Watched], Mapping[str, Any]]] = {
     "card": lambda w: {"view": _view(w)},
     "numbers": lambda w: {"part": _view(w).numbers},
     "flow": lambda w: {"part": _view(w).flow},
-    "cost": lambda w: {"view": _view(w), "part": _view(w).cost, "left": _left(w)},
+    "cost": lambda w: {"view": _view(w), "part": _view(w).cost, "limits": _limits(w)},
     "changes": lambda w: {"part": _view(w).changes},
     "workers": _workers,
     "tail": _tail,
@@ -301,22 +309,15 @@ def _view(found: Watched) -> View:
     return found.once(("view",), make)
 
 
-def _left(found: Watched) -> list[tuple[str, float, float]]:
-    """Each limit of the search with what was used of it, wall-clock time left out."""
-    from dataclasses import asdict
-
-    from assay.api.budgets import budget_now
-    from assay.engine.plan import spent
-
+def _limits(found: Watched) -> list[tuple[str, Limit]]:
+    """Each limit of the budget by its name in words."""
     study, history = found.study, found.outcomes.history
     budget = budget_now(history, study.spec)
-    if budget is None:
-        return []
-    used = asdict(spent(study.spec, history))
+    seconds = seconds_before(study.store, study.name) if budget and budget.seconds else 0.0
+    currency = study.spec.rates.currency if study.spec.rates else "money"
     return [
-        (name.replace("cpu_seconds", "CPU seconds"), float(used[name]), float(most))
-        for name, most in asdict(budget).items()
-        if most is not None and name in used and name != "seconds"
+        (words.limit_name(limit.name, currency), limit)
+        for limit in limits(study.spec, budget, history, seconds)
     ]
 
 

@@ -294,6 +294,7 @@ def made():
         plan_of_objective=plan_of_objective,
         searched=searched,
         rechecked=rechecked,
+        whole=whole,
         DATA=DATA,
         hostile=hostile_study,
         HOSTILE=HOSTILE,

@@ -23,6 +23,9 @@ from assay.core.events import (
 )
 from assay.core.history import fold
 from assay.report import html
+from assay.report.corrected import Honest, honest_curve
+from assay.report.plots.gains import best_so_far
+from assay.report.plots.outcomes import Outcomes
 from assay.report.view import view_of
 
 
@@ -48,7 +51,7 @@ def headings(page):
 def test_sections_without_facts_are_left_out(kind, absent, pages, study, view):
     shown = view(*study(kind))
     # some are for `study.report` to add; ablations have a test of their own
-    absent = absent | {"importance", "steps", "worth", "ablations"}
+    absent = absent | {"importance", "steps", "worth", "ablations", "preflight"}
     assert {s.part for s in html.SECTIONS if getattr(shown, s.part) is None} == absent
     assert headings(pages[kind]) == [s.heading for s in html.SECTIONS if s.part not in absent]
 
@@ -56,7 +59,7 @@ def test_sections_without_facts_are_left_out(kind, absent, pages, study, view):
 def test_the_headings_of_a_whole_study(pages):
     assert headings(pages["whole"]) == [
         "What was measured", "How the trials went", "History", "What changed",
-        "How the winner was chosen", "What it cost", "Data first", "Plan and deviations", "Noise",
+        "How the winner was chosen", "What it cost", "What reading the data showed", "Plan and deviations", "Noise",
         "The sealed test set", "Checklist", "Environment", "All trials",
     ]  # fmt: skip
 
@@ -226,6 +229,31 @@ def test_the_corrected_estimate_is_the_fourth_number(study):
     assert list(bars) == ["control", "selected", "validation", "corrected"]
     assert bars["corrected"].low < bars["corrected"].value < bars["corrected"].high
     assert bars["corrected"].value < bars["validation"].value
+
+
+def test_the_honest_curve_lies_beside_the_plain_one(study):
+    spec, events = study("whole")
+    events, blobs = with_rows(events, turned=True)
+    history = fold(events)
+    honest = honest_curve(spec, history, blobs.__getitem__)
+    complete = [n for n, _ in history.told()]
+    assert (honest[0].n, honest[-1].n) == (1, len(complete))
+    assert all(at.low <= at.gain <= at.high for at in honest)
+    plot = best_so_far(Outcomes(spec, history), honest)
+    plain, fresh = plot.panels[0].marks[:2]
+    assert (fresh.x[-1], fresh.y[-1]) == (honest[-1].n, honest[-1].gain)
+    assert fresh.y[-1] < plain.y[-1], "what one sees flatters"
+    assert all(row[2] != "–" for row in plot.table.rows)
+    assert honest_curve(spec, history, None) == ()
+    assert {row[2] for row in best_so_far(Outcomes(spec, history)).table.rows} == {"–"}
+
+
+def test_where_the_honest_curve_falls_it_is_said(study):
+    outcomes = Outcomes(study("whole")[0], fold(study("whole")[1]))
+    falling = [Honest(n, gain, gain - 1, gain + 1) for n, gain in ((1, 0.0), (9, 0.1), (50, 0.05))]
+    assert "more trials chose noise" in best_so_far(outcomes, falling).notes[1]
+    rising = [Honest(n, n / 50, 0.0, 2.0) for n in (1, 9, 50)]
+    assert len(best_so_far(outcomes, rising).notes) == 1
 
 
 def test_without_a_test_set_the_corrected_estimate_stands_in(made):

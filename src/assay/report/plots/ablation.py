@@ -21,9 +21,15 @@ def effects(result: Form) -> Plot:
     marks = []
     delta = float(result["smallest_gain"])
     if delta and found:
-        for i, side in enumerate((-delta, delta)):
-            name = f"±{words.number(delta, 2)}, too little to matter" if i == 0 else ""
-            marks.append(line("luck", name, [(side, -0.6), (side, len(found) - 0.4)]))
+        zero, side = (0.0,) * len(found), (delta,) * len(found)
+        name = f"±{words.number(delta, 2)}, too little to matter"
+        marks.append(Mark("spans", "band", name, zero, tuple(y), tuple(-d for d in side), side))
+    both = [(e["untuned"], e["retuned"], at) for e, at in zip(found, y, strict=True)]
+    pairs = [(u["estimate"], r["estimate"], at) for u, r, at in both if u is not None]
+    marks.append(
+        Mark("spans", "link", "", tuple(u for u, _, _ in pairs), tuple(at for *_, at in pairs),
+             tuple(min(u, r) for u, r, _ in pairs), tuple(max(u, r) for u, r, _ in pairs))
+    )  # fmt: skip
     for key, role, name, up in (
         ("untuned", "seen", "untuned: the other's settings kept", 0.14),
         ("retuned", "better", "re-tuned: every variant with its own tuning", -0.14),

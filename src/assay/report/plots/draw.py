@@ -184,7 +184,8 @@ def _bars(mark: Mark, x: chart.Scale, y: chart.Scale) -> list[str]:
 
 
 def _spans(mark: Mark, x: chart.Scale, y: chart.Scale) -> list[str]:
-    thick = max(min(abs(y(1) - y(0)) * 0.6, 14.0), 1.0)
+    row = abs(y(1) - y(0))
+    thick = {"band": row, "link": 4.0}.get(mark.role, max(min(row * 0.6, 14.0), 1.0))
     if mark.role == "quiet":
         return [
             part

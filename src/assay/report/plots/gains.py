@@ -13,6 +13,7 @@ from assay.math.pareto import front_ranks
 from assay.math.selection_luck import expected_best
 from assay.report import words
 from assay.report.answer import differing, metric_name
+from assay.report.corrected import Honest
 from assay.report.evidence import Recheck
 from assay.report.plots.axes import better, drawn_of, objective_axis
 from assay.report.plots.form import Axis, Mark, Panel, Plot, Table, line, points
@@ -147,8 +148,11 @@ def _cpu_s(history: History, number: int) -> float:
     return outcome.cpu_s if outcome else 0.0
 
 
-def best_so_far(outcomes: Outcomes) -> Plot:
-    """The expected best gain of n trials drawn from these, with the luck line beside it.
+def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
+    """The expected best gain of n trials drawn from these, as seen and on rows that did not choose it.
+
+    Args:
+        honest: the second; empty where rows are not stored.
 
     Honest only about random search: a search that learns finds its best trials later. Source: see
     `assay.math.selection_luck.expected_best`.
@@ -161,23 +165,46 @@ def best_so_far(outcomes: Outcomes) -> Plot:
         gains = gains[np.linspace(0, len(gains) - 1, _MOST_VALUES).astype(int)]
     counts = sorted({round(n) for n in np.geomspace(1, len(gains), _CURVE_POINTS)})
     curve = [(float(n), expected_best(gains, n)) for n in counts]
-    marks = [line("record", "expected best of so many of these trials", curve)]
+    marks = [
+        line("record", "expected best of so many of these trials, as the search saw it", curve)
+    ]
+    if honest:
+        fresh = [(float(at.n), at.gain) for at in honest]
+        marks.append(line("series-1", "the same on rows that did not choose it", fresh))
     floor = outcomes.noise.floor if outcomes.noise else None
     if floor:
         from assay.math.selection_luck import luck_line
 
         luck = [(float(n), luck_line(floor / np.sqrt(2), n)) for n in counts if n > 1]
         marks.append(line("luck", "what luck alone would show", luck))
-    table = Table(
-        title,
-        ("trials", "expected best gain"),
-        tuple((f"{n:.0f}", words.signed(gain)) for n, gain in curve[:: max(1, len(curve) // 12)]),
-    )
+    shown = curve[:: max(1, len(curve) // 12)]
+    rows = tuple((f"{n:.0f}", words.signed(gain), _fresh_at(honest, n)) for n, gain in shown)
+    table = Table(title, ("trials", "expected best gain", "on other rows"), rows)
     what = f"gain over the defaults, {metric_name(outcomes.spec)}"
     panel = Panel(Axis("trials"), Axis(what), tuple(marks))
     about = f"From {words.signed(curve[0][1])} with one trial to {words.signed(curve[-1][1])} with {len(gains):,}."
     note = "For a search that learns the curve is too kind to few trials, as it counts late finds as early."
-    return Plot("expected_best", title, about, (panel,), table, notes=(note,))
+    plot = Plot("expected_best", title, about, (panel,), table, notes=(note,))
+    return plot.with_notes(_overtuned(honest))
+
+
+def _fresh_at(honest: Sequence[Honest], n: float) -> str:
+    """The honest gain of about so many trials."""
+    near = min(honest, key=lambda at: abs(at.n - n), default=None)
+    return words.span(near.gain, near.low, near.high) if near else "–"
+
+
+def _overtuned(honest: Sequence[Honest]) -> str:
+    """Where the honest curve is highest, if it falls after that by more than a tenth of its rise."""
+    if len(honest) < 3:
+        return ""
+    best, last = max(honest, key=lambda at: at.gain), honest[-1]
+    if best.gain - last.gain <= 0.1 * abs(best.gain - honest[0].gain):
+        return ""
+    return (
+        f"On rows that did not choose it the best of {best.n:,} is worth {words.signed(best.gain)}, "
+        f"that of {last.n:,} only {words.signed(last.gain)}: more trials chose noise."
+    )
 
 
 def second_half(outcomes: Outcomes) -> str:
