@@ -187,17 +187,8 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         *_scheduler_line(spec),
     )
     classes = np.unique(table.y) if kind == "classification" else None
-    prepared = Prepared(
-        spec,
-        recipe,
-        splits,
-        dev,
-        test,
-        chosen,
-        classes,
-        wishes.horizon,
-        wishes.smallest_gain is not None,
-    )
+    own = wishes.smallest_gain is not None
+    prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon, own)
     # what cannot go well is refused before anything is sealed
     sampler_of(spec).ask(space, History(), stream(spec.seed, "trial", 0))
     if test is not None:

@@ -39,7 +39,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        lab.warm()
+        lab.warm(pages.warmed)
         yield
         streams.close()
         lab.close()

@@ -203,13 +203,13 @@ class Lab:
         with by_way_of("dashboard"), open_study(self.storage, name) as study:
             return act(study)
 
-    def warm(self) -> None:
-        """Open the newest study while nobody waits for it."""
+    def warm(self, make: Callable[[Watched], None]) -> None:
+        """Open the newest study, and make what is shown of it, while nobody waits for it."""
 
         def open_newest() -> None:
             try:
                 for name in self.names()[-1:]:
-                    self.study(key_of(name)).influence()
+                    make(self.study(key_of(name)))
             except (AssayError, UnknownStudyError):
                 pass  # whoever asks for it is told
 

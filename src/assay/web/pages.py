@@ -23,6 +23,9 @@ from assay.core.protocols import Member, Row
 from assay.report import figures, words
 from assay.report.html import SECTIONS, environment, style
 from assay.report.log import in_words
+from assay.report.plots import course, gains
+from assay.report.plots.draw import Figure, drawn
+from assay.report.plots.form import Plot
 from assay.report.view import View, view_of
 from assay.stores.chain import genesis
 from assay.web.assets import assets
@@ -61,8 +64,9 @@ class Pages:
 
     def overview(self, request: Request) -> Response:
         """Where a study stands, how it went, what it cost, who works on it."""
-        several = not self._found(request).study.spec.single
-        return self._study(request, "overview.html", several=several)
+        found = self._found(request)
+        several = not found.study.spec.single
+        return self._study(request, "overview.html", several=several, first=first_figure(found))
 
     def explore(self, request: Request) -> Response:
         """What parameters have to do with values."""
@@ -166,7 +170,7 @@ class Pages:
             raise HTTPException(404)
         found = self._found(request)
         with found.lock:
-            text = found.once(("part", part, *_driven(found, part)), lambda: _part(found, part))
+            text = part_of(found, part)
         tag = f'"{sha256(text.encode()).hexdigest()[:20]}"'
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
@@ -200,7 +204,7 @@ class Pages:
             name=words.name(found.study.name),
             pulse=pulse,
             readonly=self._readonly,
-            part=lambda named: _safe(_part(found, named)),
+            part=lambda named: _safe(part_of(found, named)),
             **more,
         )
 
@@ -221,9 +225,33 @@ def _safe(text: str) -> Any:
 # --- parts
 
 
-def _part(found: Watched, part: str) -> str:
-    template = environment("assay.web", "assay.report").get_template(f"part_{part}.html")
-    return template.render(figures=figures, **PARTS[part](found))
+def part_of(found: Watched, part: str) -> str:
+    """A part of the overview as HTML."""
+
+    def make() -> str:
+        template = environment("assay.web", "assay.report").get_template(f"part_{part}.html")
+        return template.render(figures=figures, **PARTS[part](found))
+
+    return found.once(("part", part, *_driven(found, part)), make)
+
+
+def first_figure(found: Watched) -> tuple[Plot, Figure]:
+    """The figure at the top of the overview, drawn here: it is seen before any script has run."""
+
+    def make() -> tuple[Plot, Figure]:
+        single = found.study.spec.single
+        plot = course.history(found.outcomes) if single else gains.pareto_front(found.outcomes)
+        return plot, drawn(plot)
+
+    return found.once(("first figure",), make)
+
+
+def warmed(found: Watched) -> None:
+    """Make what the overview shows at first, so that whoever opens it need not wait."""
+    first_figure(found)
+    for part in PARTS:
+        part_of(found, part)
+    found.influence()
 
 
 def _driven(found: Watched, part: str) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 // The panels of a page: each is fetched and drawn while it is in view, and only when it is stale.
 
-import * as echarts from "./echarts.js";
 import { option, heightOf } from "./chart.js";
 import * as parallel from "./parallel.js";
 import * as tip from "./tip.js";
@@ -8,7 +7,10 @@ import { onChange } from "./theme.js";
 
 const LEAST_MS = 1000, SHARE = 10;
 
-let measured = 0;
+let measured = 0, echarts = null;
+
+/** The library of charts: a megabyte that nothing on the page waits for but the charts. */
+async function library() { echarts ??= await import("./echarts.js"); }
 
 /** Notes how long a redraw took; the browser keeps the last few hundred. */
 function measure(name, begin) {
@@ -105,6 +107,7 @@ function figure(element, base, state) {
     if (!empty) {
       const height = heightOf(plot, width);
       if (!chart) {
+        canvas.replaceChildren(); // what the server drew
         canvas.style.height = `${height}px`;
         chart = echarts.init(canvas, null, { renderer: "canvas", width, height });
         listen();
@@ -218,7 +221,7 @@ function figure(element, base, state) {
     if (kind === "parallel_coordinate" || kind === "slice") state.filters().forEach((text) => query.append("where", text));
     for (const key of state.keys ?? []) query.append("study", key);
     const address = kind === "compared" ? "/compare/figure" : `${base}/figure/${kind}`;
-    const answer = await fetched(query.size ? `${address}?${query}` : address, self);
+    const [answer] = await Promise.all([fetched(query.size ? `${address}?${query}` : address, self), library()]);
     if (!answer) return;
     const found = await answer.json();
     if (found.error) { about.textContent = found.error; return; }
