@@ -43,6 +43,7 @@ _HOME = {
     "open_study": "assay.api.study",
     "optimize": "assay.api.objective",
     "preflight": "assay.api.preflight",
+    "refit": "assay.api.refit",
     "tune": "assay.api.data",
     "work": "assay.api.working",
 }
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
     from assay.api.preflight import preflight as preflight
+    from assay.api.refit import refit as refit
     from assay.api.study import Study as Study
     from assay.api.study import open_study as open_study
     from assay.api.working import work as work

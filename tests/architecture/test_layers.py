@@ -40,12 +40,14 @@ LAYERS = [  # from top to bottom; parts on one line do not import each other
 HEIGHT = {part: -depth for depth, layer in enumerate(LAYERS) for part in layer}
 
 HOMES = {
+    "catboost": ("assay.learners.boosted",),
     "click": ("assay.cli",),
     "cloudpickle": ("assay.executors",),
     "distributed": ("assay.executors.dask",),
     "hypothesis": ("assay.testing",),
     "anyio": ("assay.web",),
     "jinja2": ("assay.report",),
+    "lightgbm": ("assay.learners.boosted",),
     "markupsafe": ("assay.report",),
     "matplotlib": ("assay.plot.with_matplotlib",),
     "mlflow": ("assay.tracking.mlflow",),
@@ -66,6 +68,7 @@ HOMES = {
     "submitit": ("assay.executors.slurm",),
     "tensorboard": ("assay.tracking.tensorboard",),
     "wandb": ("assay.tracking.wandb",),
+    "xgboost": ("assay.learners.boosted",),
     "yaml": ("assay.spaces.formats",),
 }
 PURE = ("core", "math", "checks", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")

@@ -26,6 +26,7 @@ from assay.learners.scoring import metric
 from assay.learners.spaces import RANGES, SOURCES, defaults_of, ranges_of, space_for
 
 N = 60
+BOOSTED = [n + k for n in ("LGBM", "XGB", "CatBoost") for k in ("Classifier", "Regressor")]
 EVERY = [(name, task) for task in ("classification", "regression") for name in names(task)]
 
 
@@ -78,11 +79,11 @@ def test_every_model_fits_missing_values_and_categories_by_default_and_at_random
 
 
 @pytest.mark.parametrize(("name", "task"), EVERY)
-def test_the_control_is_the_default_of_scikit_learn(name, task):
+def test_the_control_is_the_default_of_the_library(name, task):
     built = model(name, task, table()[0])
     defaults = built.space.defaults()
     assert defaults == defaults_of(built.estimator, built.space, prefix=built.prefix)
-    plain = MODELS[name].make(task)().get_params()
+    plain = {name: default for name, _, default in MODELS[name].searched(task)}
     assert {k: tuple(v) if isinstance(v, list) else v for k, v in defaults.items()} == {
         k: plain[k] for k in defaults
     }
@@ -157,7 +158,38 @@ def test_the_page_in_the_docs_is_up_to_date():
     assert docs.read_text("utf-8") == page()
 
 
-@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize(("package", "name"), [("lightgbm", "LGBM"), ("xgboost", "XGB"), ("catboost", "CatBoost")])  # fmt: skip
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_what_is_written_of_boosted_trees_is_what_they_do(package, name, task):
+    kind = "Classifier" if task == "classification" else "Regressor"
+    plain = getattr(pytest.importorskip(package), name + kind)()
+    wanted = {parameter: default for parameter, _, default in MODELS[package].searched(task)}
+    X, y = np.arange(400.0).reshape(200, 2), np.arange(200) % 2
+    if package == "catboost":
+        told = plain.set_params(verbose=False, thread_count=1, allow_writing_files=False).fit(X, y)
+        there = {n: v for n, v in told.get_all_params().items() if n != "learning_rate"}
+    elif package == "xgboost":  # None stands for what the library takes; its own words are these
+        import json
+
+        learner = json.loads(plain.fit(X, y).get_booster().save_config())["learner"]
+        tree = learner["gradient_booster"]["tree_train_param"]
+        there = {n: float(tree[n]) for n in wanted if n in tree} | {"n_estimators": 100}
+        assert len(there) == len(wanted)
+    else:
+        there = plain.get_params()
+    assert {n: v for n, v in wanted.items() if n in there} == pytest.approx(
+        {n: there[n] for n in wanted if n in there}
+    )
+
+
+def test_a_boosted_estimator_of_yours_gets_its_space_and_keeps_its_values():
+    xgboost = pytest.importorskip("xgboost")
+    space = space_for(make_pipeline(StandardScaler(), xgboost.XGBRegressor(max_depth=3)))
+    assert space.defaults()["xgbregressor__max_depth"] == 3
+    assert space.defaults()["xgbregressor__learning_rate"] == 0.3
+
+
+@pytest.mark.parametrize("name", [name for name in RANGES if name not in BOOSTED])
 def test_every_estimator_with_ranges_has_a_space_with_its_own_values(name):
     from sklearn.utils import all_estimators
 

@@ -102,16 +102,12 @@ def space(action: str, file: str, theirs: str, wanted: str, output: str, allow_l
 
 
 def _model(name: str, kind: Any, tasks: list[str]) -> str:
-    from assay.learners.spaces import RANGES
-
     lines = [f"{name}: {kind.about}; {' and '.join(tasks)}"]
     seen = set()
     for task in tasks:
-        make = kind.make(task)
-        defaults = make().get_params()
-        for parameter, known in RANGES[make.__name__].items():
+        for parameter, known, default in kind.searched(task):
             values = _values(known.parameter.to_json())
-            line = (parameter, values, _plain(defaults[parameter]), known.source)
+            line = (parameter, values, _plain(default), known.source)
             if line not in seen:
                 seen.add(line)
                 lines.append(_indented("{}: {}; default {}; {}".format(*line), 2))

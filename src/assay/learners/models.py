@@ -1,13 +1,14 @@
-"""The models that the command line knows: scikit-learn's, with the preprocessing they need inside.
+"""The models that the command line knows, with the preprocessing they need inside.
 
-The model's own parameters have scikit-learn's defaults, which are the control group. Preprocessing
+The model's own parameters have their library's defaults, which are the control group. Preprocessing
 is fitted on the training rows of each fold alone, since it is part of the pipeline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -31,7 +32,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from assay.core.errors import DataError, SpecError, did_you_mean
 from assay.core.space import Space
-from assay.learners.spaces import RANGES, SOURCES, space_for
+from assay.learners import boosted
+from assay.learners.spaces import RANGES, SOURCES, Range, space_for
 
 Preparation: TypeAlias = Literal["scaled", "filled", "native"]
 
@@ -56,9 +58,21 @@ class Kind:
     classifier: Callable[..., Any] | None
     regressor: Callable[..., Any] | None
     standardise_y: bool = False
+    package: str = "sklearn"
+    boosted: Mapping[str, Range] | None = None
 
     def make(self, task: str) -> Callable[..., Any] | None:
         return self.classifier if task == "classification" else self.regressor
+
+    def searched(self, task: str) -> Iterator[tuple[str, Range, Any]]:
+        """Name, range and default of each parameter, whether the package is installed or not."""
+        if self.boosted is not None:
+            yield from ((name, known, known.usual) for name, known in self.boosted.items())
+            return
+        make: Any = self.make(task)
+        defaults = make().get_params()
+        for name, known in RANGES[make.__name__].items():
+            yield name, known, defaults[name]
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,17 @@ class Model:
     preparation: str
 
 
+def _boosted(name: str, make: Callable[[str], Any], ranges: Mapping[str, Range]) -> Kind:
+    return Kind(
+        f"boosted trees of {name}",
+        "filled",
+        partial(make, "classification"),
+        partial(make, "regression"),
+        package=name.lower(),
+        boosted=ranges,
+    )
+
+
 MODELS: dict[str, Kind] = {
     "logistic_regression": Kind("linear model", "scaled", LogisticRegression, None),
     "ridge": Kind("linear model, squared penalty", "scaled", None, Ridge),
@@ -102,6 +127,9 @@ MODELS: dict[str, Kind] = {
     "svm": Kind("support vectors, RBF kernel", "scaled", SVC, SVR, standardise_y=True),
     "k_neighbors": Kind("nearest rows", "scaled", KNeighborsClassifier, KNeighborsRegressor),
     "mlp": Kind("neural network", "scaled", MLPClassifier, MLPRegressor, standardise_y=True),
+    "lightgbm": _boosted("LightGBM", boosted.lightgbm, RANGES["LGBMClassifier"]),
+    "xgboost": _boosted("XGBoost", boosted.xgboost, RANGES["XGBClassifier"]),
+    "catboost": _boosted("CatBoost", boosted.catboost, RANGES["CatBoostClassifier"]),
 }  # fmt: skip
 
 ALIASES: dict[str, str] = {
@@ -127,8 +155,8 @@ ALIASES: dict[str, str] = {
 
 
 def names(task: str) -> list[str]:
-    """The models for a task."""
-    return [name for name, kind in MODELS.items() if kind.make(task)]
+    """The models for a task, of the packages that are installed."""
+    return [n for n, k in MODELS.items() if k.make(task) and boosted.installed(k.package)]
 
 
 def model(name: str, task: str, X: Any) -> Model:
@@ -160,12 +188,14 @@ def model(name: str, task: str, X: Any) -> Model:
     if kind.preparation == "native" and categories:
         core.set_params(categorical_features=list(range(len(categories))))
     prefix = "model__"
+    ranges = {name: known_range for name, known_range, _ in kind.searched(task)}
     if kind.standardise_y and task == "regression":
         core = TransformedTargetRegressor(core, transformer=StandardScaler())
         prefix = "model__regressor__"
+    if isinstance(core, boosted.Coded):
+        prefix = "model__estimator__"
     preparation = _prepare(kind.preparation, numbers, categories)
     estimator = Pipeline([("prepare", preparation), ("model", core)])
-    ranges = RANGES[make.__name__]
     return Model(
         name=known,
         estimator=estimator,
@@ -182,7 +212,7 @@ def page() -> str:
         "# Built-in models",
         "",
         "`assay tune data.csv --target y --model NAME`. Without `--model`: `hist_gradient_boosting`.",
-        "The control group is scikit-learn's own default for every parameter. Preprocessing is part",
+        "The control group is the library's own default for every parameter. Preprocessing is part",
         "of the model: it is fitted on the training rows of each fold alone.",
         "",
         "The number of trees of a forest is not searched: it is a matter of time, not of tuning",
@@ -203,17 +233,17 @@ def _section(name: str, kind: Kind) -> list[str]:
     also = [alias for alias, known in ALIASES.items() if known == name]
     lines[-1] += f"Also called {', '.join(f'`{alias}`' for alias in also)}." if also else ""
     lines[-1] = lines[-1].strip()
+    if kind.boosted is not None:
+        lines[-1] += f" Needs {kind.package}: `pip install 'assay[boosting]'`."
     lines += ["", f"First, {PREPARATIONS[kind.preparation]}."]
     if kind.standardise_y:
         lines += ["For regression the target is standardised for the fit."]
     lines += ["", "| parameter | values | default | for | source |", "|---|---|---|---|---|"]
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for task in tasks:
-        make: Any = kind.make(task)
-        defaults = make().get_params()
-        for parameter, known in RANGES[make.__name__].items():
+        for parameter, known, default in kind.searched(task):
             form = known.parameter.to_json()
-            cells = (parameter, _values(form), _code(defaults[parameter]), known.source)
+            cells = (parameter, _values(form), _code(default), known.source)
             rows.setdefault(cells, []).append(task)
     for (parameter, values, default, source), used in rows.items():
         both = "both" if len(used) == 2 else used[0]

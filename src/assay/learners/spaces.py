@@ -24,6 +24,10 @@ SOURCES: dict[str, str] = {
     "outperform deep learning on tabular data?, arXiv:2207.08815; its published configuration files",
     "auto-sklearn": "Feurer et al. 2015, Efficient and robust automated machine learning, NeurIPS; "
     "the ranges in the source of auto-sklearn's components",
+    "FLAML": "Wang, Wu, Weimer and Zhu 2021, FLAML: a fast and lightweight AutoML library, MLSys; "
+    "the search spaces in its source",
+    "Gorishniy 2021": "Gorishniy, Rubachev, Khrulkov and Babenko 2021, Revisiting deep learning "
+    "models for tabular data, NeurIPS, arXiv:2106.11959; the spaces of its appendix",
 }
 
 
@@ -33,6 +37,8 @@ class Range:
 
     parameter: Parameter
     source: str
+    usual: Any = None
+    """The library's own default, where the estimator may not say it."""
 
 
 def _decades(low: int, high: int) -> list[float]:
@@ -88,6 +94,43 @@ _OLD_BOOSTING = {
         Choice([None, "sqrt", "log2", *_SHARES]), "Grinsztajn 2022 (random forest)"
     ),
 }
+_PENALTY = Ordinal([0.0, *_decades(-3, 3)])
+_SHARE = Float(0.1, 1.0)
+_LIGHTGBM = {
+    "learning_rate": Range(Float(2**-10, 1.0, log=True), "FLAML", 0.1),
+    "n_estimators": Range(Int(4, 1000, log=True), "FLAML (4–32768), narrowed for time", 100),
+    "num_leaves": Range(Int(4, 255, log=True), "FLAML (4–32768), narrowed for time", 31),
+    "min_child_samples": Range(Int(2, 128, log=True), "FLAML (2–128)", 20),
+    "colsample_bytree": Range(_SHARE, "FLAML (0.01–1), Bischl 2023 (0.1–1)", 1.0),
+    "reg_alpha": Range(_PENALTY, "FLAML (2^-10–2^10), by decades; 0, the default, added", 0.0),
+    "reg_lambda": Range(_PENALTY, "FLAML (2^-10–2^10), by decades; 0, the default, added", 0.0),
+}
+_XGBOOST = {
+    "learning_rate": Range(Float(1e-4, 1.0, log=True), "Bischl 2023 (eta)", 0.3),
+    "n_estimators": Range(
+        Int(4, 1000, log=True), "Bischl 2023 (nrounds 1–5000), narrowed for time", 100
+    ),
+    "max_depth": Range(Int(1, 20), "Bischl 2023", 6),
+    "min_child_weight": Range(Float(1e-3, 128.0, log=True), "FLAML", 1.0),
+    "subsample": Range(_SHARE, "Bischl 2023, FLAML", 1.0),
+    "colsample_bytree": Range(_SHARE, "Bischl 2023", 1.0),
+    "colsample_bylevel": Range(_SHARE, "Bischl 2023", 1.0),
+    "reg_alpha": Range(
+        _PENALTY, "Bischl 2023 (alpha 1e-3–1e3), by decades; 0, the default, added", 0.0
+    ),
+    "reg_lambda": Range(Float(1e-3, 1e3, log=True), "Bischl 2023 (lambda)", 1.0),
+}
+_CATBOOST = {
+    "learning_rate": Range(
+        Float(1e-3, 1.0, log=True), "Gorishniy 2021 (1e-5–1), narrowed for time", 0.03
+    ),
+    "iterations": Range(
+        Int(25, 1000, log=True), "Bischl 2023 (xgboost nrounds 1–5000), narrowed for time", 1000
+    ),
+    "depth": Range(Int(3, 10), "Gorishniy 2021", 6),
+    "l2_leaf_reg": Range(Float(1.0, 10.0, log=True), "Gorishniy 2021", 3.0),
+    "subsample": Range(_SHARE, "Bischl 2023 (xgboost subsample)", 0.8),
+}
 _C = Range(Float(1e-4, 1e4, log=True), "Bischl 2023 (glmnet s 1e-4–1e4; C is its inverse)")
 _ALPHA = Range(Float(1e-4, 1e4, log=True), "Bischl 2023 (glmnet s)")
 _CLASS_WEIGHT = Range(Choice([None, "balanced"]), "auto-sklearn (balancing: none, weighting)")
@@ -139,7 +182,15 @@ RANGES: dict[str, dict[str, Range]] = {
     "KNeighborsRegressor": _NEIGHBORS,
     "MLPClassifier": _MLP,
     "MLPRegressor": _MLP,
+    "LGBMClassifier": _LIGHTGBM,
+    "LGBMRegressor": _LIGHTGBM,
+    "XGBClassifier": _XGBOOST,
+    "XGBRegressor": _XGBOOST,
+    "CatBoostClassifier": _CATBOOST,
+    "CatBoostRegressor": _CATBOOST,
 }  # fmt: skip
+PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost")
+"""Where the classes of `RANGES` come from."""
 
 
 def space_for(estimator: Any, *, prefix: str = "", rows: int | None = None) -> Space:
@@ -159,7 +210,7 @@ def space_for(estimator: Any, *, prefix: str = "", rows: int | None = None) -> S
     >>> space_for(Ridge(alpha=3.0))
     Space(alpha=Float(low=0.0001, high=10000.0, log=True, logit=False, step=None, default=3.0))
     """
-    values = estimator.get_params(deep=True)
+    values = own_values(estimator)
     found = {
         name.removeprefix(prefix): _with_default(
             name, _narrowed(name, known, rows, values[name]), values[name]
@@ -186,6 +237,15 @@ def ranges_of(estimator: Any) -> dict[str, Range]:
     }
 
 
+def own_values(estimator: Any) -> dict[str, Any]:
+    """What an estimator's parameters are; where it says nothing, what its library takes instead."""
+    values: dict[str, Any] = estimator.get_params(deep=True)
+    said_nothing = (name for name, value in values.items() if value is None)
+    known = ranges_of(estimator)
+    usual = {name: known[name].usual for name in said_nothing if name in known}
+    return values | usual
+
+
 def defaults_of(estimator: Any, space: Space, *, prefix: str = "") -> dict[str, Any]:
     """The config that `estimator` has now: the control group.
 
@@ -193,7 +253,7 @@ def defaults_of(estimator: Any, space: Space, *, prefix: str = "") -> dict[str, 
         SpecError: the space names a parameter that the estimator lacks, or does not contain a
             value that it has.
     """
-    values = estimator.get_params(deep=True)
+    values = own_values(estimator)
     known = {name.removeprefix(prefix) for name in values if name.startswith(prefix)}
     for name in space:
         if name not in known:
@@ -221,7 +281,7 @@ def _parts(estimator: Any, values: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 def _ranges(part: Any) -> dict[str, Range]:
     for kind in type(part).__mro__:
-        if kind.__name__ in RANGES and kind.__module__.startswith("sklearn."):
+        if kind.__name__ in RANGES and kind.__module__.partition(".")[0] in PACKAGES:
             return RANGES[kind.__name__]
     return {}
 
