@@ -1,6 +1,7 @@
-"""Asking under contention: many processes ask and tell one study with a Gaussian process on SQLite.
+"""Asking under contention: many processes ask and tell one study with a Gaussian process.
 
     python -m benchmarks.workers.asking                   # writes ../results/asking.json and .md
+    python -m benchmarks.workers.asking --postgres        # the same in PostgreSQL
     python -m benchmarks.workers.asking --processes 8     # prints
 
 Each process opens the study by itself, asks, waits as long as its trial takes, and tells. With trials
@@ -10,13 +11,17 @@ that take no time everybody asks at once, always: the worst case.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import random
 import statistics
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+
+from tests.postgres import running
 
 import assay
 
@@ -26,10 +31,10 @@ BEFORE = 30
 EACH = 6
 
 
-def worker(file, number, seconds, gate, out):
+def worker(storage, number, seconds, gate, out):
     """One process: EACH trials; how long each ask took, and how many proposals were made for it."""
     made, waits, told = [], [], []
-    with assay.Study(SPACE, sampler="gp", storage=file) as study:
+    with assay.Study(SPACE, sampler="gp", storage=storage) as study:
         sampler, count = study._sampler, [0]
 
         class Counted:
@@ -53,31 +58,44 @@ def worker(file, number, seconds, gate, out):
         out.put((made, waits, told, time.process_time() - cpu))
 
 
-def measured(processes, seconds):
-    context = multiprocessing.get_context("fork")
+@contextmanager
+def files():
+    """A new file each time that one is asked for."""
     with tempfile.TemporaryDirectory(prefix="assay-asking-") as folder:
-        file = f"{folder}/lab.db"
-        with assay.Study(SPACE, sampler="gp", storage=file) as study:
-            for _ in range(BEFORE):
-                trial = study.ask()
-                study.tell(trial, sum((x - 0.3) ** 2 for x in trial.config.values()))
-        assay.core.rng.stream(0)
-        gate, out = context.Barrier(processes + 1), context.Queue()
-        team = [
-            context.Process(target=worker, args=(file, number, seconds, gate, out))
-            for number in range(processes)
-        ]
-        for process in team:
-            process.start()
-        gate.wait()
-        start = time.perf_counter()
-        found = [out.get() for _ in team]
-        wall = time.perf_counter() - start
-        for process in team:
-            process.join()
-        with assay.open_study(file) as study:
-            assert study.verify() == []
-            assert len(study.trials) == BEFORE + processes * EACH
+        numbers = itertools.count()
+        yield lambda: f"{folder}/{next(numbers)}.db"
+
+
+@contextmanager
+def servers():
+    """A new place in a PostgreSQL server each time."""
+    with running() as server:
+        yield server.new
+
+
+def measured(processes, seconds, storage):
+    context = multiprocessing.get_context("fork")
+    with assay.Study(SPACE, sampler="gp", storage=storage) as study:
+        for _ in range(BEFORE):
+            trial = study.ask()
+            study.tell(trial, sum((x - 0.3) ** 2 for x in trial.config.values()))
+    assay.core.rng.stream(0)
+    gate, out = context.Barrier(processes + 1), context.Queue()
+    team = [
+        context.Process(target=worker, args=(storage, number, seconds, gate, out))
+        for number in range(processes)
+    ]
+    for process in team:
+        process.start()
+    gate.wait()
+    start = time.perf_counter()
+    found = [out.get() for _ in team]
+    wall = time.perf_counter() - start
+    for process in team:
+        process.join()
+    with assay.open_study(storage) as study:
+        assert study.verify() == []
+        assert len(study.trials) == BEFORE + processes * EACH
     made = [m for each, *_ in found for m in each]
     waits = sorted(w for _, each, *_ in found for w in each)
     told = sorted(t for _, _, each, _ in found for t in each)
@@ -107,9 +125,15 @@ def page(facts):
         "",
         *_table(facts["rows"]),
         "",
+        "## In PostgreSQL",
+        "",
+        "By `--postgres`, on one machine with the server. Who waits is served in the order of coming.",
+        "",
+        *_table(facts.get("postgres", [])),
+        "",
         "## Before",
         "",
-        f"The same at commit {facts['before']['commit']}, without turns, every proposal decided anew after each",
+        f"On SQLite at commit {facts['before']['commit']}, without turns, every proposal decided anew after each",
         "write of another, on the same busy machine.",
         "",
         *_table(facts["before"]["rows"]),
@@ -134,15 +158,17 @@ def _table(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, nargs="+")
+    parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
     rows = []
-    for processes in given.processes or (1, 8, 32):
-        for seconds in (0.0, 2.0):
-            rows.append(measured(processes, seconds))
-            print(rows[-1], flush=True)
+    with servers() if given.postgres else files() as new:
+        for processes in given.processes or (1, 8, 32):
+            for seconds in (0.0, 2.0):
+                rows.append(measured(processes, seconds, new()))
+                print(rows[-1], flush=True)
     if given.processes is None:
         file = RESULTS / "asking.json"
-        facts = {"rows": rows, "before": json.loads(file.read_text())["before"]}
+        facts = json.loads(file.read_text()) | {"postgres" if given.postgres else "rows": rows}
         file.write_text(json.dumps(facts, indent=1) + "\n")
         (RESULTS / "asking.md").write_text(page(facts))
     else:

@@ -1,12 +1,14 @@
 """Every store of ours keeps the contract."""
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 
 from assay.stores.memory import MemoryStore
 from assay.stores.sqlite import SqliteStore
-from assay.testing.store_contract import SharedStoreContract, StoreContract
+from assay.testing.store_contract import SnapshotsContract, StoreContract, TurnsContract
 
 
 class TestMemoryStore(StoreContract):
@@ -14,17 +16,22 @@ class TestMemoryStore(StoreContract):
         return MemoryStore()
 
 
-class TestGuardedSqliteStore(SharedStoreContract):
+class InAFile(TurnsContract, SnapshotsContract):
+    def snapshots(self, store):
+        return list(store.path.parent.glob("lab.db-fold-*"))
+
+
+class TestGuardedSqliteStore(InAFile):
     def open(self, place):
         return SqliteStore(place / "lab.db", guarded=True)
 
 
-class TestPlainSqliteStore(SharedStoreContract):
+class TestPlainSqliteStore(InAFile):
     def open(self, place):
         return SqliteStore(place / "lab.db", guarded=False)
 
 
-class TestPostgresStore(SharedStoreContract):
+class TestPostgresStore(TurnsContract, SnapshotsContract):
     @pytest.fixture(autouse=True)
     def server(self, postgres):
         self.postgres = postgres
@@ -34,3 +41,6 @@ class TestPostgresStore(SharedStoreContract):
 
         schema = "p" + hashlib.sha256(str(place).encode()).hexdigest()[:20]
         return PostgresStore(self.postgres.url(schema))
+
+    def snapshots(self, store):
+        return list(Path(os.environ["ASSAY_HOME"], "cache").iterdir())

@@ -1,5 +1,7 @@
 """The fold of a long log, kept beside the study file: a cache that may be deleted at any time.
 
+Of a log in a database it is kept on the machine that reads it.
+
 The log alone decides. A snapshot is used when it is whole, of this study, of this layout, and when
 the event that it ends with has the hash that the log gives it; otherwise it is ignored and made
 anew. `verify` never looks at it.

@@ -188,9 +188,10 @@ class SqliteStore:
             raise StoreError(f"{target} exists. Name a new file for the backup.")
         self._file.read(lambda db: copy(db, target))
 
-    def turn(self, study: str) -> AbstractContextManager[bool]:
+    def turn(self, study: str, *, patience_s: float = 60.0) -> AbstractContextManager[bool]:
         """The turn to make a proposal, for those who ask the same study; see `assay.stores.turns`."""
-        return turn(self.path.with_name(f"{self.path.name}-turn-{genesis(study)[:12]}"))
+        path = self.path.with_name(f"{self.path.name}-turn-{genesis(study)[:12]}")
+        return turn(path, patience_s=patience_s)
 
     def recall(self, study: str) -> History | None:
         """The history of the first events of a study, from a snapshot beside the file, if one fits."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies
@@ -24,6 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from assay.core import events as kinds
 from assay.core.errors import ConflictError, StateError, StoreError, TamperError
 from assay.core.events import Event, Noted, Told
+from assay.core.history import fold
 from assay.core.protocols import Store
 from assay.stores.chain import genesis, link, verify
 
@@ -238,6 +241,89 @@ class SharedStoreContract(StoreContract):
 
     def test_it_behaves_like_a_list(self) -> None:
         _run(self.open, shared=True)
+
+
+class TurnsContract(SharedStoreContract):
+    """For a store with `turn`: of many who ask a study, one makes a proposal at a time."""
+
+    def test_one_at_a_time_has_the_turn(self, store: Store, tmp_path: Path) -> None:
+        inside: list[str] = []
+        most: list[int] = []
+
+        def ask(who: str) -> None:
+            with closing(self.open(tmp_path)) as own:
+                for _ in range(5):
+                    with _turn(own, "s") as alone:
+                        inside.append(who)
+                        most.append(len(inside) if alone else 0)
+                        inside.remove(who)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, ["a", "b", "c", "d"]))
+        assert most == [1] * 20
+
+    def test_studies_have_turns_of_their_own(self, store: Store, tmp_path: Path) -> None:
+        with (
+            closing(self.open(tmp_path)) as other,
+            _turn(store, "s") as one,
+            _turn(other, "another study") as two,
+        ):
+            assert (one, two) == (True, True)
+
+    def test_the_turn_of_one_who_dies_is_free(self, store: Store, tmp_path: Path) -> None:
+        store.append("s", EVENTS[:1], after=0)
+
+        def die(_: str) -> None:
+            with closing(self.open(tmp_path)) as own, _turn(own, "s"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        assert _in_processes(die, ["one"]) == [-signal.SIGKILL]
+        with _turn(store, "s") as alone:
+            assert alone
+
+    def test_one_who_does_not_move_is_not_waited_for_for_ever(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        with closing(self.open(tmp_path)) as other:
+            with _turn(store, "s"), _turn(other, "s", patience_s=0.05) as alone:
+                assert not alone
+            with _turn(store, "s", patience_s=0.05) as alone:
+                assert alone, "who waited in vain has not taken it"
+
+
+class SnapshotsContract(SharedStoreContract):
+    """For a store with `recall` and `remember`: the fold of a long log, as a cache."""
+
+    @pytest.fixture(autouse=True)
+    def _own_home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+
+    def test_what_was_remembered_is_recalled(self, store: Any, tmp_path: Path) -> None:
+        log = [Noted(str(number)) for number in range(9)]
+        store.append("s", log, after=0)
+        assert store.recall("s") is None
+        assert store.remember("s", fold(log[:6]))
+        with closing(self.open(tmp_path)) as other:
+            assert other.recall("s") == fold(log[:6])  # type: ignore[attr-defined]
+            assert other.recall("another study") is None  # type: ignore[attr-defined]
+
+    def test_one_that_does_not_fit_the_log_is_ignored(self, store: Any) -> None:
+        store.append("s", [Noted("a")], after=0)
+        assert not store.remember("s", fold([Noted("a"), Noted("never stored")]))
+        store.append("s", [Noted("b")], after=1)
+        assert store.remember("s", fold([Noted("a"), Noted("b")]))
+        for file in self.snapshots(store):
+            file.write_bytes(file.read_bytes()[:-1])
+        assert store.recall("s") is None
+
+    def snapshots(self, store: Any) -> list[Path]:
+        """The files that hold them."""
+        raise NotImplementedError
+
+
+def _turn(store: Any, study: str, **options: float) -> AbstractContextManager[bool]:
+    turn: AbstractContextManager[bool] = store.turn(study, **options)
+    return turn
 
 
 def _named(data: bytes) -> tuple[str, bytes]:

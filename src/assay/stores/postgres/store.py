@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from assay.core.errors import StateError
 from assay.core.events import Event
+from assay.core.history import History
 from assay.core.protocols import Blobs, Row
 from assay.stores.chain import extend, genesis
 from assay.stores.decoding import decoded, no_garbage
@@ -19,7 +23,10 @@ from assay.stores.postgres.board import PostgresBoard
 from assay.stores.postgres.layout import Layout
 from assay.stores.postgres.link import Link, LostSeatError
 from assay.stores.postgres.seat import Pulse, driver_of, lost, take
+from assay.stores.postgres.turns import turn
 from assay.stores.postgres.vault import PostgresVault
+from assay.stores.seals import home
+from assay.stores.snapshot import recall, remember
 
 _NUMBER = "select number from {s}.study where digest = sha256(convert_to(%s, 'UTF8'))"
 _LAST = "select seq + 1, hash from {s}.event where study = %s order by seq desc limit 1"
@@ -32,6 +39,7 @@ _STUDIES = (
     "select s.name from {s}.study s join {s}.event e on e.study = s.number and e.seq = 0"
     " order by e.time, s.number"
 )
+_HASH = "select hash from {s}.event where study = %s and seq = %s"
 _BLOB = "select data from {s}.blob where hash = %s"
 
 
@@ -158,6 +166,36 @@ class PostgresStore:
         """
         if self.token(study) is not None:
             self.driving(study, "lease_beat", self.entered(study), self.token(study))
+
+    def turn(self, study: str, *, patience_s: float = 60.0) -> AbstractContextManager[bool]:
+        """The turn to make a proposal, for those who ask the same study."""
+        at_once = {"at_once_s": 10.0} if self._seats else {}  # a driver has to beat meanwhile
+        return turn(self._link, self.entered(study), patience_s=patience_s, **at_once)
+
+    def recall(self, study: str) -> History | None:
+        """The history of the first events of a study, from a snapshot on this machine, if one fits."""
+        path = self._cache()
+        return recall(path, study, lambda number: self._hash(study, number)) if path else None
+
+    def remember(self, study: str, history: History) -> bool:
+        """Keep a snapshot of a long history on this machine; False if that cannot be done."""
+        path, head = self._cache(), self._hash(study, history.length - 1)
+        if path is None or head is None:
+            return False
+        with suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return remember(path, study, history, head)
+
+    def _cache(self) -> Path | None:
+        """Where this machine keeps snapshots of this database: no right there is needed for them."""
+        with suppress(RuntimeError):  # a user without a home
+            return home() / "cache" / sha256(self.shown.encode()).hexdigest()[:16]
+        return None
+
+    def _hash(self, study: str, seq: int) -> str | None:
+        number = self._known(study)
+        rows = self._link.ask(_HASH, number, seq) if number is not None else []
+        return rows[0][0] if rows else None
 
     def board(self, study: str) -> PostgresBoard:
         """Where the driver of a study and its workers meet."""
