@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import pytest
 from tests.integration.remote_kills import (
@@ -15,10 +14,10 @@ from tests.integration.remote_kills import (
     pids,
     run_with_kills,
 )
+from tests.integration.remote_studies import check_stop, check_study, sleeps
 
-from assay import Budget, Float, Space, optimize
 from assay.core.errors import StateError
-from assay.core.jobs import Broken, Measurement
+from assay.core.jobs import Measurement
 from assay.testing.executor_contract import job, messages_until_end, run
 
 pytest.importorskip("distributed")
@@ -29,16 +28,7 @@ from assay.executors.dask_local import LocalCluster
 
 def test_a_study_runs_on_a_local_cluster():
     before = pids()
-    space = Space(x=Float(-1, 1, default=0.9))
-    study = optimize(
-        lambda trial: trial.config["x"] ** 2,
-        space,
-        budget=Budget(trials=8),
-        executor="dask://local",
-    )
-    assert len(study.trials) >= 8
-    assert study.best.value < 0.81
-    assert study.verify() == []
+    check_study("dask://local")
     assert_nothing_is_left(before)
 
 
@@ -53,7 +43,8 @@ def test_kills_reports_and_stops_on_one_cluster(tmp_path):
         assert count.kills == 2
         assert count.lost >= 1
         _a_large_report_does_not_stay_with_the_scheduler(cluster.address)
-        _a_stop_is_prompt(cluster.address)
+        with dask_executor(sleeps, cluster.address) as executor:
+            check_stop(executor)
         _a_task_meant_for_another_process_does_nothing(cluster.address, tmp_path)
         _slots_bound_what_runs_at_once(cluster.address)
     finally:
@@ -78,21 +69,6 @@ def _a_large_report_does_not_stay_with_the_scheduler(address):
     assert measurement.rows == rows
     assert 0 < sum(len(message) for _, message in events) < 1000
     assert set(kept.values()) == {0}
-
-
-def _a_stop_is_prompt(address):
-    def evaluate(job, emit):
-        time.sleep(600)
-        return 1.0
-
-    with dask_executor(evaluate, address) as executor:
-        executor.submit(job(1))
-        while executor._running[1].start is None:
-            assert executor.poll(0.1) == []
-        executor.cancel(1)
-        [broken] = messages_until_end(executor, 1)[1]
-    assert isinstance(broken, Broken)
-    assert broken.reason == "The job was cancelled."  # so said the place, after it had killed it
 
 
 def _a_task_meant_for_another_process_does_nothing(address, folder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from tests.integration.remote_kills import (
@@ -16,12 +15,10 @@ from tests.integration.remote_kills import (
     pids,
     run_with_kills,
 )
+from tests.integration.remote_studies import check_stop, check_study, sleeps
 
-from assay import Budget, Float, Space, optimize
-from assay.core.jobs import Broken
 from assay.executors.ray import ray_executor
 from assay.executors.ray_local import demand_token, local_ray
-from assay.testing.executor_contract import job, messages_until_end
 
 pytestmark = pytest.mark.slow
 
@@ -56,16 +53,7 @@ def test_it_listens_on_loopback_only_and_asks_for_a_token(cluster):
 
 
 def test_a_study_runs_on_it(cluster):
-    space = Space(x=Float(-1, 1, default=0.9))
-    study = optimize(
-        lambda trial: trial.config["x"] ** 2,
-        space,
-        budget=Budget(trials=8),
-        executor="ray://auto?slots=1",
-    )
-    assert len(study.trials) >= 8
-    assert study.best.value < 0.81
-    assert study.verify() == []
+    check_study("ray://auto?slots=1")
 
 
 def test_kill_9_of_actors_is_counted(cluster, tmp_path):
@@ -76,18 +64,8 @@ def test_kill_9_of_actors_is_counted(cluster, tmp_path):
 
 
 def test_a_stop_is_confirmed_by_the_place(cluster):
-    def evaluate(job, emit):
-        time.sleep(600)
-        return 1.0
-
-    with ray_executor(evaluate, "auto") as executor:
-        executor.submit(job(1))
-        while executor._running[1].start is None:
-            assert executor.poll(0.1) == []
-        executor.cancel(1)
-        [broken] = messages_until_end(executor, 1)[1]
-    assert isinstance(broken, Broken)
-    assert broken.reason == "The job was cancelled."
+    with ray_executor(sleeps, "auto") as executor:
+        check_stop(executor)
 
 
 def test_the_cluster_of_somebody_else_is_left_running(cluster):

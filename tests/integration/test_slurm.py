@@ -13,12 +13,12 @@ from tests.integration.remote_kills import (
     places,
     run_with_kills,
 )
+from tests.integration.remote_studies import begin, check_study, sleeps
 
-from assay import Budget, Float, Space, optimize
 from assay.core.errors import SpecError, StateError
 from assay.executors.slurm import slurm_executor
 from assay.executors.slurm_pilot import Growing, Pulse, append, beat
-from assay.testing.executor_contract import job, messages_until_end
+from assay.testing.executor_contract import messages_until_end
 
 pytest.importorskip("submitit")
 
@@ -31,16 +31,7 @@ def at_work(executor):
 
 def test_a_study_runs_in_pilots(tmp_path):
     before = pids()
-    space = Space(x=Float(-1, 1, default=0.9))
-    study = optimize(
-        lambda trial: trial.config["x"] ** 2,
-        space,
-        budget=Budget(trials=6),
-        executor=f"slurm://?cluster=local&folder={tmp_path}&timeout_min=5",
-    )
-    assert len(study.trials) >= 6
-    assert study.best.value < 0.81
-    assert study.verify() == []
+    check_study(f"slurm://?cluster=local&folder={tmp_path}&timeout_min=5")
     assert_nothing_is_left(before)
     assert not list(tmp_path.glob("assay-*"))
 
@@ -56,16 +47,10 @@ def test_kill_9_of_pilots_is_counted_and_they_are_replaced(tmp_path):
 
 
 def test_a_silent_pilot_is_lost_and_does_not_come_back(tmp_path):
-    def evaluate(job, emit):
-        time.sleep(600)
-        return 1.0
-
     with at_work(
-        slurm_executor(evaluate, folder=str(tmp_path), cluster="local", silent_s=3)
+        slurm_executor(sleeps, folder=str(tmp_path), cluster="local", silent_s=3)
     ) as executor:
-        executor.submit(job(1))
-        while executor._running[1].start is None:
-            assert executor.poll(0.1) == []
+        begin(executor)
         while not (there := places()):
             time.sleep(0.05)
         [pilot] = there

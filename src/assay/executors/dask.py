@@ -18,11 +18,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from assay.core.errors import SpecError, StateError
+from assay.core.errors import StateError
 from assay.core.jobs import Evaluate
 from assay.executors.dask_local import LocalCluster
-from assay.executors.remote import carry_out, forget, parcel_of
-from assay.executors.remote_driver import Lost, RemoteExecutor
+from assay.executors.remote import carry_out, forget
+from assay.executors.remote_driver import Lost, RemoteExecutor, by_carrier, no_code, not_installed
 
 _LARGE = 4096
 _CONNECT_S = 30.0
@@ -54,12 +54,13 @@ def dask_executor(
         SpecError: Dask is not installed, or `evaluate` cannot be sent.
         StateError: nobody answers there, or there is no worker.
     """
-    parcel = parcel_of(evaluate)
-    session = uuid4().hex
-    carrier = DaskCarrier(
-        address, parcel, session, workers=workers, slots=slots, threads=threads or 1
-    )
-    return RemoteExecutor(carrier, session=session, memory_mb=memory_mb, threads=threads or 1)
+
+    def carrier(parcel: bytes, session: str) -> DaskCarrier:
+        return DaskCarrier(
+            address, parcel, session, workers=workers, slots=slots, threads=threads or 1
+        )
+
+    return by_carrier(evaluate, carrier, memory_mb=memory_mb, threads=threads or 1)
 
 
 class _Place(NamedTuple):
@@ -264,10 +265,7 @@ class DaskCarrier:
     def _failed(self, job: int, error: BaseException) -> Lost:
         if isinstance(error, _distributed().KilledWorker):
             return Lost(job, f"Dask gave the job up: {error}")
-        raise SpecError(
-            f"Dask cannot run our code at its workers: {type(error).__name__}: {error}. Install the"
-            " same version of Assay there as here."
-        ) from error
+        raise no_code("Dask", error) from error
 
     def _until_given_up(self) -> list[float]:
         return [until - time.monotonic() for until in self._silent.values()]
@@ -289,9 +287,7 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise SpecError(
-            "Dask is not installed, and executor=dask://… needs it: pip install 'assay[dask]'"
-        ) from error
+        raise not_installed("Dask", "dask") from error
     return distributed
 
 

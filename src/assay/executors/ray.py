@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
-from assay.core.errors import SpecError, StateError
+from assay.core.errors import StateError
 from assay.core.jobs import Evaluate
 from assay.executors.ray_local import demand_token, local_ray
-from assay.executors.remote import carry_out, forget, parcel_of
-from assay.executors.remote_driver import Lost, RemoteExecutor
+from assay.executors.remote import carry_out, forget
+from assay.executors.remote_driver import Lost, RemoteExecutor, by_carrier, no_code, not_installed
 
 _LOOK_EVERY_S = 1.0
 _STOP_S = 1.0
@@ -52,12 +51,13 @@ def ray_executor(
         SpecError: Ray is not installed, or `evaluate` cannot be sent.
         StateError: there is no cluster, or it does not start.
     """
-    parcel = parcel_of(evaluate)
-    session = uuid4().hex
     needs = {"CPU": float(cpus or 1), **({"GPU": float(gpus)} if gpus else {})}
     local = workers * (cpus or 1) if address == "local" else None
-    carrier = RayCarrier(address, parcel, session, needs=needs, slots=slots, cpus_here=local)
-    return RemoteExecutor(carrier, session=session, memory_mb=memory_mb, threads=cpus or 1)
+
+    def carrier(parcel: bytes, session: str) -> RayCarrier:
+        return RayCarrier(address, parcel, session, needs=needs, slots=slots, cpus_here=local)
+
+    return by_carrier(evaluate, carrier, memory_mb=memory_mb, threads=cpus or 1)
 
 
 class Place:
@@ -208,12 +208,12 @@ class RayCarrier:
         except self._ray.exceptions.RayActorError as error:
             self._drop(actor)
             if self._broken_code(error):
-                raise _no_code(error) from error
+                raise no_code("Ray", error) from error
             return (
                 [Lost(actor.job, f"The Ray actor died: {error}")] if actor.job is not None else []
             )
         except self._ray.exceptions.RayError as error:
-            raise _no_code(error) from error
+            raise no_code("Ray", error) from error
         actor.hearing = _hearing(actor.handle)
         return reports
 
@@ -255,14 +255,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise SpecError(
-            "Ray is not installed, and executor=ray://… needs it: pip install 'assay[ray]'"
-        ) from error
+        raise not_installed("Ray", "ray") from error
     return ray
-
-
-def _no_code(error: Exception) -> SpecError:
-    return SpecError(
-        f"Ray cannot run our code at its workers: {error}. Install the same version of Assay there as"
-        " here."
-    )

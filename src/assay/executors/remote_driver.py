@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 from uuid import uuid4
@@ -11,9 +11,9 @@ from uuid import uuid4
 import msgspec
 
 from assay.core.errors import SpecError, StateError
-from assay.core.jobs import Broken, Done, Job, Message
+from assay.core.jobs import Broken, Done, Evaluate, Job, Message
 from assay.executors.handle import job_frame
-from assay.executors.remote import Begun, Order, Report, Unfit, versions
+from assay.executors.remote import Begun, Order, Report, Unfit, parcel_of, versions
 
 _GRACE_S = 5.0
 
@@ -231,6 +231,40 @@ class RemoteExecutor:
                 f"There has been no worker to run trials for {self._carrier.patience_s:g} s. Start"
                 " some, and go on with the same study: nothing is lost."
             )
+
+
+def by_carrier(
+    evaluate: Evaluate,
+    carrier: Callable[[bytes, str], Carrier],
+    *,
+    memory_mb: float | None,
+    threads: int,
+) -> RemoteExecutor:
+    """An executor by the carrier that is made for an objective, packed, and the name of a session.
+
+    Raises:
+        SpecError: `evaluate` cannot be sent.
+    """
+    parcel, session = parcel_of(evaluate), uuid4().hex
+    return RemoteExecutor(
+        carrier(parcel, session), session=session, memory_mb=memory_mb, threads=threads
+    )
+
+
+def not_installed(engine: str, scheme: str) -> SpecError:
+    """The error for an extra that is missing."""
+    return SpecError(
+        f"{engine} is not installed, and executor={scheme}://… needs it: pip install"
+        f" 'assay[{scheme}]'"
+    )
+
+
+def no_code(engine: str, error: BaseException) -> SpecError:
+    """The error for workers that do not have what our code needs."""
+    return SpecError(
+        f"{engine} cannot run our code at its workers: {type(error).__name__}: {error}. Install the"
+        " same version of Assay there as here."
+    )
 
 
 def _cancelled(reason: str) -> Broken:

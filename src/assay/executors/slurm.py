@@ -20,8 +20,7 @@ import msgspec
 
 from assay.core.errors import SpecError, StateError
 from assay.core.jobs import Evaluate
-from assay.executors.remote import parcel_of
-from assay.executors.remote_driver import Lost, RemoteExecutor
+from assay.executors.remote_driver import Lost, RemoteExecutor, by_carrier, not_installed
 from assay.executors.slurm_pilot import End, Errand, Growing, Pulse, Run, Stop, append, beat, pilot
 
 SILENT_S = 60.0
@@ -57,14 +56,15 @@ def slurm_executor(
     Raises:
         SpecError: submitit or Slurm is not there, a setting is unknown, or `evaluate` cannot be sent.
     """
-    parcel = parcel_of(evaluate)
-    session = uuid4().hex
     asked = {"name": "assay", "cpus_per_task": threads or 1, **(settings or {})}
     starter = _starter(folder, cluster, asked)
-    carrier = SlurmCarrier(
-        starter, Path(folder), parcel, session, pilots=workers, silent_s=silent_s
-    )
-    return RemoteExecutor(carrier, session=session, memory_mb=memory_mb, threads=threads or 1)
+
+    def carrier(parcel: bytes, session: str) -> SlurmCarrier:
+        return SlurmCarrier(
+            starter, Path(folder), parcel, session, pilots=workers, silent_s=silent_s
+        )
+
+    return by_carrier(evaluate, carrier, memory_mb=memory_mb, threads=threads or 1)
 
 
 @dataclass(eq=False)
@@ -229,9 +229,7 @@ def _starter(folder: str, cluster: str, settings: Mapping[str, Any]) -> Any:
     try:
         import submitit
     except ImportError as error:
-        raise SpecError(
-            "submitit is not installed, and executor=slurm://… needs it: pip install 'assay[slurm]'"
-        ) from error
+        raise not_installed("submitit", "slurm") from error
     os.makedirs(folder, exist_ok=True)
     try:
         starter = submitit.AutoExecutor(folder=folder, cluster=cluster)

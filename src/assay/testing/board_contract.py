@@ -7,21 +7,20 @@ class TestMyBoard(SharedBoardContract):
 
 from __future__ import annotations
 
-import multiprocessing
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis import strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from assay.core.errors import SpecError, StoreError
 from assay.core.jobs import Broken, Done, Job, Measurement, Message, Step
 from assay.core.protocols import Board, Member, Store, Task
+from assay.testing.stores import Opens, behaves_like, in_processes
 
 MESSAGES: tuple[Message, ...] = (
     Step(step=3, value=-0.25),
@@ -51,18 +50,8 @@ def a_member(worker: str, slots: int = 1) -> Member:
     return Member(worker, "größer", "a place", 4711, "99", slots, ("numpy: 2.4.5 → 2.4.6", "ö"))
 
 
-class BoardContract:
+class BoardContract(Opens):
     """The promises of a board that only its own process can reach."""
-
-    def open(self, place: Path) -> Store:
-        """A store in the folder `place`, which holds nothing else."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        """A new store."""
-        with closing(self.open(tmp_path)) as store:
-            yield store
 
     @pytest.fixture
     def board(self, store: Store) -> Board:
@@ -225,7 +214,7 @@ class BoardContract:
         assert sorted(number for claimed in found for number in claimed) == numbers
 
     def test_it_behaves_like_lists(self) -> None:
-        _run(self.open)
+        behaves_like(_Model, 15, 30, opener=staticmethod(self.open))
 
 
 class SharedBoardContract(BoardContract):
@@ -271,7 +260,7 @@ class SharedBoardContract(BoardContract):
                     ends = [(t.number, Done(values={"x": float(t.number)})) for t in tasks]
                     assert mine.deliver(who, ends) == frozenset()
 
-        assert _in_processes(work, [f"process {number}" for number in range(4)]) == [0] * 4
+        assert in_processes(work, [f"process {number}" for number in range(4)]) == [0] * 4
         letters = board.letters()
         assert sorted(letter.task for letter in letters) == numbers
         for letter in letters:
@@ -284,19 +273,6 @@ def _claim_all(board: Board, who: str) -> list[int]:
     while tasks := board.claim(who, 1):
         found += [task.number for task in tasks]
     return found
-
-
-def _in_processes(work: Callable[[str], None], names: list[str]) -> list[int | None]:
-    """The exit codes of forked processes: a test's own functions cannot be sent elsewhere."""
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=work, args=(name,)) for name in names]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads; they are done
-        for process in processes:
-            process.start()
-    for process in processes:
-        process.join(60)
-    return [process.exitcode for process in processes]
 
 
 _workers = strategies.sampled_from(["a", "b", "c"])
@@ -401,21 +377,3 @@ class _Model(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.store.close()
         self.folder.cleanup()
-
-
-def _run(opener: Callable[[Path], Store]) -> None:
-    class Model(_Model):
-        pass
-
-    Model.opener = staticmethod(opener)
-    run_state_machine_as_test(
-        Model,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )

@@ -8,11 +8,9 @@ class TestMyStore(SharedStoreContract):
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import signal
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -20,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis import strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from assay.core import events as kinds
 from assay.core.errors import ConflictError, StateError, StoreError, TamperError
@@ -29,6 +27,7 @@ from assay.core.events import Event, Noted, Told
 from assay.core.history import fold
 from assay.core.protocols import Store
 from assay.stores.chain import genesis, link, verify
+from assay.testing.stores import Opens, behaves_like, in_processes
 
 EVENTS: tuple[Event, ...] = (
     kinds.Created({"space": {"lr": {"type": "float", "low": 1e-4, "high": 1.0}}}, "ab12"),
@@ -71,18 +70,8 @@ HOSTILE_NAMES = (
 )  # fmt: skip
 
 
-class StoreContract:
+class StoreContract(Opens):
     """The promises of a store that only its own process can reach."""
-
-    def open(self, place: Path) -> Store:
-        """A store in the folder `place`, which holds nothing else."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        """A new store."""
-        with closing(self.open(tmp_path)) as store:
-            yield store
 
     def test_the_list_of_events_has_every_kind(self) -> None:
         assert {type(event) for event in EVENTS} == set(get_args(Event))
@@ -190,7 +179,7 @@ class StoreContract:
         _assert_all_there(store, [f"thread {who}" for who in range(4)])
 
     def test_it_behaves_like_a_list(self) -> None:
-        _run(self.open, shared=False)
+        behaves_like(_Model, 12, 20, opener=staticmethod(self.open), shared=False)
 
 
 class SharedStoreContract(StoreContract):
@@ -236,11 +225,11 @@ class SharedStoreContract(StoreContract):
                 _append_many(own, who)
 
         names = [f"process {number}" for number in range(4)]
-        assert _in_processes(work, names) == [0, 0, 0, 0]
+        assert in_processes(work, names) == [0, 0, 0, 0]
         _assert_all_there(store, names)
 
     def test_it_behaves_like_a_list(self) -> None:
-        _run(self.open, shared=True)
+        behaves_like(_Model, 12, 20, opener=staticmethod(self.open), shared=True)
 
 
 class TurnsContract(SharedStoreContract):
@@ -277,7 +266,7 @@ class TurnsContract(SharedStoreContract):
             with closing(self.open(tmp_path)) as own, _turn(own, "s"):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        assert _in_processes(die, ["one"]) == [-signal.SIGKILL]
+        assert in_processes(die, ["one"]) == [-signal.SIGKILL]
         with _turn(store, "s") as alone:
             assert alone
 
@@ -351,19 +340,6 @@ def _assert_all_there(store: Store, names: Sequence[str], count: int = 50) -> No
     assert verify("s", store.rows("s")) == []
 
 
-def _in_processes(work: Callable[[str], None], names: Sequence[str]) -> list[int | None]:
-    """The exit codes of forked processes: a test's own functions cannot be sent elsewhere."""
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=work, args=(name,)) for name in names]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads; they are done
-        for process in processes:
-            process.start()
-    for process in processes:
-        process.join(60)
-    return [process.exitcode for process in processes]
-
-
 _text = strategies.text(strategies.characters(exclude_categories=["Cs"]), max_size=20)
 _batches = strategies.lists(
     strategies.one_of(strategies.sampled_from(EVENTS), _text.map(Noted)), max_size=4
@@ -431,22 +407,3 @@ class _Model(RuleBasedStateMachine):
         for store in self.stores:
             store.close()
         self.folder.cleanup()
-
-
-def _run(opener: Callable[[Path], Store], *, shared: bool) -> None:
-    class Model(_Model):
-        pass
-
-    Model.opener = staticmethod(opener)
-    Model.shared = shared
-    run_state_machine_as_test(
-        Model,
-        settings=settings(
-            max_examples=12,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
