@@ -17,7 +17,7 @@ from assay.learners.diabetes import diabetes_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
-    "check", "tune", "run", "resume", "worker", "ablate", "dashboard", "watch", "status", "trials", "best", "show", "log", "diff", "importance", "pause", "continue", "stop", "note", "unseal",
+    "check", "tune", "run", "resume", "worker", "ablate", "dashboard", "watch", "status", "trials", "best", "show", "log", "diff", "importance", "changes", "pause", "continue", "stop", "note", "unseal",
     "verify", "export", "import", "report", "create", "ask", "tell", "result", "mcp", "grant", "models", "known", "space", "schema", "doctor", "demo",
 ]  # fmt: skip
 SUBJECT = {"status", "trials", "best", "log", "unseal", "verify", "export", "report", "resume"}

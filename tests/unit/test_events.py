@@ -82,6 +82,7 @@ def test_the_stored_names_stay_what_they_are():
         "ablated": ["ablation", "plan"],
         "varied": ["ablation", "study", "plan", "on", "search", "budget"],
         "attributed": ["ablation", "result"],
+        "audited": ["trial", "study", "result"],
         "deviated": ["what", "before", "after", "reason"],
         "noted": ["text", "trial"],
         "steered": ["wish", "reason"],

@@ -16,6 +16,7 @@ from assay.core.events import (
     Ablated,
     Asked,
     Attributed,
+    Audited,
     Broke,
     Concluded,
     Created,
@@ -201,6 +202,8 @@ class Model:
                 yield lambda r: Measured(r % n, "test", (0, 0, r), float(r))
 
     def of_an_ablation(self):
+        if self.of(Selected):
+            yield lambda r: Audited(0, f"changes {r}", {"changes": {}})
         if not self.of(Ablated):
             yield lambda r: Ablated("a", {"budget": {"trials": 5}})
             return

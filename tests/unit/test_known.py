@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from assay import Choice, Evidence, Float, Int, Space, SpecError, Splits, known, optimize, tune
 from assay.analysis.borrowed import source_of
 from assay.core.events import Concluded, Selected
-from assay.learners.known import arms, arms_for, named, nearest, page, published
+from assay.learners.known import arms, arms_for, named, nearest, page, portfolio, published
 from assay.learners.models import model
 from assay.learners.spaces import defaults_of, space_for
 from assay.report.trials import trial_table
@@ -33,17 +33,20 @@ LIBRARIES = {
 }
 
 
+EVERY = (*published(), *portfolio())
+
+
 def test_every_entry_is_whole():
     assert len(published()) >= 30
-    assert len({one.name for one in published()}) == len(published())
-    for one in published():
+    assert len({one.name for one in EVERY}) == len(EVERY)
+    for one in EVERY:
         assert one.config, one.name
         assert one.link.startswith("https://"), one.name
         assert all((one.model, one.source, one.licence, one.data)), one.name
         assert not one.source.endswith("."), one.name
 
 
-@pytest.mark.parametrize("one", published(), ids=lambda one: one.name)
+@pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 def test_the_figures_are_parameters_of_the_estimators(one):
     for name in one.estimators:
         home = next(module for start, module in LIBRARIES.items() if name.startswith(start))
@@ -84,7 +87,7 @@ def test_a_pipeline_names_its_parameters_by_step():
 
 
 def test_what_moved_and_what_is_missing_is_said():
-    (svm,) = named("svm")
+    (svm,) = named("tunability-svm")
     estimator = SVC()
     space = space_for(estimator)
     (arm,) = arms_for([svm], estimator, space, defaults_of(estimator, space))
@@ -96,7 +99,7 @@ def test_what_moved_and_what_is_missing_is_said():
 
 
 def test_what_does_not_fit_is_left_out():
-    (svm,) = named("svm")
+    (svm,) = named("tunability-svm")
     narrow = Space(C=Float(0.1, 1.0, log=True, default=1.0), gamma=Float(0.001, 1.0, default=0.1))
     assert arms([svm], narrow) == []  # 682 is far beyond 1
     foreign = Space(depth=Int(1, 9, default=3))
@@ -126,6 +129,18 @@ def test_what_does_not_fit_is_left_out():
 )
 def test_numbers_move_to_near_ones_only(parameter, value, found):
     assert nearest(parameter, value) == found
+
+
+def test_a_portfolio_is_tried_in_its_order():
+    estimator = SVC()
+    space = space_for(estimator)
+    found = arms_for(portfolio(), estimator, space, defaults_of(estimator, space))
+    order = [int(arm.known.name.removeprefix("portfolio-svm-")) for arm in found]
+    assert order == sorted(order)
+    assert order[0] == 1
+    assert (
+        len(order) >= 5
+    )  # a gamma beyond the list does not fit, and some are the same after moving
 
 
 def test_unknown_models_are_named():

@@ -13,6 +13,7 @@ from assay import Study, open_study
 from assay.core.events import (
     Ablated,
     Attributed,
+    Audited,
     Inspected,
     Joined,
     Metered,
@@ -31,6 +32,7 @@ OLD = Path(__file__).parents[1] / "fixtures" / "layouts" / "layout-1.db"
 YOUNGER = (
     Ablated,
     Attributed,
+    Audited,
     Inspected,
     Joined,
     Metered,

@@ -176,10 +176,13 @@ def ablate_study(
     isolation: str = "process",
     progress: bool | None = None,
 ) -> Ablation:
-    """The ablation of a study that `tune` or `optimize` made; `budget` None: that of its search.
+    """The ablation of a study that `tune` or `optimize` made in this process; see `ablate`.
+
+    Args:
+        budget: of each search; None: that of the study's own search.
 
     Raises:
-        StateError: its data or objective is not at hand.
+        StateError: it was opened from a storage, so its data or objective is not at hand.
     """
     if study.system is None:
         raise StateError(

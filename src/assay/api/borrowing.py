@@ -40,12 +40,17 @@ def known(model: str, space: Space) -> list[dict[str, Any]]:
     return [arm.given() for arm in arms(named(model), space)]
 
 
-def published_for(prepared: Prepared) -> list[dict[str, Any]]:
-    """The published configurations of the model of a study on data."""
-    from assay.learners.known import arms_for, published
+def lent_for(prepared: Prepared, *, known: bool, portfolio: bool) -> list[dict[str, Any]]:
+    """Published configurations of the model of a study on data, and those of its portfolio."""
+    if not known and not portfolio:
+        return []
+    from assay.learners import known as library
 
+    wanted = [*(library.published() if known else ()), *(library.portfolio() if portfolio else ())]
     recipe, spec = prepared.recipe, prepared.spec
-    found = arms_for(published(), recipe.estimator, spec.space, spec.control, prefix=recipe.prefix)
+    found = library.arms_for(
+        wanted, recipe.estimator, spec.space, spec.control, prefix=recipe.prefix
+    )
     return [arm.given() for arm in found]
 
 
@@ -53,9 +58,9 @@ def borrowed_line(found: list[dict[str, Any]]) -> Chosen:
     """The line of the plan that says how many there are."""
     from assay.api.prepare import Chosen
 
-    what = f"{len(found)} published" if found else "none published fits this model and space"
-    why = "they run first, as trials, each with its source" if found else ""
-    return Chosen("known", what, why, "--known")
+    what = f"{len(found)} tried first" if found else "none fits this model and space"
+    why = "as trials, each with its source" if found else ""
+    return Chosen("borrowed", what, why, "--known, --portfolio")
 
 
 def enqueued(space: Space, given: Any) -> Enqueued:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from assay.analysis.conclusion import conclude
-from assay.api.borrowing import enqueued, published_for
+from assay.api.borrowing import enqueued, lent_for
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.inspecting import check_overrides, inspected
 from assay.api.opening import open_test
@@ -61,6 +61,7 @@ def tune(
     name: str | None = None,
     given: Sequence[Mapping[str, Any]] = (),
     known: bool = False,
+    portfolio: bool = False,
     beliefs: Mapping[str, Belief] | None = None,
     learn_from: LearnFrom = (),
     evidence: Evidence = Evidence(),  # noqa: B008 - frozen
@@ -102,6 +103,7 @@ def tune(
         smallest_gain: the smallest gain worth having, in units of the metric.
         known: try published configurations of the model first (docs/known.md). They count as trials,
             are labelled with their sources, and the verdict says if they were enough.
+        portfolio: the same with our own list of configs that did well on many public data sets.
         seed: as for `optimize`, like all that is not named here. The sealed rows never leave this
             machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
@@ -153,7 +155,7 @@ def tune(
         prepared,
         store,
         name or "study",
-        given=[*given, *(published_for(prepared) if known else ())],
+        given=[*given, *lent_for(prepared, known=known, portfolio=portfolio)],
         learn_from=learn_from,
         reason=reason,
         checks=checks,

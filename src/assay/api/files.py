@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assay.api.borrowing import borrowed_line, published_for
+from assay.api.borrowing import borrowed_line, lent_for
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
@@ -27,6 +27,9 @@ from assay.executors.slots import Slots, check_wishes
 from assay.inputs import load
 from assay.progress import showing
 from assay.stores.postgres.address import without_password
+
+if TYPE_CHECKING:
+    from assay.api.audit import Audit
 
 Say = Callable[[tuple[Chosen, ...], Study], None]
 
@@ -95,7 +98,7 @@ def tune_file(
     name = options.study
     if name is None:
         name = free_name(Path(options.data).stem, known, store, prepared.spec.plan)
-    lent = published_for(prepared) if options.known else []
+    lent = lent_for(prepared, known=options.known, portfolio=options.portfolio)
     study = begin(
         prepared,
         store,
@@ -108,7 +111,7 @@ def tune_file(
         overrides=dict.fromkeys(options.override, options.reason),
     )
     if say:
-        lines = (borrowed_line(lent),) if options.known else ()
+        lines = (borrowed_line(lent),) if options.known or options.portfolio else ()
         say((*prepared.chosen, *lines, *_bound(slots)), study)
     _drive(study, prepared, options, workers=slots, progress=progress)
     return study
@@ -171,6 +174,28 @@ def unseal_file(
     if not opened:
         raise KeyboardInterrupt
     return study
+
+
+def audit_file(
+    storage: str,
+    name: str | None,
+    *,
+    fresh: int,
+    workers: int | str = 1,
+    progress: bool | None = None,
+) -> Audit:
+    """The change audit of a stored study on a data file; see `audit_study`.
+
+    Raises:
+        SpecError, DataError: its data cannot be had again.
+        StateError: it has no winner.
+        KeyboardInterrupt: it was stopped; the same call goes on.
+    """
+    from assay.api.audit import audit_prepared
+
+    study, prepared, options = reopened(storage, name)
+    slots = slots_in(replace(options, workers=workers))
+    return audit_prepared(study, prepared, fresh=fresh, slots=slots, progress=progress)
 
 
 def reopened(storage: str, name: str | None) -> tuple[Study, Prepared, TuneOptions]:

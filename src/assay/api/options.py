@@ -40,6 +40,7 @@ class TuneOptions:
         space: parameters to search, in the JSON form of a space; None: the model's own.
         given: configs to try first, {"config": {…}, "source": "https://…"}.
         known: whether published configurations of the model are tried first, too.
+        portfolio: whether configs that did well on many public data sets are.
         beliefs: values that are thought good, {"lr": {"value": 0.03, "strength": "weak"}}.
         learn_from: names of earlier studies in the storage, or ["*"] for those that fit.
         evidence: repeats, seeds, top, rechecks, guard, refits.
@@ -85,6 +86,7 @@ class TuneOptions:
     space: dict[str, Any] | None = None
     given: tuple[dict[str, Any], ...] = ()
     known: bool = False
+    portfolio: bool = False
     beliefs: dict[str, Any] = field(default_factory=dict)
     learn_from: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)

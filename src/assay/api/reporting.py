@@ -64,10 +64,21 @@ def whole(study: Study) -> View:
     return replace(
         seen,
         importance=_influence(study),
+        singles=_singles(study),
         steps=None if steps.empty else steps,
         worth=worth or None,
         second_half=gains.second_half(outcomes),
     )
+
+
+def _singles(study: Study) -> tuple[str, ...] | None:
+    """What single changes among the trials did, in sentences."""
+    from assay.analysis.contrasts import contrasts, effects_of
+
+    if not study.spec.single:
+        return None
+    found = effects_of(study.spec, contrasts(study.spec, study.history))
+    return tuple(effect.sentence for effect in found[:20]) or None
 
 
 def page(study: Study) -> str:

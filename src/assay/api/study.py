@@ -51,6 +51,7 @@ from assay.engine.trial import OpenTrial
 if TYPE_CHECKING:
     from assay.analysis.importance import Importances
     from assay.api.ablation import Ablation
+    from assay.api.audit import Audit
     from assay.api.preflight import Preflight
     from assay.api.systems import System
     from assay.core.components import Component
@@ -395,20 +396,20 @@ class Study:
         )
 
     def ablate(self, components: Sequence[Component], **wishes: Any) -> Ablation:
-        """What each component contributes when every variant gets its own tuning; see `ablate`.
+        """What each component contributes when every variant gets its own tuning.
 
-        For a study that `tune` or `optimize` made in this process. The variants use its development
-        rows and its splits, never its sealed rows; the result is in its log and its report.
-
-        Args:
-            wishes: design, budget, searches, fresh, sampler, workers, isolation, progress.
-
-        Raises:
-            StateError: the study was opened from a storage, so its data or objective is not at hand.
+        The wishes are those of `ablate_study`. The variants use the development rows of this study
+        and its splits, never its sealed rows; the result is in its log and its report.
         """
         from assay.api.ablation import ablate_study
 
         return ablate_study(self, components, **wishes)
+
+    def audit(self, **wishes: Any) -> Audit:
+        """Which changes of the winner did the work; the wishes are those of `audit_study`."""
+        from assay.api.audit import audit_study
+
+        return audit_study(self, **wishes)
 
     def report(self, path: str | Path | None = None) -> str:
         """The report as one HTML page; written to `path` if given.

@@ -40,6 +40,10 @@ class Arm:
 class System(Protocol):
     """What can be had with some of its components on."""
 
+    def seeded(self, seed: int) -> System:
+        """The same with other splits."""
+        ...
+
     def arm(self, components: Sequence[Component], on: Variant) -> Arm:
         """The variant with these on.
 
@@ -56,6 +60,10 @@ class Trained:
     table: Table
     model: Any
     wishes: Wishes
+
+    def seeded(self, seed: int) -> Trained:
+        """The same on the splits of another seed."""
+        return replace(self, wishes=replace(self.wishes, seed=seed))
 
     def arm(self, components: Sequence[Component], on: Variant) -> Arm:
         """The estimator with the steps that are off replaced, on the columns that are left."""
@@ -137,6 +145,10 @@ class Function:
     objective: Callable[[OpenTrial], Any]
     spec: StudySpec
     seeding: bool
+
+    def seeded(self, seed: int) -> Function:
+        """The same: the seeds of its evaluations come with its jobs."""
+        return self
 
     def arm(self, components: Sequence[Component], on: Variant) -> Arm:
         """The same objective with the values of the flags held."""

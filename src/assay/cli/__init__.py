@@ -13,6 +13,7 @@ from assay import __version__
 from assay.cli import (
     ablating,
     catalogue,
+    changes,
     changing,
     checking,
     demonstration,
@@ -32,6 +33,7 @@ _ORDER = (
     *(watching.dashboard, watching.watch),
     *(looking.status, looking.trials, looking.best, looking.show, looking.log, looking.diff),
     explaining.importance,
+    changes.changes,
     *(changing.pause, changing.go_on, changing.stop),
     *(changing.note, changing.unseal),
     *(checking.verify, checking.export, checking.import_, checking.report),

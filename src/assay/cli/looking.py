@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KINDS = (
     "created", "environment", "sealed", "enqueued", "asked", "paused", "stopped", "resumed", "reported", "measured", "told", "failed",
     "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "metered", "ablated",
-    "varied", "attributed", "deviated", "noted", "steered", "concluded",
+    "varied", "attributed", "audited", "deviated", "noted", "steered", "concluded",
 )  # fmt: skip
 _text_or_json = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

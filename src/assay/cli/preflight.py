@@ -41,6 +41,7 @@ def check(file: str, quick: bool, as_json: bool, **given: Any) -> None:
     form = {name: value for name, value in given.items() if value is not None}
     form.pop("given", None)
     form.pop("known", None)
+    form.pop("portfolio", None)
     if "space" in form:
         form["space"] = space_in(form["space"])
     options = options_from({**form, "data": file}, where="assay check")

@@ -101,6 +101,12 @@ question_options = options(
         default=None,
         help="Try published configurations first; `assay known` lists them.",
     ),
+    click.option(
+        "--portfolio",
+        is_flag=True,
+        default=None,
+        help="Try configs first that did well on many public data sets.",
+    ),
     click.option("--sampler", metavar="NAME", help="auto, random, sobol, halton or grid."),
     click.option(
         "--scheduler", metavar="NAME", help="racing: end bad trials before their last fold."

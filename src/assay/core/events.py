@@ -294,6 +294,14 @@ class Attributed(Struct, frozen=True, tag="attributed"):
     result: dict[str, Any]
 
 
+class Audited(Struct, frozen=True, tag="audited"):
+    """Which of the changes of the winner, trial `trial`, did the work, as study `study` measured it."""
+
+    trial: int
+    study: str
+    result: dict[str, Any]
+
+
 class Deviated(Struct, frozen=True, tag="deviated"):
     """Something was done off plan, and why."""
 
@@ -329,7 +337,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Inspected | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
     | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Metered | Ablated
-    | Varied | Attributed | Deviated | Noted | Steered | Concluded
+    | Varied | Attributed | Audited | Deviated | Noted | Steered | Concluded
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

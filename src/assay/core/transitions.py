@@ -13,6 +13,7 @@ from assay.core.events import (
     Ablated,
     Asked,
     Attributed,
+    Audited,
     Broke,
     Concluded,
     Created,
@@ -331,6 +332,12 @@ def _attributed(past: Columns, seq: int, event: Attributed) -> None:
     _milestone(past, seq, event)
 
 
+def _audited(past: Columns, seq: int, event: Audited) -> None:
+    if not _has(past, Selected):
+        raise StateError("An audit of a winner that was not selected.")
+    _milestone(past, seq, event)
+
+
 def _of(past: Columns, kind: type[Any]) -> list[Any]:
     return [event for _, event in past.kinds.get(kind, ())]
 
@@ -359,6 +366,6 @@ APPLY: dict[type[Any], Any] = {
     Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
     Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Metered: _metered, Ablated: _ablated, Varied: _varied, Attributed: _attributed, Noted: _milestone, Steered: _milestone,
+    Metered: _metered, Ablated: _ablated, Varied: _varied, Attributed: _attributed, Audited: _audited, Noted: _milestone, Steered: _milestone,
     Concluded: _milestone,
 }  # fmt: skip

@@ -142,7 +142,7 @@ def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None
         return Ask()
     outcome = history.outcome(CONTROL)
     if outcome is None:
-        return _missing_search(spec, history, now.busy, CONTROL)
+        return missing_search(spec, history, now.busy, CONTROL)
     if isinstance(outcome, Failed):
         return Finish(f"the control failed: {outcome.reason}", failed=True)
     if spec.evidence is None or not spec.single or not has_control(history):
@@ -190,7 +190,7 @@ def _again(spec: StudySpec, history: History, now: _Sitting, number: int) -> Com
         cut = verdict(history, now.scheduler, number)
         if cut:
             return Record(cut)
-    return _missing_search(spec, history, now.busy, number)
+    return missing_search(spec, history, now.busy, number)
 
 
 def _over(spec: StudySpec, history: History, now: _Sitting) -> bool:
@@ -299,9 +299,10 @@ def told(spec: StudySpec, number: int, found: Mapping[Unit, Measured]) -> Told |
     return Told(number, (value,), None, cpu, wall)
 
 
-def _missing_search(
+def missing_search(
     spec: StudySpec, history: History, busy: Collection[Key], number: int
 ) -> Command:
+    """What the search still has to measure of a trial, or how it ended."""
     wanted = units.search(spec)
     if any((number, "search", unit) in busy for unit in wanted):
         return Wait()

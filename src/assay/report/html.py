@@ -33,6 +33,8 @@ SECTIONS = (
     Section("course", "History"),
     Section("changes", "What changed"),
     Section("steps", "From the defaults to the best"),
+    Section("audit", "Which changes did it"),
+    Section("singles", "What single changes did"),
     Section("importance", "What mattered"),
     Section("ablations", "What each component contributes"),
     Section("recheck", "How the winner was chosen"),

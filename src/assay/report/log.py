@@ -9,6 +9,7 @@ from assay.core.events import (
     Ablated,
     Asked,
     Attributed,
+    Audited,
     Broke,
     Concluded,
     Created,
@@ -167,6 +168,10 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
         f"{words.name(', '.join(e.on), 200) if e.on else 'no component on'}"
     ),
     Attributed: lambda e: f"ablation done: {_attributed(e)}",
+    Audited: lambda e: (
+        f"changes of trial {e.trial} audited in study {words.name(e.study, 80)}: "
+        f"{words.count(len(e.result.get('changes', ())), 'change')}"
+    ),
     Deviated: _deviated,
     Noted: _noted,
     Steered: lambda e: f"asked to {e.wish}" + (f": {words.name(e.reason)}" if e.reason else ""),

@@ -16,6 +16,7 @@ from assay.core.spec import StudySpec
 from assay.report import answer, evidence, record, words
 from assay.report.ablation import AblationView, ablation_cost, ablations
 from assay.report.answer import Card, Changes, Numbers
+from assay.report.audit import AuditView, audit_of
 from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
@@ -52,8 +53,10 @@ class View:
     events: int
     head: str
     ablations: tuple[AblationView, ...] | None = None
+    audit: AuditView | None = None
     importance: Influence | None = None
     """Only for a whole page, as those below: they take longer than the rest."""
+    singles: tuple[str, ...] | None = None
     steps: Plot | None = None
     worth: tuple[Plot, ...] | None = None
     second_half: str = ""
@@ -113,4 +116,5 @@ def view_of(
         events=history.length,
         head=words.name(head) if head else "",
         ablations=ablations(history),
+        audit=audit_of(history),
     )

@@ -1,0 +1,47 @@
+"""The portfolio's builder: it picks what complements, and never looks at the data set it is judged on."""
+
+from __future__ import annotations
+
+import numpy as np
+from benchmarks.portfolio.build import at_random, greedy, interval, left_out, normalised
+
+
+def scores():
+    return np.random.default_rng(0).random((12, 40))
+
+
+def test_it_takes_what_the_others_lack():
+    table = np.array([[0.0, 0.1, 1.0], [0.0, 0.1, 1.0], [1.0, 0.9, 0.0]])
+    assert greedy(table, 2) == [0, 2]
+
+
+def test_each_addition_lowers_the_mean_as_far_as_one_can():
+    table = scores()
+    chosen = greedy(table, 3)
+    before = table[:, chosen[:2]].min(1)
+    best = min(np.minimum(before, table[:, k]).mean() for k in range(40))
+    assert table[:, chosen].min(1).mean() == best
+
+
+def test_the_left_out_data_set_has_no_say():
+    table = scores()
+    other = table.copy()
+    other[3] = np.random.default_rng(1).random(40)
+    ours, theirs = greedy(np.delete(table, 3, 0)), greedy(np.delete(other, 3, 0))
+    assert ours == theirs
+    assert left_out(table)[3].tolist() == np.minimum.accumulate(table[3, ours]).tolist()
+
+
+def test_normalised_losses_are_0_for_the_best_and_1_from_the_median_on():
+    loss = np.array([[3.0, 1.0, 2.0, 9.0, 1.5]])  # the last is the published one
+    assert normalised(loss).tolist() == [[1.0, 0.0, 2 / 3, 1.0, 1 / 3]]
+
+
+def test_more_random_configs_are_never_worse():
+    found = at_random(scores(), np.random.default_rng(2))
+    assert (np.diff(found, axis=1) <= 0).all()
+
+
+def test_the_interval_holds_the_mean():
+    mean, low, high = interval(np.linspace(-1, 0, 50), np.random.default_rng(3))
+    assert low < mean < high < 0
