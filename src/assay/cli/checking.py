@@ -121,7 +121,7 @@ def import_(
     maximize: str | None,
     allow_lossy: bool,
 ) -> None:
-    r"""Bring a study of another tuner, or runs of MLflow, into a storage.
+    r"""Bring a study of another tuner, or MLflow runs, into a storage.
 
     Values are read, and nothing is unpickled. What cannot be kept is listed, and needs --allow-lossy.
     A later study learns from it: learn_from=["NAME"].
