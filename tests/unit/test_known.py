@@ -68,6 +68,8 @@ def test_each_built_in_model_has_arms_that_fit():
         ("k_neighbors", "classification"),
         ("hist_gradient_boosting", "classification"),
         ("hist_gradient_boosting", "regression"),
+        ("lightgbm", "classification"),
+        ("lightgbm", "regression"),
     ):
         built = model(name, task, X)
         control = built.space.settle(defaults_of(built.estimator, built.space, prefix=built.prefix))
@@ -93,7 +95,7 @@ def test_what_moved_and_what_is_missing_is_said():
     (arm,) = arms_for([svm], estimator, space, defaults_of(estimator, space))
     assert arm.moved == (("gamma", 0.005, 0.003),)
     assert "gamma 0.005 moved to 0.003" in arm.given()["note"]
-    (small,) = arms([svm], Space(C=Float(0.1, 1000.0, log=True, default=1.0)), names={"C": "C"})
+    (small,) = arms([svm], Space(C=Float(0.1, 1000.0, log=True, default=1.0)))
     assert small.missing == ("gamma",)
     assert "without gamma" in small.given()["note"]
 
@@ -121,7 +123,8 @@ def test_what_does_not_fit_is_left_out():
         (Int(1, 50, log=True), 60, 50),
         (Int(1, 50, log=True), 5000, None),
         (Float(0.0, 1.0, step=0.25), 0.3, 0.25),
-        (Choice([1, 10]), 4, None),
+        (Choice([1, 100]), 10, None),
+        (Float(0.001, 1.0, log=True), 0.0, 0.001),
         (Choice(["a", "b"]), "c", None),
         (Choice([True, False]), 1.0, None),
         (Float(0.1, 1.0, log=True), -1, None),

@@ -22,8 +22,8 @@ from assay.core.space import Space
 
 _FAR = 0.2
 """A number beyond the range by more than this share of it is not moved into it."""
-_FACTOR = 2.0
-"""How far a number may move to the nearest of listed ones."""
+_FACTOR = 3.2
+"""How far a number may move to the nearest of listed ones: half a decade."""
 _LEAST = 0.5
 """The share of a configuration's parameters that a space must have."""
 
@@ -118,23 +118,24 @@ def arms(
     known: Iterable[Known],
     space: Space,
     base: Mapping[str, Any] | None = None,
-    names: Mapping[str, str] | None = None,
+    *,
+    start: str = "",
 ) -> list[Arm]:
     """The configurations that fit a space, each once.
 
     Args:
         base: the control, from which all else is taken; None: the defaults of the space.
-        names: what the space calls a published parameter; None: by name or a usual other name.
+        start: what the space puts before the names of parameters, as for a step of a pipeline.
 
     >>> space = Space(lr=Float(1e-6, 1e-2, log=True, default=1e-3), batch=Int(8, 64, default=8))
     >>> arms(named("bert-3e-5"), space)[0].config
     {'lr': 3e-05, 'batch': 32}
     """
-    start = space.defaults() if base is None else dict(base)
+    control = space.defaults() if base is None else dict(base)
     found: list[Arm] = []
     for one in known:
-        arm = _fitted(one, space, start, names) if start is not None else None
-        if arm and arm.config not in [start, *(other.config for other in found)]:
+        arm = _fitted(one, space, control, start) if control is not None else None
+        if arm and arm.config not in [control, *(other.config for other in found)]:
             found.append(arm)
     return found
 
@@ -160,8 +161,7 @@ def arms_for(
             continue
         kinds = {kind.__name__ for kind in type(part).__mro__}
         fits = [one for one in known if kinds & set(one.estimators)]
-        names = {name: (start + name).removeprefix(prefix) for name in part.get_params(deep=False)}
-        found += arms(fits, space, base, names)
+        found += arms(fits, space, base, start=start.removeprefix(prefix))
     return found
 
 
@@ -200,8 +200,8 @@ report call it *borrowed*, with its source. The best of them is measured again b
 search, on fresh splits. If it is as good, the verdict says so: *the published settings were enough*.
 
 A configuration is taken as far as the search space has its parameters. What it does not say stays as in
-your control group; a number that the space does not have moves to the nearest that it has (at most a
-factor of 2 among listed values, at most 20 % of a range), and the note of the trial says that it moved.
+your control group; a number that the space does not have moves to the nearest that it has (at most half a
+decade among listed values, at most 20 % of a range; 0 becomes the lowest of a logarithmic range), and the note of the trial says that it moved.
 One that does not fit is left out.
 
 In Python: `tune(model, X, y, known=True)`; for an objective of your own
@@ -233,12 +233,10 @@ def _parts(estimator: Any, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [("", estimator), *inside]
 
 
-def _fitted(
-    one: Known, space: Space, base: Mapping[str, Any], names: Mapping[str, str] | None
-) -> Arm | None:
+def _fitted(one: Known, space: Space, base: Mapping[str, Any], start: str) -> Arm | None:
     config, moved, missing = dict(base), [], []
     for published_name, value in one.config.items():
-        name = _name(published_name, space, names)
+        name = _name(published_name, space, start)
         if name is None:
             missing.append(published_name)
             continue
@@ -257,12 +255,11 @@ def _fitted(
     return Arm(one, settled, tuple(moved), tuple(missing))
 
 
-def _name(published_name: str, space: Space, names: Mapping[str, str] | None) -> str | None:
-    if names is not None:
-        name = names.get(published_name)
-        return name if name in space.names else None
+def _name(published_name: str, space: Space, start: str) -> str | None:
+    """What the space calls a parameter: its own name, or a usual other one."""
     usual = _file("known.toml")["aliases"].get(published_name, [])
-    return next((name for name in (published_name, *usual) if name in space.names), None)
+    known = (start + name for name in (published_name, *usual))
+    return next((name for name in known if name in space.names), None)
 
 
 def nearest(parameter: Parameter, value: Any) -> Any:
@@ -301,7 +298,7 @@ def _beyond(parameter: Float | Int, value: float, inside: float) -> float:
     """How far outside of the range a number is, as a share of the range."""
     if parameter.log:
         if value <= 0:
-            return math.inf
+            return 0.0 if value == 0 else math.inf  # none at all: the least that the range has
         width = math.log(parameter.high / parameter.low)
         return abs(math.log(value / inside)) / width
     return abs(value - inside) / (parameter.high - parameter.low)
