@@ -48,12 +48,13 @@ _HOME = {
     "work": "assay.api.working",
 }
 
-_PARTS = ("plot",)
+_PARTS = ("callbacks", "plot")
 """Modules that are used as `assay.plot.history(study)`."""
 
 __all__ = sorted([*_HOME, *_PARTS, "__version__"])
 
 if TYPE_CHECKING:
+    from assay import callbacks as callbacks
     from assay import plot as plot
     from assay.analysis.verdict import Verdict as Verdict
     from assay.api.ablation import Ablation as Ablation

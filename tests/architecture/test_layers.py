@@ -14,7 +14,7 @@ import pytest
 LAYERS = [  # from top to bottom; parts on one line do not import each other
     {"__main__"},
     {"cli", "testing"},
-    {"optuna", "sklearn", "tracking", "web"},
+    {"callbacks", "optuna", "sklearn", "tracking", "web"},
     {"plot"},
     {"api"},
     {"progress"},
@@ -45,9 +45,11 @@ HOMES = {
     "cloudpickle": ("assay.executors",),
     "distributed": ("assay.executors.dask",),
     "hypothesis": ("assay.testing",),
+    "keras": ("assay.callbacks.with_keras",),
+    "lightning": ("assay.callbacks.with_lightning",),
     "anyio": ("assay.web",),
     "jinja2": ("assay.report",),
-    "lightgbm": ("assay.learners.boosted",),
+    "lightgbm": ("assay.callbacks.with_lightgbm", "assay.learners.boosted"),
     "markupsafe": ("assay.report",),
     "matplotlib": ("assay.plot.with_matplotlib",),
     "mlflow": ("assay.tracking.mlflow",),
@@ -68,7 +70,8 @@ HOMES = {
     "submitit": ("assay.executors.slurm",),
     "tensorboard": ("assay.tracking.tensorboard",),
     "wandb": ("assay.tracking.wandb",),
-    "xgboost": ("assay.learners.boosted",),
+    "torch": ("assay.callbacks.with_torch",),
+    "xgboost": ("assay.callbacks.with_xgboost", "assay.learners.boosted"),
     "yaml": ("assay.spaces.formats",),
 }
 PURE = ("core", "math", "checks", "samplers", "schedulers", "evaluation", "analysis", "engine/plan")

@@ -13,7 +13,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "concepts"])
+@pytest.mark.parametrize("page", ["tutorial", "concepts", "callbacks"])
 def test_the_code_of_a_page_runs_in_order(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))

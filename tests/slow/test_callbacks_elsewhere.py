@@ -1,0 +1,194 @@
+"""Callbacks of heavy libraries, each with the real one: pip install 'assay[boosting,lightning,keras]' jax.
+
+What was run, with which versions, is in results/callbacks.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import scale
+from tests.integration import callback_story as story
+
+import assay
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+MOST = 9
+X, y = load_breast_cancer(return_X_y=True)
+X = scale(X).astype("float32")
+TRAIN_X, VALID_X, TRAIN_Y, VALID_Y = train_test_split(X, y, random_state=0, stratify=y)
+RESULTS = Path(__file__).with_name("results") / "callbacks.json"
+
+
+def catboost(trial):
+    from catboost import CatBoostClassifier
+
+    call = assay.callbacks.catboost(trial)
+    model = CatBoostClassifier(
+        iterations=100, learning_rate=trial.config["rate"], depth=3, thread_count=1,
+        bootstrap_type="No", random_strength=0, random_seed=0, boost_from_average=False,
+        allow_writing_files=False, verbose=False,
+    )  # fmt: skip
+    model.fit(
+        TRAIN_X, TRAIN_Y, eval_set=(VALID_X, VALID_Y), init_model=call.model, callbacks=[call],
+        use_best_model=False,
+    )  # fmt: skip
+    call.keep(model)
+    return log_loss(VALID_Y, model.predict_proba(VALID_X))
+
+
+def torch_net(seed):
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(
+        torch.nn.Linear(X.shape[1], 16), torch.nn.Dropout(0.2), torch.nn.Linear(16, 1)
+    )
+
+
+def torch_loop(trial):
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    net = torch_net(trial.seed)
+    optimizer = torch.optim.SGD(net.parameters(), lr=trial.config["rate"], momentum=0.9)
+    loss = torch.nn.BCEWithLogitsLoss()
+    rows = TensorDataset(torch.tensor(TRAIN_X), torch.tensor(TRAIN_Y[:, None].astype("float32")))
+    loader = DataLoader(rows, batch_size=64, shuffle=True)
+    for step in assay.callbacks.torch(trial, net, optimizer):
+        net.train()
+        for features, target in loader:
+            optimizer.zero_grad()
+            loss(net(features), target).backward()
+            optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            logits = net(torch.tensor(VALID_X))
+        value = float(loss(logits, torch.tensor(VALID_Y[:, None].astype("float32"))))
+        trial.report(step, value)
+        if trial.should_stop():
+            break
+    return value
+
+
+def lightning(trial):
+    import lightning as L
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Module(L.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = torch_net(trial.seed)
+            self.loss = torch.nn.BCEWithLogitsLoss()
+
+        def training_step(self, batch, _):
+            return self.loss(self.net(batch[0]), batch[1])
+
+        def validation_step(self, batch, _):
+            self.log("val_loss", self.loss(self.net(batch[0]), batch[1]))
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=trial.config["rate"])
+
+    def rows(features, target):
+        return TensorDataset(
+            torch.tensor(features), torch.tensor(target[:, None].astype("float32"))
+        )
+
+    call = assay.callbacks.lightning(trial)
+    trainer = L.Trainer(
+        max_epochs=MOST, accelerator="cpu", devices=1, callbacks=[call], logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(
+        Module(),
+        DataLoader(rows(TRAIN_X, TRAIN_Y), batch_size=64),
+        DataLoader(rows(VALID_X, VALID_Y), batch_size=len(VALID_Y)),
+        ckpt_path=call.model,
+    )
+    return float(trainer.callback_metrics["val_loss"])
+
+
+def keras(trial):
+    import keras as k
+
+    def build():
+        k.utils.set_random_seed(trial.seed)
+        net = k.Sequential(
+            [k.Input((X.shape[1],)), k.layers.Dense(8), k.layers.Dense(1, "sigmoid")]
+        )
+        net.compile(k.optimizers.SGD(trial.config["rate"]), "binary_crossentropy")
+        return net
+
+    call = assay.callbacks.keras(trial)
+    net = k.saving.load_model(call.saved) if call.saved else build()
+    past = net.fit(
+        TRAIN_X, TRAIN_Y, validation_data=(VALID_X, VALID_Y), initial_epoch=trial.from_step,
+        epochs=MOST, callbacks=[call], verbose=0, shuffle=False,
+    )  # fmt: skip
+    return past.history["val_loss"][-1]
+
+
+def jax_loop(trial):
+    import jax
+    import optax
+
+    optimizer = optax.adam(trial.config["rate"])
+
+    def loss(weights, features, target):
+        return optax.sigmoid_binary_cross_entropy(features @ weights, target).mean()
+
+    @jax.jit
+    def advance(weights, state):
+        change, state = optimizer.update(jax.grad(loss)(weights, TRAIN_X, TRAIN_Y), state)
+        return optax.apply_updates(weights, change), state
+
+    def fresh():
+        weights = jax.random.normal(jax.random.key(trial.seed), X.shape[1:])
+        return weights, optimizer.init(weights)
+
+    kept = assay.callbacks.kept(trial, fresh)
+    for step in kept.steps:
+        kept.value = advance(*kept.value)
+        value = float(loss(kept.value[0], VALID_X, VALID_Y))
+        trial.report(step, value)
+        if trial.should_stop():
+            break
+    return value
+
+
+TRAININGS = {
+    "catboost": catboost,
+    "torch": torch_loop,
+    "lightning": lightning,
+    "keras": keras,
+    "jax": jax_loop,
+}
+
+
+@pytest.mark.parametrize("library", TRAININGS)
+def test_the_story(library):
+    pytest.importorskip(library)
+    training = TRAININGS[library]
+    story.it_reports_each_step(training, {"rate": 0.05}, MOST)
+    story.it_ends_when_it_is_to_end(training, {"rate": 0.05}, MOST)
+    found = story.it_goes_on_where_it_was_paused(
+        training, story.rate_space(0.01, 0.2, MOST), rel=1e-3
+    )
+    assert np.isfinite(found["steps"])
+    backend = f" on {os.environ['KERAS_BACKEND']}" if library == "keras" else ""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known[library + backend] = {"version": version(library), **found}
+    RESULTS.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
