@@ -1,15 +1,13 @@
-"""Racing over folds in `tune`: cheaper, never unfair, and no row is judged by a model that saw it."""
+"""Racing over folds in `tune`: cheaper, and never unfair. What judges a row: test_leakage.py."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
 import assay
-from assay import Budget, Choice, Evidence, Float, Int, Space, Splits
+from assay import Budget, Choice, Evidence, Int, Space, Splits
 from assay.core.errors import SpecError
 from assay.core.events import Measured, Stopped, Told
 
@@ -83,72 +81,3 @@ def test_what_does_not_suit_folds_is_refused():
             scheduler="racing",
             progress=False,
         )
-
-
-# --- leakage
-
-
-class Witness(RegressorMixin, BaseEstimator):
-    """Knows its training rows by their first column, and refuses to predict one of them."""
-
-    fitted: list[frozenset[int]] = []  # noqa: RUF012 - one record for all that are fitted here
-    predicted: list[tuple[frozenset[int], frozenset[int]]] = []  # noqa: RUF012
-
-    def __init__(self, shift=0.0):
-        self.shift = shift
-
-    def fit(self, X, y):
-        self.rows_ = frozenset(np.asarray(X)[:, 0].astype(int).tolist())
-        self.mean_ = float(np.mean(y))
-        Witness.fitted.append(self.rows_)
-        return self
-
-    def predict(self, X):
-        rows = frozenset(np.asarray(X)[:, 0].astype(int).tolist())
-        Witness.predicted.append((self.rows_, rows))
-        return np.full(len(X), self.mean_ + self.shift) + 0.01 * np.asarray(X)[:, 1]
-
-
-SPLITS = {
-    "kfold": (Splits.kfold(4), {}),
-    "repeated": (Splits.repeated(3, 2), {}),
-    "holdout": (Splits.holdout(0.3), {}),
-    "grouped": (Splits.grouped(4), {"groups": np.arange(90) // 6}),
-    "forward": (Splits.forward(4), {"time": np.arange(90)}),
-}
-
-
-@pytest.mark.parametrize("scheduler", [None, "racing"])
-@pytest.mark.parametrize("kind", SPLITS)
-def test_no_training_row_is_in_the_fold_that_judges(kind, scheduler):
-    if kind == "holdout" and scheduler:
-        return
-    splits, told = SPLITS[kind]
-    rng = np.random.default_rng(0)
-    X = np.column_stack([np.arange(90), rng.normal(size=90)])
-    y = rng.normal(size=90)
-    Witness.fitted.clear()
-    Witness.predicted.clear()
-    study = assay.tune(
-        Witness(), X, y, space=Space(shift=Float(-1, 1, default=0.0)), splits=splits, test=0.2,
-        budget=12, sampler="random", evidence=QUICK, isolation="none", scheduler=scheduler,
-        open_test=False, progress=False, **told,
-    )  # fmt: skip
-    assert not any(trial.state == "failed" for trial in study.trials)
-    assert len(Witness.predicted) > 12
-    sealed = frozenset(range(90)) - frozenset().union(*Witness.fitted)
-    for trained, judged in Witness.predicted:
-        if trained != judged:  # scores on the training rows themselves are reported as such
-            assert not trained & judged
-            assert not judged & sealed or kind in ("holdout", "forward")
-        if "groups" in told and trained != judged:
-            assert not {row // 6 for row in trained} & {row // 6 for row in judged}
-        if "time" in told and trained != judged:
-            assert max(trained) < min(judged)
-    # the folds that judge are the same for every trial
-    search = [judged for trained, judged in Witness.predicted if trained != judged]
-    assert len(set(search)) < len(search)
-    held_out = study.spec.data["seal"]["rows"]
-    assert held_out >= 15
-    seen = frozenset().union(*Witness.fitted, *(judged for _, judged in Witness.predicted))
-    assert len(seen) <= 90 - held_out

@@ -47,13 +47,13 @@ def catboost(trial):
     return log_loss(VALID_Y, model.predict_proba(VALID_X))
 
 
-def torch_net(seed):
+def torch_net(seed, dropout):
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     return torch.nn.Sequential(
-        torch.nn.Linear(X.shape[1], 16), torch.nn.Dropout(0.2), torch.nn.Linear(16, 1)
+        torch.nn.Linear(X.shape[1], 16), torch.nn.Dropout(dropout), torch.nn.Linear(16, 1)
     )
 
 
@@ -61,7 +61,7 @@ def torch_loop(trial):
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    net = torch_net(trial.seed)
+    net = torch_net(trial.seed, 0.2)
     optimizer = torch.optim.SGD(net.parameters(), lr=trial.config["rate"], momentum=0.9)
     loss = torch.nn.BCEWithLogitsLoss()
     rows = TensorDataset(torch.tensor(TRAIN_X), torch.tensor(TRAIN_Y[:, None].astype("float32")))
@@ -90,7 +90,7 @@ def lightning(trial):
     class Module(L.LightningModule):
         def __init__(self):
             super().__init__()
-            self.net = torch_net(trial.seed)
+            self.net = torch_net(trial.seed, 0)  # Lightning keeps no random state
             self.loss = torch.nn.BCEWithLogitsLoss()
 
         def training_step(self, batch, _):

@@ -92,7 +92,8 @@ class Prepared:
 
     def final_evaluator(self, test: Table) -> FinalEvaluator:
         """What a worker runs when the seal is opened."""
-        return FinalEvaluator(self.dev.X, self.dev.y, test.X, test.y, self.recipe)
+        dev = self.dev
+        return FinalEvaluator(dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time)
 
     def judge(self) -> Judge:
         """How the stored values of test rows become scores."""

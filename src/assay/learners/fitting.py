@@ -19,6 +19,7 @@ from assay.core.jobs import Emit, Job, Measurement, Unit
 from assay.learners import estimators, scoring
 from assay.learners.formulas import Numbers
 from assay.learners.scoring import Metric
+from assay.learners.watching import fit_watching, stops_by_watching
 
 Rows: TypeAlias = NDArray[np.intp]
 
@@ -75,15 +76,29 @@ class Recipe:
         """Whether no part of the estimator has a random_state."""
         return estimators.deterministic(self.estimator)
 
-    def fit(self, X: Any, y: Any, config: dict[str, Any], seed: int) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        config: dict[str, Any],
+        seed: int,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """The model of `config`, fitted; also for the user who wants the winner.
 
         Args:
             seed: sets every `random_state` in it, whatever the estimator had.
+            groups, time: of these rows, for a model that stops by watching some of them; see
+                `assay.learners.watching`.
         """
         params = {self.prefix + name: value for name, value in config.items()}
         with _silence():
-            return estimators.build(self.estimator, params, seed).fit(X, y)
+            model = estimators.build(self.estimator, params, seed)
+            if stops_by_watching(model):
+                return fit_watching(model, X, y, groups=groups, time=time, seed=seed)
+            return model.fit(X, y)
 
     def floor(self, X: Any, y: Any) -> Any:
         """The dummy model, fitted: what can be had without looking at any feature."""
@@ -170,6 +185,7 @@ class FinalEvaluator:
         X, y: all development rows.
         X_test, y_test: the rows from the vault.
         recipe: estimator, metric and task.
+        groups, time: of the development rows, as in FoldEvaluator.
     """
 
     X: Any
@@ -177,6 +193,8 @@ class FinalEvaluator:
     X_test: Any
     y_test: NDArray[Any]
     recipe: Recipe
+    groups: Any = None
+    time: Any = None
 
     def __call__(self, job: Job, emit: Emit) -> float:
         """The mean value over the job's seeds."""
@@ -184,7 +202,8 @@ class FinalEvaluator:
 
     def _measure(self, job: Job, unit: Unit, seed: int) -> Measurement:
         target = _Target.of(np.concatenate([self.y, self.y_test]), self.recipe.task)
-        dev = _Part(self.X, self.y, target.codes[: len(self.y)], target.classes)
+        codes = target.codes[: len(self.y)]
+        dev = _Part(self.X, self.y, codes, target.classes, self.groups, self.time)
         test = _Part(self.X_test, self.y_test, target.codes[len(self.y) :], target.classes)
         return _measured(self.recipe, job, unit, seed, dev, test)
 
@@ -206,16 +225,20 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some rows: features, target as given, target as numbers."""
+    """Some rows: features, target as given, target as numbers, and how rows belong together."""
 
     X: Any
     y: NDArray[Any]
     codes: NDArray[Any]
     classes: NDArray[Any] | None
+    groups: Any = None
+    time: Any = None
 
 
 def _part(data: FoldEvaluator, target: _Target, rows: Rows) -> _Part:
-    return _Part(_rows(data.X, rows), data.y[rows], target.codes[rows], target.classes)
+    belonging = [None if c is None else np.asarray(c)[rows] for c in (data.groups, data.time)]
+    features = _rows(data.X, rows)
+    return _Part(features, data.y[rows], target.codes[rows], target.classes, *belonging)
 
 
 def _rows(X: Any, rows: Rows) -> Any:
@@ -238,7 +261,7 @@ def _measured(
     if job.trial == FLOOR:
         model = recipe.floor(train.X, train.y)
     else:
-        model = recipe.fit(train.X, train.y, job.config, seed)
+        model = recipe.fit(train.X, train.y, job.config, seed, groups=train.groups, time=train.time)
     with _silence():
         value, rows = _judged(recipe.metric, model, held)
         seen = _train_value(recipe.metric, model, train)
