@@ -39,23 +39,26 @@ def race(by_fold, rule):
         return by_fold.size, int(by_fold.mean(axis=1).argmin())
     fidelity = Fidelity("fold", 1, folds, "folds")
     judge = _worse_mean if rule == "aggressive" else Racing(fidelity, **rule).judge
-    runs: list[Run] = []
+    runs: list[Run] = []  # those with all folds: the others have no say
+    fits, numbers = 0, []
     for number in range(count):
+        place = len(runs)
         for step in range(1, folds + 1):
+            fits += 1
             state = "done" if step == folds else "running"
             curve = tuple(enumerate(by_fold[number, :step].tolist(), start=1))
-            run = Run(number, state, folds, step, curve, protected=number == 0, worked=step)
-            if state == "running" and isinstance(judge([*runs, run], number), Stop):
-                run = Run(number, "stopped", folds, step, curve, worked=step)
+            run = Run(place, state, folds, step, curve, protected=number == 0, worked=step)
+            if state == "running" and isinstance(judge([*runs, run], place), Stop):
                 break
-        runs.append(run)
-    done = [run.trial for run in runs if run.state == "done"]
-    return sum(run.worked for run in runs), min(done, key=lambda c: (by_fold[c].mean(), c))
+        else:
+            runs.append(run)
+            numbers.append(number)
+    return fits, min(numbers, key=lambda c: (by_fold[c].mean(), c))
 
 
 def _worse_mean(runs, trial):
     """Stop once the mean so far is worse than the best trial's."""
-    done = [np.mean([v for _, v in run.curve]) for run in runs if run.state == "done"]
+    done = [np.mean([v for _, v in run.curve]) for run in runs[:trial]]
     worse = trial and np.mean([v for _, v in runs[trial].curve]) > min(done)
     return Stop("worse") if worse else None
 
@@ -89,7 +92,7 @@ def summary(studies):
         name: {k: defaultdict(list) for k in ("fits", "gain", "lost", "same")} for name in RULES
     }
     for study in studies:
-        for name, found in of_study(study).items():
+        for name, found in study["found"].items():
             for figure, value in found.items():
                 cells[name][figure][study["data"]].append(float(value))
     return {
@@ -139,14 +142,18 @@ def _range(figure):
 
 def by_data(studies):
     """The default rule on one data set: means over its studies."""
-    found = [of_study(study)["both (the default)"] for study in studies]
+    found = [study["found"]["both (the default)"] for study in studies]
     return {k: round(float(np.mean([one[k] for one in found])), 3) for k in ("fits", "lost")}
 
 
 def main(raw):
     """From the raw lines to the committed figures."""
     lines = [json.loads(line) for line in Path(raw).read_text().splitlines()]
-    studies = [line for line in lines if "truth" in line]
+    studies = [
+        {"data": line["data"], "learner": line["learner"], "found": of_study(line)}
+        for line in lines
+        if "truth" in line
+    ]
     names = sorted({study["data"] for study in studies})
     form = {
         "studies": len(studies),
