@@ -48,7 +48,7 @@ from assay.stores.reader import Reader
 
 RESULTS = Path(__file__).parent / "results" / "kill_campaign.json"
 PROGRAM = Path(kill_program.__file__)
-_PATIENCE_S = 3600.0
+_PATIENCE_S = 600.0  # without any evaluation, and nobody who went home
 _EARLY, _LIFE = 0.25, 20
 _GONE_S = 90.0  # an idle child at an engine's worker is closed after a minute
 
@@ -88,6 +88,7 @@ class Run:
     orphans: list[psutil.Process] = field(default_factory=list)
     seen: list[Event] = field(default_factory=list)
     delivered: dict[int, float] = field(default_factory=dict)
+    silence_s: float = 0.0
 
     @property
     def storage(self) -> Path:
@@ -95,9 +96,13 @@ class Run:
 
     def fight(self) -> None:
         """Kill until the study is complete; then wait until everybody has gone home."""
-        until = time.monotonic() + _PATIENCE_S
+        before, since = (0, 0), time.monotonic()
         while self.scenario.roles.keys() - self.ended - set(self.scenario.servers):
-            assert time.monotonic() < until, f"no end: {self.kills}, {self.living}, {self.ended}"
+            now = len(self._notes()), len(self.ended)
+            if now != before:
+                before, since = now, time.monotonic()
+            self.silence_s = max(self.silence_s, time.monotonic() - since)
+            assert self.silence_s < _PATIENCE_S, f"it stands still: {now}, {self.living}"
             self._start_who_is_due()
             time.sleep(min(2.0, self.rng.expovariate(1 / self.scenario.mean_s)))
             self._see_who_ended()
@@ -357,32 +362,47 @@ def study_under_fire(name: str, seed: int) -> Run:
     return run
 
 
-def add(name: str, run: Run) -> dict[str, Any]:
-    """Add a study that has passed to the counts on the disk; campaigns may run side by side."""
+@contextmanager
+def counts(name: str) -> Iterator[dict[str, Any]]:
+    """The counts on the disk of a scenario, to be changed; campaigns may run side by side."""
     with (Path(tempfile.gettempdir()) / "assay-kill-campaign.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _add(name, run)
+        whole = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        part = whole.setdefault(name, {"kills": {}, "studies": 0})
+        part.setdefault("begun", part["studies"])
+        yield part
+        whole["all"] = _together([whole[name] for name in SCENARIOS if name in whole])
+        beside = RESULTS.with_suffix(".new")
+        beside.write_text(json.dumps(whole, indent=1) + "\n")
+        beside.replace(RESULTS)
 
 
-def _add(name: str, run: Run) -> dict[str, Any]:
-    whole = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    part = whole.setdefault(name, {"kills": {}})
-    for into, counted in ((part["kills"], run.kills), (part, run.facts)):
-        for key, count in counted.items():
-            into[key] = into.get(key, 0) + count
-    names = [name for name in SCENARIOS if name in whole]
-    whole["all"] = {
-        "kills": sum(sum(whole[name]["kills"].values()) for name in names),
-        "studies": sum(whole[name]["studies"] for name in names),
+def _together(parts: list[dict[str, Any]]) -> dict[str, int]:
+    studies = sum(part["studies"] for part in parts)
+    return {
+        "kills": sum(sum(part["kills"].values()) for part in parts),
+        "studies": studies,
         "acknowledged_results_lost": 0,
         "results_counted_twice": 0,
         "broken_chains": 0,
-        "studies_that_did_not_finish": 0,
+        "studies_that_did_not_finish": sum(p.get("begun", p["studies"]) for p in parts) - studies,
     }
-    beside = RESULTS.with_suffix(".new")
-    beside.write_text(json.dumps(whole, indent=1) + "\n")
-    beside.replace(RESULTS)
-    return whole
+
+
+def begin(name: str) -> int:
+    """Count a study as begun; whoever breaks off a campaign is seen by that. Its seed."""
+    with counts(name) as part:
+        part["begun"] += 1
+        return int(part["begun"]) - 1
+
+
+def add(name: str, run: Run) -> None:
+    """Add a study that has passed."""
+    with counts(name) as part:
+        for into, counted in ((part["kills"], run.kills), (part, run.facts)):
+            for key, count in counted.items():
+                into[key] = into.get(key, 0) + count
+        part["longest_silence_s"] = max(part.get("longest_silence_s", 0), round(run.silence_s))
 
 
 def main() -> None:
@@ -393,11 +413,10 @@ def main() -> None:
     until = time.monotonic() + told.seconds
     while True:
         for name in told.scenarios:
-            done = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            seed = done.get(name, {}).get("studies", 0)
             began = time.monotonic()
-            run = study_under_fire(name, seed)
-            total = add(name, run)["all"]["kills"]
+            run = study_under_fire(name, begin(name))
+            add(name, run)
+            total = json.loads(RESULTS.read_text())["all"]["kills"]
             took = time.monotonic() - began
             sys.stdout.write(f"{name}: {dict(run.kills)} in {took:.0f} s; {total} in all\n")
             sys.stdout.flush()
