@@ -11,7 +11,6 @@ from tests.unit.lab import born, history_of, measured, spec_of
 from tests.unit.test_history import LOGS
 
 from assay import Float, Space, Study
-from assay.analysis import effects as effects_module
 from assay.analysis.effects import Effects, effects
 from assay.analysis.selection import best_by_value, ranked
 from assay.analysis.spending import entries
@@ -93,9 +92,9 @@ def test_a_table_looks_at_no_more_trials_than_it_shows(monkeypatch):
         trial = study.ask()
         study.tell(trial, trial.config["x"])
     looked = []
-    effect = effects_module.effect
+    found = Effects._found
     monkeypatch.setattr(
-        effects_module, "effect", lambda *given: looked.append(given[2]) or effect(*given)
+        Effects, "_found", lambda self, number: looked.append(number) or found(self, number)
     )
     table = trial_table(study.spec, study.history)
     newest = [table.rows[n].number for n in table.numbers(2, by_number=True)]

@@ -78,36 +78,24 @@ def control_noise(spec: StudySpec, history: History) -> Noise:
     )
 
 
-def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effect | None:
-    """The effect of a trial on the search units; None if it is not feasible, or without a control.
-
-    Several folds: corrected paired interval (Nadeau and Bengio). One unit: the noise floor stands in.
-    """
-    if not has_control(history) or not history.feasible(trial):
-        return None
-    if trial == CONTROL:
-        return Effect(trial, 0.0, None, "control", None)
-    gains = list(differences(spec, history, trial, units.search(spec)).values())
-    if not gains:
-        return None
-    gain = sum(gains) / len(gains)
-    multiple = gain / floor.floor if floor.floor else None
-    interval = _interval(spec, gains, floor)
-    return Effect(trial, gain, interval, _standing(interval, floor), multiple)
-
-
 class Effects(Mapping[int, Effect]):
-    """The effects of the trials that have one, by number; each is found when it is looked at."""
+    """The effects on the search units, by number; each is found when it is looked at.
 
-    def __init__(self, spec: StudySpec, history: History) -> None:
+    Those trials have one that are feasible, if there is a control. Several folds: corrected paired
+    interval (Nadeau and Bengio). One unit: the noise floor stands in.
+    """
+
+    def __init__(self, spec: StudySpec, history: History, floor: Noise | None = None) -> None:
         self._spec, self._history = spec, history
-        self._floor: Noise | None = None
+        self._theirs = {}
+        if has_control(history):
+            self._theirs = units.search_values(spec, history, CONTROL)
+            self._floor = floor or control_noise(spec, history)
+        self._units = sorted(units.search(spec))
 
     def __getitem__(self, number: int) -> Effect:
-        if self._floor is None:
-            self._floor = control_noise(self._spec, self._history)
-        known = 0 <= number < self._history.n_trials
-        found = effect(self._spec, self._history, number, self._floor) if known else None
+        known = self._theirs and 0 <= number < self._history.n_trials
+        found = self._found(number) if known and self._history.feasible(number) else None
         if found is None:
             raise KeyError(number)
         return found
@@ -118,12 +106,28 @@ class Effects(Mapping[int, Effect]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def _found(self, trial: int) -> Effect | None:
+        if trial == CONTROL:
+            return Effect(trial, 0.0, None, "control", None)
+        sign, theirs, floor = self._spec.signs[0], self._theirs, self._floor
+        ours = units.search_values(self._spec, self._history, trial)
+        gains = [sign * (theirs[u] - ours[u]) for u in self._units if u in ours and u in theirs]
+        if not gains:
+            return None
+        gain = sum(gains) / len(gains)
+        multiple = gain / floor.floor if floor.floor else None
+        interval = _interval(self._spec, gains, floor)
+        return Effect(trial, gain, interval, _standing(interval, floor), multiple)
+
+
+def effect(spec: StudySpec, history: History, trial: int, floor: Noise) -> Effect | None:
+    """The effect of one trial; None if it has none."""
+    return Effects(spec, history, floor).get(trial)
+
 
 def effects(spec: StudySpec, history: History) -> list[Effect]:
     """The effect of every trial that has one."""
-    floor = control_noise(spec, history)
-    found = (effect(spec, history, number, floor) for number in range(history.n_trials))
-    return [one for one in found if one is not None]
+    return list(Effects(spec, history).values())
 
 
 def fresh_interval(spec: StudySpec, gains: Sequence[float]) -> Interval:

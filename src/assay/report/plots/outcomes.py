@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.analysis.effects import Effect, control_noise, effect, has_control
+from assay.analysis.effects import Effect, Effects, control_noise, has_control
 from assay.analysis.noise import Noise
 from assay.core.events import CONTROL, Told
 from assay.core.history import History
@@ -74,10 +74,8 @@ class Outcomes:
             new = new if before == self.noise else self.numbers
             self._control = key
         assert self.noise is not None
-        for number in new:
-            found = effect(self.spec, history, number, self.noise)
-            if found is not None:
-                self.effects[number] = found
+        found = Effects(self.spec, history, self.noise)
+        self.effects |= {number: one for number in new if (one := found.get(number))}
 
     @property
     def values(self) -> Array:
