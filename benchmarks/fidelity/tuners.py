@@ -87,6 +87,8 @@ def optuna(pruner, sampler="TPESampler"):
 TUNERS = {
     "assay-full": ours(None),
     "assay-auto": ours("auto"),
+    "assay-thaw": ours("thaw"),
+    "assay-thaw-stopping": ours("thaw-stopping"),
     "assay-asha": ours("asha"),
     "assay-asha-random": ours("asha", "random"),
     "assay-stopping-random": ours("auto", "random"),

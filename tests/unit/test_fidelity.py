@@ -196,7 +196,7 @@ def test_a_wrong_scheduler_is_refused(scheduler, words):
 
 
 def test_auto_is_a_scheduler_that_suits_the_fidelity():
-    for kind, name in (("epochs", "asha-stopping"), ("subset", "asha"), ("folds", "racing")):
+    for kind, name in (("epochs", "thaw-stopping"), ("subset", "asha"), ("folds", "racing")):
         space = Space(x=Float(0, 1), fidelity=Fidelity("f", 1, 9, kind))
         assert scheduler_settings("auto", space) == {"name": name}
         assert scheduler_of(plan(space=space, scheduler={"name": name})) is not None

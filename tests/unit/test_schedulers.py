@@ -10,6 +10,7 @@ from assay.schedulers.asha import Asha, AshaStopping
 from assay.schedulers.halving import Halving
 from assay.schedulers.percentile import Percentile
 from assay.schedulers.racing import Racing
+from assay.schedulers.thaw import Thaw, ThawStopping
 from assay.testing.scheduler_contract import SchedulerContract
 
 
@@ -61,6 +62,16 @@ class TestHyperband(SchedulerContract):
     trials = 49
 
 
+class TestThawByRank(SchedulerContract):
+    def make(self, sign):
+        return Thaw(self.fidelity, sign)
+
+
+class TestThawStoppingByRank(SchedulerContract):
+    def make(self, sign):
+        return ThawStopping(self.fidelity, sign)
+
+
 class TestMedian(SchedulerContract):
     def make(self, sign):
         return Percentile(self.fidelity, sign)
@@ -105,6 +116,9 @@ FOLDS = Fidelity("fold", 1, 5, "folds")
         (lambda: Percentile(EPOCHS, percent=100), "between 0 and 100, got 100"),
         (lambda: Percentile(EPOCHS, warm_up=1.5), "warm_up needs a whole number >= 0, got 1.5"),
         (lambda: Percentile(EPOCHS, least_trials=0), "least_trials needs a whole number >= 1"),
+        (lambda: Thaw(ROWS), "Use 'asha'"),
+        (lambda: ThawStopping(FOLDS), "'racing' for folds"),
+        (lambda: Thaw(EPOCHS, parts=1), "parts needs a whole number >= 2, got 1"),
         (lambda: Racing(EPOCHS), "Racing is for folds"),
         (lambda: Racing(FOLDS, alpha=0), "alpha needs a number between 0 and 1, got 0"),
     ],

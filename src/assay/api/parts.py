@@ -18,6 +18,7 @@ from assay.stores.postgres.address import is_postgres, shown
 
 if TYPE_CHECKING:
     from assay.core.jobs import Evaluate
+    from assay.samplers.joint import Joint
 
 _KINDS = {
     "auto": ("auto", "Auto"),
@@ -41,10 +42,12 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "median": ("percentile", "Percentile", {}),
     "percentile": ("percentile", "Percentile", {"percent": 25.0}),
     "racing": ("racing", "Racing", {}),
+    "thaw": ("thaw", "Thaw", {}),
+    "thaw-stopping": ("thaw", "ThawStopping", {}),
 }
 """The module and the class of each scheduler, and the settings that its name implies."""
 SCHEDULERS = tuple(_SCHEDULERS)
-_AUTO = {"epochs": "asha-stopping", "subset": "asha", "folds": "racing"}
+_AUTO = {"epochs": "thaw-stopping", "subset": "asha", "folds": "racing"}
 """The scheduler that "auto" is, by the kind of the fidelity."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
@@ -148,7 +151,6 @@ def sampler_of(spec: StudySpec) -> Sampler:
     Raises:
         SpecError: the sampler cannot search for so many objectives, or cannot keep to constraints.
     """
-    from assay.samplers.at_fidelity import AtFidelity
     from assay.samplers.unique import Unique
 
     kind = _kind(spec.sampler["name"])
@@ -168,7 +170,32 @@ def sampler_of(spec: StudySpec) -> Sampler:
     }
     options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
     made: Sampler = kind(**options)
-    return Unique(AtFidelity(made, spec.signs[0]) if spec.scheduler else made)
+    return Unique(_in_part(spec, made) if spec.scheduler else made)
+
+
+def _in_part(spec: StudySpec, made: Sampler) -> Sampler:
+    """A sampler that reads trials that were evaluated in part; why which, docs/decisions/0045-thaw.md."""
+    joint = _joint(spec)
+    if joint is not None:
+        return joint
+    from assay.samplers.at_fidelity import AtFidelity
+
+    return AtFidelity(made, spec.signs[0])
+
+
+def _joint(spec: StudySpec) -> Joint | None:
+    """The process over configs and steps, where it is what reads the trials."""
+    fidelity, scheduler = spec.space.fidelity, _scheduler(spec)
+    if spec.sampler["name"] not in _KNOWING or not spec.single or spec.bounds or fidelity is None:
+        return None
+    subset = fidelity.kind == "subset" and spec.scheduler and spec.scheduler["name"] == "asha"
+    steps = fidelity.rungs(scheduler.eta) if subset else getattr(scheduler, "steps", None)
+    if steps is None:
+        return None
+    from assay.samplers.joint import Joint
+
+    beliefs = tuple((n, b.value, b.strength) for n, b in spec.beliefs.items())
+    return Joint(steps, spec.seed, spec.signs[0], beliefs)
 
 
 def scheduler_settings(
@@ -209,6 +236,17 @@ def scheduler_of(spec: StudySpec) -> Scheduler | None:
     Raises:
         SpecError: an unknown name or setting, or one that does not suit the fidelity.
     """
+    made = _scheduler(spec)
+    if hasattr(made, "forecast") and (joint := _joint(spec)):
+        from assay.samplers.joint import Forecast
+
+        made = replace(made, forecast=Forecast(joint, spec.space))
+    scheduler: Scheduler | None = made
+    return scheduler
+
+
+def _scheduler(spec: StudySpec) -> Any:
+    """The scheduler by its settings alone."""
     if spec.scheduler is None:
         return None
     name = spec.scheduler.get("name")
@@ -216,15 +254,14 @@ def scheduler_of(spec: StudySpec) -> Scheduler | None:
     assert name is not None
     module, kind, implied = _SCHEDULERS[name]
     made = getattr(import_module(f"assay.schedulers.{module}"), kind)
-    known = {f.name for f in fields(made)} - {"fidelity", "sign"}
+    known = {f.name for f in fields(made)} - {"fidelity", "sign", "forecast"}
     settings = {k: v for k, v in spec.scheduler.items() if k != "name"}
     for setting in settings:
         if setting not in known:
             raise SpecError(
                 f"Scheduler {name!r} has no setting {setting!r}. {did_you_mean(setting, known)}"
             )
-    scheduler: Scheduler = made(spec.space.fidelity, spec.signs[0], **{**implied, **settings})
-    return scheduler
+    return made(spec.space.fidelity, spec.signs[0], **{**implied, **settings})
 
 
 def _limits(spec: StudySpec) -> tuple[tuple[int | str, float, float], ...]:

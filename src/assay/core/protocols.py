@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from assay.core.events import Event
 from assay.core.jobs import Job, Message
@@ -57,6 +57,28 @@ class Scheduler(Protocol):
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
         """Who gets a free slot; None: a new trial."""
+        ...
+
+
+class Forecast(Protocol):
+    """Says what trials that were evaluated in part promise. Pure: a function of the history."""
+
+    def promises(self, history: History, apart: int | None = None) -> Sequence[float | None]:
+        """`Run.promise` for each trial by number.
+
+        Args:
+            history: what is known.
+            apart: the running trial that is being judged; of the others it is believed that they end.
+        """
+        ...
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A scheduler that is shown what it asks for, instead of the plain runs of a history."""
+
+    def look(self, history: History, trial: int | None) -> Sequence[Run]:
+        """The runs for its next decision: on `trial` after a report, or, for None, on a free slot."""
         ...
 
 

@@ -22,6 +22,8 @@ class Run:
             user's direction.
         protected: it is the control: always evaluated in full, and no part of any bracket.
         worked: the steps that went into it, those that were done twice counted twice.
+        promise: ln of the improvement that it promises for each step to its end, over what a new
+            trial promises for each of its own; above 0 it deserves more. None: nobody knows.
     """
 
     trial: int
@@ -31,6 +33,7 @@ class Run:
     curve: tuple[tuple[int, float], ...] = ()
     protected: bool = False
     worked: int = 0
+    promise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

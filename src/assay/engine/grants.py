@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from assay.core.events import Paused, Stopped
 from assay.core.fidelity import Fidelity
 from assay.core.history import History
-from assay.core.protocols import Scheduler
+from assay.core.protocols import Informed, Scheduler
 from assay.core.runs import Pause, Resume, Run, Stop
 from assay.core.spec import StudySpec
 from assay.schedulers.finalists import finalist
@@ -32,11 +32,16 @@ def first_step(spec: StudySpec, history: History, scheduler: Scheduler | None) -
 
 def verdict(history: History, scheduler: Scheduler, trial: int) -> Paused | Stopped | None:
     """What becomes of a trial after its newest report; None: it runs on."""
-    runs = history.runs()
+    runs = _seen(scheduler, history, trial)
     said, step = scheduler.judge(runs, trial), runs[trial].step
     if isinstance(said, Pause):
         return Paused(trial, step, said.reason)
     return Stopped(trial, step, said.reason) if isinstance(said, Stop) else None
+
+
+def _seen(scheduler: Scheduler, history: History, trial: int | None) -> Sequence[Run]:
+    """How all trials stand, as the scheduler wants to see it."""
+    return scheduler.look(history, trial) if isinstance(scheduler, Informed) else history.runs()
 
 
 def ends_itself(fidelity: Fidelity, run: Run) -> bool:
@@ -46,7 +51,7 @@ def ends_itself(fidelity: Fidelity, run: Run) -> bool:
 
 def more(spec: StudySpec, history: History, scheduler: Scheduler) -> Resume | None:
     """The paused trial that gets a free slot, if the budget has what it takes."""
-    runs, fidelity = history.runs(), _fidelity(spec)
+    runs, fidelity = _seen(scheduler, history, None), _fidelity(spec)
     given = scheduler.resume(runs)
     if given is None:
         return None

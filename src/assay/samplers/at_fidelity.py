@@ -108,7 +108,7 @@ def highest(
     ((9, [0.2, None]), (1, [0.5, 0.9]))
     """
     steps = fidelity.rungs(eta)
-    tables = [_at_rungs(sign, run, steps) for run in runs]
+    tables = [at_rungs(sign, run, steps) for run in runs]
     for rung in reversed(range(len(steps))):
         found = [table[rung] for table in tables]
         if sum(loss is not None for loss in found) >= enough or rung == 0:
@@ -116,7 +116,8 @@ def highest(
     raise AssertionError("there is a lowest rung")
 
 
-def _at_rungs(sign: float, run: Run, steps: Sequence[int]) -> list[float | None]:
+def at_rungs(sign: float, run: Run, steps: Sequence[int]) -> list[float | None]:
+    """The loss that a trial had at each rung: its first report there or later, before the next rung."""
     found: list[float | None] = [None] * len(steps)
     for step, value in reversed(run.curve):
         rung = max((k for k, at in enumerate(steps) if at <= step), default=None)
