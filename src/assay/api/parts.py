@@ -174,7 +174,7 @@ def sampler_of(spec: StudySpec) -> Sampler:
 
 
 def _in_part(spec: StudySpec, made: Sampler) -> Sampler:
-    """A sampler that reads trials that were evaluated in part; why which, docs/decisions/0045-thaw.md."""
+    """A sampler that reads trials that were evaluated in part; why which, docs/decisions/0047-thaw.md."""
     joint = _joint(spec)
     if joint is not None:
         return joint

@@ -67,8 +67,8 @@ class Study:
         sampler: "auto", "gp", "tpe", "cmaes", "evolution", "random", "sobol", "halton",
             "grid", or a dict with settings ({"name": "grid", "points": 3}).
         scheduler: what stops or pauses bad trials early, for a space with a fidelity: "auto",
-            "asha", "asha-stopping", "halving", "hyperband", "median", "percentile", "racing", or a
-            dict with settings ({"name": "asha", "eta": 4}). After `trial.report(step, value)` ask
+            "thaw", "thaw-stopping", "asha", "asha-stopping", "halving", "hyperband", "median",
+            "percentile", "racing", or a dict with settings ({"name": "asha", "eta": 4}). After `trial.report(step, value)` ask
             `trial.should_stop()`; tell a trial its value at `trial.to_step`. None: all in full.
         storage: "sqlite:///lab.db", a file ending in .db, or a store; None: in memory.
         name: the study's name in its storage. A study with this name and the same plan goes on.
