@@ -23,6 +23,7 @@ from assay.core.events import (
     Deviated,
     Enqueued,
     Environment,
+    Estimated,
     Event,
     Exhausted,
     Failed,
@@ -161,6 +162,8 @@ class Model:
             yield lambda r: Selected(done[0], done[-1], "guard", "no", [])
         if self.of(Selected):
             yield lambda r: Frozen((0,), 5, "hash")
+            if not self.of(Sealed) and not self.of(Estimated):
+                yield from [lambda r: Estimated("bbc", {"x": float(r)})] * 8
 
     def of_trials(self):
         n, busy = len(self.trials()), self.running()

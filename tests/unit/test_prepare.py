@@ -13,6 +13,7 @@ from tests.unit.lab import rows_of
 
 from assay import Budget, DataError, Float, Int, Space, SpecError, Splits
 from assay.api.prepare import Wishes, prepare
+from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.inputs import from_arrays
 
@@ -152,7 +153,7 @@ def test_the_evaluator_of_the_search_holds_the_development_rows_alone():
     prepared = made(test=0.3)
     held = prepared.evaluator()
     assert held.X.shape == (70, 4)
-    final = prepared.final_evaluator(prepared.test)
+    final = prepared.final_evaluator(prepared.test, History())
     assert (final.X.shape, final.X_test.shape) == ((70, 4), (30, 4))
 
 

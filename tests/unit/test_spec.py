@@ -18,7 +18,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.parameters import Choice, Float, Int
 from assay.core.rates import Rates
 from assay.core.space import Space
-from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
+from assay.core.spec import RULES, Budget, Evidence, Limits, StudySpec, directions_of
 from assay.testing.spaces import spaces
 
 SPACE = Space(a=Int(1, 5, default=2), b=Float(0, 1, default=0.5), fidelity=Fidelity("epochs", 1, 9))
@@ -128,7 +128,8 @@ def test_any_changed_field_changes_the_hash():
     "part",
     [
         *(Budget(**{name: 5}) for name in ("trials", "looks", "seconds", "cpu_seconds")),
-        *(Evidence(**{name: 7}) for name in Evidence.__dataclass_fields__),
+        *(Evidence(**{name: 7}) for name in Evidence.__dataclass_fields__ if name != "select"),
+        *(Evidence(select=rule) for rule in RULES[1:] if rule != "ensemble_topk"),
         *(Limits(**{name: 7}) for name in Limits.__dataclass_fields__),
     ],
 )

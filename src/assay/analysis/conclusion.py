@@ -15,6 +15,7 @@ from assay.analysis.effects import (
     ratio,
 )
 from assay.analysis.floor import floor_warning
+from assay.analysis.procedure import gain_in
 from assay.analysis.selection import ranked, shortlist
 from assay.analysis.verdict import (
     Action,
@@ -26,26 +27,43 @@ from assay.analysis.verdict import (
 )
 from assay.analysis.wording import Basis
 from assay.core import units
-from assay.core.events import CONTROL, Concluded, Failed, Opened, Sealed, Selected, Told
+from assay.core.events import (
+    CONTROL,
+    Concluded,
+    Estimated,
+    Failed,
+    Opened,
+    Sealed,
+    Selected,
+    Told,
+)
 from assay.core.history import History
-from assay.core.spec import StudySpec
+from assay.core.spec import RULES, StudySpec
 from assay.math.intervals import Interval
 from assay.math.power import smallest_detectable_gain
 
 _SHARES = ("accuracy", "balanced_accuracy")
 _GUARD_HELD = " On fresh splits the gain did not exceed the noise, so by its plan the study keeps the defaults."
+_RULE_HELD = " By the rule of its plan ({}) the study keeps the defaults all the same."
 
 
 def conclude(
-    spec: StudySpec, history: History, opened: Opened | None = None, *, refused: str = ""
+    spec: StudySpec,
+    history: History,
+    opened: Opened | None = None,
+    *,
+    estimated: Estimated | None = None,
+    refused: str = "",
 ) -> Concluded:
     """The verdict of a study whose plan is complete.
 
     Args:
         opened: what the sealed test set has just said, if it is not in `history` yet.
+        estimated: what stands in for a test set, if it is not in `history` yet.
         refused: why the sealed test set was not opened.
     """
-    verdict = _verdict(spec, history, opened or history.last(Opened))
+    estimated = estimated or history.last(Estimated)
+    verdict = _verdict(spec, history, opened or history.last(Opened), estimated)
     closed = f"The test set stays closed: {refused}" if refused else ""
     lent = _published(spec, history, verdict)
     said = (verdict.sentence, lent, closed, floor_warning(spec, history))
@@ -62,7 +80,9 @@ def _published(spec: StudySpec, history: History, verdict: Verdict) -> str:
     return enough(history, verdict, other, fresh_interval(spec, gains) if gains else None)
 
 
-def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdict:
+def _verdict(
+    spec: StudySpec, history: History, opened: Opened | None, estimated: Estimated | None
+) -> Verdict:
     selected: Selected = history.last(Selected)
     if not has_control(history):
         basis = _basis(spec, history, ranked(spec, history)[0], source="search")
@@ -70,6 +90,8 @@ def _verdict(spec: StudySpec, history: History, opened: Opened | None) -> Verdic
     if opened is not None:
         return _by_test(spec, history, opened, selected)
     challenger = selected.challenger
+    if estimated is not None and challenger != CONTROL:
+        return _by_procedure(spec, history, estimated, selected)
     if challenger == CONTROL:
         source: Any = "exact" if selected.rule == "best" else "recheck" if spec.data else "seeds"
         basis = _basis(spec, history, CONTROL, source=source)
@@ -117,6 +139,27 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
     return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
 
 
+def _by_procedure(
+    spec: StudySpec, history: History, estimated: Estimated, selected: Selected
+) -> Verdict:
+    """The verdict on the procedure, from rows that had no part in a choice."""
+    found = estimated.results
+    gain, kept = gain_in(found), found.get("kept_defaults")
+    source: Any = estimated.final
+    basis = _basis(
+        spec,
+        history,
+        selected.challenger,
+        source=source,
+        n=found["rows"],
+        control=found["control"],
+        selected=found["score"]["score"],
+    )
+    if kept is not None and kept == len(found["folds"]):  # a gain of exactly nothing, by rule
+        return no_gain_shown("guard", spec.smallest_gain, basis)
+    return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
+
+
 def _why_nothing(spec: StudySpec, history: History) -> str:
     """Why no trial could be compared with the control."""
     if shortlist(spec, history):
@@ -146,9 +189,8 @@ def _look(history: History, opened: Opened) -> int:
 def _with_guard(verdict: Verdict, selected: Selected) -> Verdict:
     if selected.trial != CONTROL or verdict.action is not Action.USE_TUNED:
         return verdict
-    return replace(
-        verdict, action=Action.KEEP_DEFAULTS, sentence=f"{verdict.sentence}{_GUARD_HELD}"
-    )
+    held = _GUARD_HELD if selected.rule == RULES[0] else _RULE_HELD.format(selected.rule)
+    return replace(verdict, action=Action.KEEP_DEFAULTS, sentence=f"{verdict.sentence}{held}")
 
 
 def detectable(spec: StudySpec, history: History) -> float | None:

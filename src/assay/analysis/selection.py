@@ -1,9 +1,10 @@
-"""Which trial is kept: the best are measured again on fresh units, and the control has a guard. Pure."""
+"""Which trial is kept, by the rule of the plan: as a rule the best on fresh units, behind a guard. Pure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,17 @@ from assay.analysis.effects import (
     differences,
     fresh_interval,
     has_control,
+    ratio,
 )
 from assay.analysis.outcomes import losses, numbers_of_ended
+from assay.analysis.rules import GUARDED, changed, hurdle, one_se, posterior_mean, shrunk
 from assay.core import units
 from assay.core.constraints import broken, numbers_of
 from assay.core.errors import StateError
 from assay.core.events import CONTROL, Concluded, Opened, Selected, Told
 from assay.core.history import History
 from assay.core.spec import Evidence, StudySpec
+from assay.math.encoding import Encoding
 from assay.math.intervals import Interval
 from assay.math.pareto import violation
 
@@ -102,10 +106,16 @@ def none_feasible(spec: StudySpec, history: History) -> str:
 
 
 def shortlist(spec: StudySpec, history: History) -> list[int]:
-    """The best trials that are measured again beside the control, best first, and the best borrowed."""
+    """The trials that are measured again beside the control, best first, and the best borrowed.
+
+    The best of the search; by a rule that looks at the search alone, its choice (where that is the
+    control, the best other trial, for what is said of the gain).
+    """
     rules = spec.evidence or Evidence()
     best = [number for number in ranked(spec, history) if number != CONTROL]
     top = best[: rules.top_of(history.n_trials)]
+    if best and rules.select not in GUARDED and has_control(history):
+        top = [_challenger(spec, history)]
     borrowed = first_borrowed(history, best)
     return top if borrowed is None or borrowed in top else [*top, borrowed]
 
@@ -130,10 +140,10 @@ def candidates(spec: StudySpec, history: History) -> list[Candidate]:
 
 
 def select(spec: StudySpec, history: History) -> Selected:
-    """The trial that is kept, by the rule "recheck + guard"; with no noise, or no control, by the search.
+    """The trial that is kept, by the rule of the plan; with no noise, or no control, by the search.
 
-    The challenger is the best of the shortlist on fresh units alone. The control is kept unless the
-    challenger's fresh gain exceeds `guard` corrected standard errors.
+    The challenger, which the verdict is about, is the rule's choice among the other trials. The control
+    is kept where the rule prefers it.
     """
     best = ranked(spec, history)
     if not has_control(history):
@@ -144,25 +154,130 @@ def select(spec: StudySpec, history: History) -> Selected:
         kept = best[0]
         reason = "the objective is deterministic: the best value of the search"
         return Selected(kept, challenger, "best", reason, [])
+    rules = spec.evidence or Evidence()
     found = candidates(spec, history)
     if not found:
-        return Selected(CONTROL, CONTROL, "recheck+guard", "no trial could be measured again", [])
-    top, guard = found[0], (spec.evidence or Evidence()).guard
-    needed = guard * top.fresh.se
-    beats = top.fresh.estimate > max(needed, 0.0)
+        return Selected(CONTROL, CONTROL, rules.select, "no trial could be measured again", [])
+    table = [_row(c) for c in found]
+    if rules.select not in GUARDED:
+        choice, why = _by_search(spec, history)
+        measured = {candidate.trial for candidate in found}
+        other = _challenger(spec, history)
+        challenger = other if other in measured else found[0].trial
+        kept = choice if choice in (CONTROL, challenger) else CONTROL
+        return Selected(kept, challenger, rules.select, why, table)
+    challenger, gain, why = _by_fresh(rules.select, found)
+    needed = hurdle(rules.select, gain.se, guard=rules.guard, smallest_gain=spec.smallest_gain)
+    beats = gain.estimate > max(needed, 0.0)
+    words = _against(rules.select, gain, needed, rules.guard, beats=beats)
+    kept = challenger if beats else CONTROL
+    return Selected(kept, challenger, rules.select, f"{why}, {words}", table)
+
+
+def members(history: History) -> tuple[int, ...]:
+    """The trials whose predictions are averaged; empty by any other rule than the ensemble's."""
+    selected: Selected | None = history.last(Selected)
+    if selected is None or selected.rule != "ensemble_topk":
+        return ()
+    return tuple(int(row["trial"]) for row in selected.table)
+
+
+def _by_fresh(rule: str, found: Sequence[Candidate]) -> tuple[int, Interval, str]:
+    """The choice among trials with fresh gains, best first: its number, its gain, and why."""
+    top = found[0]
+    if rule == "shrink":
+        gains, se = (
+            np.array([getattr(c.fresh, what) for c in found]) for what in ("estimate", "se")
+        )
+        drawn = shrunk(gains, se)
+        i = int(drawn.argmax())
+        top = found[i]
+        less = _moved(top.fresh, float(drawn[i]))
+        said = (
+            f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations"
+        )
+        return top.trial, less, f"{said}, drawn to {less.estimate:+.4g} among {len(found)}"
+    if rule == "ensemble_topk":
+        mean = float(np.mean([c.fresh.estimate for c in found]))
+        error = float(np.mean([c.fresh.se for c in found]))  # no less than that of the mean
+        numbers = ", ".join(str(c.trial) for c in found)
+        gain = _moved(top.fresh, mean, error)
+        return top.trial, gain, f"trials {numbers} gain {mean:+.4g} on average, one by one"
+    said = f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations"
+    return top.trial, top.fresh, said
+
+
+def _against(rule: str, gain: Interval, needed: float, guard: float, *, beats: bool) -> str:
+    """The gain beside what it has to exceed, in words."""
     words = "exceeds" if beats else "does not exceed"
-    reason = (
-        f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations, which "
-        f"{words} {guard:g} standard error{'' if guard == 1 else 's'} ({needed:.4g})"
+    if rule == "recheck":
+        return f"which {words} that of the control"
+    errors = f"{guard:g} standard error{'' if guard == 1 else 's'}"
+    if rule == "strict" and needed > guard * gain.se:
+        return f"which {words} the smallest gain worth having ({needed:.4g})"
+    return f"which {words} {errors} ({needed:.4g})"
+
+
+def _by_search(spec: StudySpec, history: History) -> tuple[int, str]:
+    """The choice of a rule that looks at the search alone, the control among the trials."""
+    rule = (spec.evidence or Evidence()).select
+    best = ranked(spec, history)
+    if rule == "argbest":
+        return best[0], f"trial {best[0]} has the best value of the search"
+    if rule == "one_se":
+        return _one_se(spec, history, best)
+    return _posterior_mean(spec, history, best)
+
+
+def _challenger(spec: StudySpec, history: History) -> int:
+    choice, _ = _by_search(spec, history)
+    return choice or next(n for n in ranked(spec, history) if n != CONTROL)
+
+
+def _one_se(spec: StudySpec, history: History, best: Sequence[int]) -> tuple[int, str]:
+    """Near the best, the config that changes the fewest of the defaults."""
+    wanted = units.search(spec)
+    gains = {
+        n: differences(spec, history, n, wanted) if n != CONTROL else dict.fromkeys(wanted, 0.0)
+        for n in best
+    }
+    whole = [n for n in best if len(gains[n]) == len(wanted)]
+    control = history.config(CONTROL)
+    found = np.array([[gains[n][unit] for unit in wanted] for n in whole])
+    moved = [changed(control, history.config(n)) for n in whole]
+    choice = whole[one_se(found, moved, ratio(spec), control_noise(spec, history).floor)]
+    many = moved[whole.index(choice)]
+    return choice, (
+        f"of the trials within one standard error of the best (trial {whole[0]}), trial {choice} changes "
+        f"the fewest defaults: {many}"
     )
-    kept = top.trial if beats else CONTROL
-    return Selected(kept, top.trial, "recheck+guard", reason, [_row(c) for c in found])
+
+
+def _posterior_mean(spec: StudySpec, history: History, best: Sequence[int]) -> tuple[int, str]:
+    """The trial that a model of all trials thinks best."""
+    encoding = Encoding(spec.space)
+    rows = encoding.rows(np.array([encoding.point(history.config(n)) for n in best]))
+    losses = np.array([spec.signs[0] * history.outcome(n).values[0] for n in best])  # type: ignore[union-attr]
+    mean = posterior_mean(rows, losses, encoding.owner, len(encoding.searched))
+    if mean is None:
+        return best[0], f"trial {best[0]} has the best value; a model of the trials says no more"
+    choice = best[int(mean.argmin())]
+    value = spec.signs[0] * float(mean.min())
+    return choice, f"trial {choice} is the best by a model of all trials, which expects {value:.4g}"
 
 
 def _why_no_control(spec: StudySpec) -> str:
     if spec.control is None:
         return "no defaults to compare with"
     return "the defaults do not meet the constraints"
+
+
+def _moved(interval: Interval, estimate: float, se: float | None = None) -> Interval:
+    shift = estimate - interval.estimate
+    low, high = interval.low + shift, interval.high + shift
+    return replace(
+        interval, estimate=estimate, low=low, high=high, se=interval.se if se is None else se
+    )
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:

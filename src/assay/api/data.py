@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from assay.analysis.conclusion import conclude
+from assay.analysis.procedure import final_of
 from assay.api.borrowing import enqueued, lent_for
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.inspecting import check_overrides, inspected
@@ -22,6 +23,7 @@ from assay.api.parts import (
     store_at,
 )
 from assay.api.prepare import Prepared, Wishes, prepare
+from assay.api.procedure import estimate
 from assay.api.sealing import seal
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
@@ -51,6 +53,7 @@ def tune(
     task: str | None = None,
     splits: Splits | None = None,
     test: float | None = None,
+    final: str | None = None,
     groups: Any = None,
     time: Any = None,
     smallest_gain: float | None = None,
@@ -98,6 +101,10 @@ def tune(
             best on all of them. Such a trial has no value and is never selected; the sampler sees
             what is expected of it. None: every trial is evaluated on all folds.
         test: share of rows to seal; 0 for none; None: by the number of rows.
+        final: what the verdict rests on. "test" (as None): the sealed rows. Where none can be spared,
+            "bbc": the validation rows of the search, each choice judged on rows left out of it, for no
+            further fit; "nested": the whole study once more on each outer fold, as many times the cost.
+            The verdict is then about the procedure, not about the fitted model.
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
@@ -139,6 +146,7 @@ def tune(
         budget=budget if isinstance(budget, Budget) or budget is None else Budget(trials=budget),
         splits=splits,
         test=test,
+        final=final,
         smallest_gain=smallest_gain,
         seed=seed,
         sampler=sampler,
@@ -263,6 +271,8 @@ def _finish(
     history = study.ledger.history
     if history.last(Concluded) and not history.half_open:
         return True
+    if not history.last(Sealed) and final_of(study.spec):
+        return estimate(study, prepared, executor, watch=watch)
     if not history.last(Sealed):
         study.ledger.decide(lambda now: [conclude(study.spec, now)])
     elif history.last(Frozen).contenders == (CONTROL,) and not history.half_open:

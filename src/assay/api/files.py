@@ -67,6 +67,7 @@ def wishes_from(options: TuneOptions) -> Wishes:
         budget=_budget(options),
         splits=splits_of(options.splits, options.gap) if options.splits else None,
         test=options.test,
+        final=options.final,
         smallest_gain=options.smallest_gain,
         seed=options.seed,
         sampler=options.sampler,

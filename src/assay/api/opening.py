@@ -74,7 +74,7 @@ def open_test(
     count_look(sealed.seal, intent.look)
     finish = run_plan(
         study,
-        partial(executor, prepared.final_evaluator(test)),
+        partial(executor, prepared.final_evaluator(test, history)),
         watch=watch,
         decide=partial(_until_measured, forgiven=len(history.breakages())),
     )

@@ -32,6 +32,7 @@ class TuneOptions:
         time: column that orders the rows.
         drop: columns to leave out.
         test: share of rows to seal as test set; 0 for none.
+        final: "test", or where none can be spared "bbc" or "nested".
         splits: "kfold:5", "repeated:5x3", "holdout:0.25", "grouped:5" or "forward:5".
         gap: rows between training and validation of a forward split.
         seed: every random stream derives from it.
@@ -78,6 +79,7 @@ class TuneOptions:
     time: str | None = None
     drop: tuple[str, ...] = ()
     test: float | None = None
+    final: str | None = None
     splits: str | None = None
     gap: int = 0
     seed: int = 0

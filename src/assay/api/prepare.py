@@ -11,19 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.analysis.final import Judge, drawn_rows
+from assay.analysis.procedure import FINALS
+from assay.analysis.selection import members
 from assay.api.metering import settled
 from assay.api.parts import sampler_of, sampler_settings, scheduler_settings
 from assay.core.errors import SpecError, did_you_mean
-from assay.core.events import FLOOR
+from assay.core.events import FLOOR, Selected
 from assay.core.fidelity import Fidelity
 from assay.core.history import History
 from assay.core.jobs import Job
 from assay.core.rates import Rates
-from assay.core.rng import stream
+from assay.core.rng import derived_seed, stream
 from assay.core.space import Space
-from assay.core.spec import Budget, Evidence, Limits, StudySpec
+from assay.core.spec import RULES, Budget, Evidence, Limits, StudySpec
 from assay.evaluation.fingerprint import fingerprint
-from assay.evaluation.splits import Splits, hold_out, seal_share
+from assay.evaluation.splits import Fold, Splits, hold_out, seal_share
 from assay.inputs import Table, task
 from assay.learners import scoring
 from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe
@@ -32,6 +34,8 @@ from assay.learners.spaces import defaults_of, space_for
 from assay.math.rows import Rows
 
 _TRIALS = 60
+_OUTER = 5
+"""Outer folds where the search has a single split."""
 _BY_FOLD = ("auto", "racing", "asha-stopping", "median", "percentile")
 """The schedulers that pause nothing: the folds of a trial are measured by one job."""
 
@@ -57,6 +61,7 @@ class Wishes:
     budget: Budget | None = None
     splits: Splits | None = None
     test: float | None = None
+    final: str | None = None
     smallest_gain: float | None = None
     seed: int = 0
     sampler: str | Mapping[str, Any] = "auto"
@@ -90,10 +95,23 @@ class Prepared:
             dev.X, dev.y, self.recipe, self.splits, self.spec.seed, dev.groups, dev.time
         )
 
-    def final_evaluator(self, test: Table) -> FinalEvaluator:
-        """What a worker runs when the seal is opened."""
+    def outer_folds(self) -> list[Fold]:
+        """The (study, left out) rows of nested cross-validation: divided as the search divides."""
+        rule = self.splits if self.splits.kind != "holdout" else Splits.kfold(_OUTER)
+        seed = derived_seed(self.spec.seed, "outer")
         dev = self.dev
-        return FinalEvaluator(dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time)
+        return FoldEvaluator(dev.X, dev.y, self.recipe, rule, seed, dev.groups, dev.time).folds(0)
+
+    def final_evaluator(self, test: Table, history: History) -> FinalEvaluator:
+        """What a worker runs when the seal is opened: an ensemble stands for its best member."""
+        dev = self.dev
+        averaged = {
+            history.last(Selected).challenger: [dict(history.config(n)) for n in members(history)]
+        }
+        return FinalEvaluator(
+            dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time,
+            averaged if members(history) else {},
+        )  # fmt: skip
 
     def judge(self) -> Judge:
         """How the stored values of test rows become scores."""
@@ -151,25 +169,26 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     dev, test, test_line = _divide(table, kind, wishes)
     labels = dev.y if kind == "classification" else None
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
-    folds = len(evaluator.folds(0))
+    facts = described(dev, evaluator)
+    folds = facts["folds"]
     space = _racing(space, wishes, folds * splits.repeats)
     gain, gain_why = _smallest_gain(wishes, metric, evaluator)
     advice = splits.advice(n=len(dev), y=labels, groups=dev.groups)
     data = {
-        "rows": len(dev),
-        "folds": folds,
+        **facts,
         "repeats": splits.repeats,
-        "ratio": splits.test_train_ratio(len(dev)),
         "task": kind,
         "metric": metric.to_json(),
         "model": {"name": built.name if built else None, "prefix": prefix, **recipe.describe()},
         "splits": splits.to_json(),
         "horizon": wishes.horizon,
         "seal": {"rows": len(test)} if test is not None else None,
-        "fingerprint": fingerprint(table.columns()).to_json(),
         "groups": table.groups is not None,
         "time": table.time is not None,
         "notes": [*table.notes, *advice],
+        # plans from before there was a choice keep their hashes
+        **({"final": wishes.final} if wishes.final in FINALS else {}),
+        "fingerprint": fingerprint(table.columns()).to_json(),
     }
     spec = _spec(wishes, metric, space, control, gain, data)
     name = built.name if built else type(estimator).__name__
@@ -186,6 +205,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         _budget_line(wishes, spec),
         *_order_line(spec),
         *_scheduler_line(spec),
+        *_rule_line(spec),
     )
     classes = np.unique(table.y) if kind == "classification" else None
     own = wishes.smallest_gain is not None
@@ -194,7 +214,53 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     sampler_of(spec).ask(space, History(), stream(spec.seed, "trial", 0))
     if test is not None:
         prepared.drawn(test)
+    _check_final(prepared, wishes.final)
     return prepared
+
+
+def described(dev: Table, evaluator: FoldEvaluator) -> dict[str, Any]:
+    """What a plan says of the rows to develop on and of how they are divided."""
+    splits = evaluator.splits
+    assert isinstance(splits, Splits)
+    return {
+        "rows": len(dev),
+        "folds": len(evaluator.folds(0)),
+        "ratio": splits.test_train_ratio(len(dev)),
+        "fingerprint": fingerprint(dev.columns()).to_json(),
+    }
+
+
+def _check_final(prepared: Prepared, final: str | None) -> None:
+    """Refuse what could not be estimated at the end."""
+    spec, metric = prepared.spec, prepared.recipe.metric
+    if final == "bbc" and spec.evidence and spec.evidence.select == "ensemble_topk":
+        raise SpecError(
+            "final='bbc' judges single trials, and select='ensemble_topk' averages several. Use "
+            "final='nested', or another rule."
+        )
+    if final == "bbc":
+        if not metric.decomposable and scoring.weighted(metric) is None:
+            raise SpecError(
+                "final='bbc' draws rows again, and a metric of your own cannot be weighted by row. Use "
+                "final='nested', or one of the metrics that Assay knows."
+            )
+        prepared.drawn(prepared.dev)
+    if final == "nested":
+        if spec.budget is not None and spec.budget.totals:
+            raise SpecError(
+                f"Budget({next(iter(spec.budget.totals))}=…) bounds one study, and final='nested' runs "
+                "one more for every outer fold. Give trials, looks, seconds or cpu_seconds, of each."
+            )
+        outer = prepared.outer_folds()
+        if len(outer) < 2:
+            raise SpecError(
+                "final='nested' needs two outer folds or more, and these splits make one."
+            )
+        for train, _ in outer:  # every inner study can be divided as the outer one is
+            part = prepared.dev.take(train)
+            FoldEvaluator(
+                part.X, part.y, prepared.recipe, prepared.splits, 0, part.groups, part.time
+            ).folds(0)
 
 
 def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:
@@ -204,10 +270,10 @@ def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:
         table.y,
         direction=wishes.direction,  # type: ignore[arg-type]
     )
-    if metric.needs == "model" and wishes.test != 0:
+    if metric.needs == "model" and wishes.test != 0 and wishes.final != "nested":
         raise SpecError(
             "A scorer f(model, X, y) says nothing about single rows, so the sealed test could have no "
-            "interval. Give a function f(y, prediction) with direction=…, or test=0."
+            "interval. Give a function f(y, prediction) with direction=…, or test=0 or final='nested'."
         )
     return metric
 
@@ -258,6 +324,11 @@ def _scheduler_line(spec: StudySpec) -> tuple[Chosen, ...]:
         return ()
     why = "a trial that can hardly become the best is not evaluated on the folds that are left"
     return (Chosen("scheduler", str(spec.scheduler["name"]), why, "--scheduler"),)
+
+
+def _rule_line(spec: StudySpec) -> tuple[Chosen, ...]:
+    rule = (spec.evidence or Evidence()).select
+    return () if rule == RULES[0] else (Chosen("selection", rule, "you chose it", "--select"),)
 
 
 def _model_why(estimator: Any) -> str:
@@ -325,6 +396,8 @@ def _check_splits(splits: Splits, table: Table) -> None:
 
 
 def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | None, Chosen]:
+    if wishes.final is not None and wishes.final != "test":
+        return table, None, _without_test(wishes)
     advised, reasons = seal_share(len(table))
     share = advised if wishes.test is None else wishes.test
     why = "you chose it" if wishes.test is not None else "; ".join(reasons)
@@ -342,6 +415,25 @@ def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | Non
         "test set", f"{len(test):,} rows sealed, {len(dev):,} to develop on", why, "--test"
     )
     return table.take(dev), table.take(test), line
+
+
+def _without_test(wishes: Wishes) -> Chosen:
+    """The line of the plan that says what stands in for a test set."""
+    if wishes.final not in FINALS:
+        raise SpecError(
+            f"final needs 'test', 'bbc' or 'nested', got {wishes.final!r}. "
+            f"{did_you_mean(str(wishes.final), ('test', *FINALS))}"
+        )
+    if wishes.test:
+        raise SpecError(
+            f"final={wishes.final!r} is for data of which no test set can be spared, and test="
+            f"{wishes.test!r} sets one aside. Give one of the two."
+        )
+    why = {
+        "bbc": "the search's own rows, each choice judged on rows left out of it",
+        "nested": "the whole study once more on each outer fold, judged on the rows left out",
+    }[wishes.final]
+    return Chosen("test set", f"none, {wishes.final} instead", why, "--final")
 
 
 def _smallest_gain(

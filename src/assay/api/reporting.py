@@ -40,6 +40,14 @@ def view(study: Study, effects: Mapping[int, Effect] | None = None) -> View:
     )
 
 
+def looks_a_trial(study: Study) -> float:
+    """Independent looks a trial of its search amounts to; 1 where no rows are stored."""
+    from assay.report.looks import looks
+
+    found = looks(study.spec, study.history, stored_rows(study))
+    return found.share if found else 1.0
+
+
 def stored_rows(study: Study) -> Rows:
     """Gives the stored per-row values behind a hash."""
     return lambda sha256: np.frombuffer(study.store.blob(sha256), dtype="<f4")
@@ -54,6 +62,7 @@ def whole(study: Study) -> View:
     history = study.history
     outcomes = Outcomes(study.spec, history)
     seen = view(study, outcomes.effects)
+    outcomes.looks = seen.looks.share if seen.looks else 1.0
     steps = gains.steps_to_best(outcomes)
     honest = honest_curve(study.spec, history, stored_rows(study))
     worth = tuple(

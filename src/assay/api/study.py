@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from assay.analysis.effects import Effect, effects, has_control
-from assay.analysis.selection import best_trial
+from assay.analysis.selection import best_trial, members
 from assay.analysis.verdict import Verdict
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
@@ -300,27 +300,27 @@ class Study:
         Raises:
             StateError: no trial has a value yet, or there are several objectives.
         """
-        history = self.history
         if not self.spec.single:
-            raise StateError(
-                f"With {len(self.spec.directions)} objectives there is no one best trial; see `front`."
-            )
-        return history.trial(best_trial(self.spec, history))
+            raise StateError("With several objectives there is no one best trial; see `front`.")
+        return self.trials[best_trial(self.spec, self.history)]
 
     @property
     def challenger(self) -> Trial | None:
         """The best settings found, as compared with the control; None while nothing is selected."""
-        history = self.history
-        selected = history.last(Selected)
-        return history.trial(selected.challenger) if selected else None
+        selected = self.history.last(Selected)
+        return self.trials[selected.challenger] if selected else None
+
+    @property
+    def members(self) -> list[Trial]:
+        """The trials whose predictions are averaged, by select="ensemble_topk"; else none."""
+        return [self.trials[number] for number in members(self.history)]
 
     @property
     def front(self) -> list[Trial]:
         """The feasible trials that no other one beats in every objective."""
         from assay.analysis.pareto import front
 
-        history = self.history
-        return [history.trial(number) for number in front(self.spec, history)]
+        return [self.trials[number] for number in front(self.spec, self.history)]
 
     def hypervolume(self, reference: Sequence[float] | Mapping[str, float]) -> float:
         """The volume between the front and a reference: larger is better, 0 for no front.

@@ -129,10 +129,14 @@ _budget = options(
 )  # fmt: skip
 _trust = options(
     click.option("--test", type=float, metavar="SHARE", help="Share of rows to seal; 0 for none."),
+    click.option("--final", type=click.Choice(["test", "bbc", "nested"]),
+                 help="What the verdict rests on where no test set can be spared: bbc or nested."),
     click.option("--splits", metavar="KIND", help="kfold:5, repeated:5x3, holdout:0.25, grouped:5, forward:5."),
     click.option("--gap", type=int, help="Rows between training and validation of forward splits."),
     click.option("--evidence", metavar="KEY=VALUE", multiple=True,
                  help="repeats, seeds, top, rechecks, guard or refits; repeatable."),
+    click.option("--select", metavar="RULE",
+                 help="How the winner is chosen, such as one_se; docs/choosing.md has the rules."),
     click.option("--keep-sealed", is_flag=True, help="Leave the test set closed; see `assay unseal`."),
     click.option("--override", metavar="CODE", multiple=True,
                  help="Tune in spite of a check, such as PF03; needs --reason; repeatable."),
@@ -180,6 +184,8 @@ def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any
         raise click.UsageError("--no-checks and --all-checks exclude each other.")
     form["checks"] = "full" if every else not none
     form["evidence"] = evidence_of(form["evidence"])
+    if "select" in form:
+        form["evidence"]["select"] = form.pop("select")
     form["rates"] = rates_of(form["rates"])
     for name, read in (("space", space_in), ("given", given_in)):
         if name in form:

@@ -302,6 +302,16 @@ class Audited(Struct, frozen=True, tag="audited"):
     result: dict[str, Any]
 
 
+class Estimated(Struct, frozen=True, tag="estimated"):
+    """What rows that had no part in a choice say of the whole procedure, where no test set was sealed.
+
+    `final` is "bbc" or "nested".
+    """
+
+    final: str
+    results: dict[str, Any]
+
+
 class Deviated(Struct, frozen=True, tag="deviated"):
     """Something was done off plan, and why."""
 
@@ -337,7 +347,7 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Inspected | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
     | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Metered | Ablated
-    | Varied | Attributed | Audited | Deviated | Noted | Steered | Concluded
+    | Varied | Attributed | Audited | Estimated | Deviated | Noted | Steered | Concluded
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

@@ -46,6 +46,8 @@ from assay.core.transitions import APPLY
 
 State: TypeAlias = RunState
 T = TypeVar("T")
+APART = ("probe", "test", "outer", "shadow")
+"""Stages of which comparisons on the development splits know nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +321,12 @@ class History:
     # --- what was measured
 
     def units(self, number: int, stage: str | None = None) -> dict[Unit, Measured]:
-        """What was measured of a trial (or of FLOOR) in one stage, or in all but probe and test."""
+        """What was measured of a trial (or of FLOOR) in one stage, or in all on which comparisons rest."""
         found = self._columns.measured.get(number, ())
         return {
             event.unit: event
             for seq, event in found
-            if seq < self.length
-            and (event.stage == stage if stage else event.stage not in ("probe", "test"))
+            if seq < self.length and (event.stage == stage if stage else event.stage not in APART)
         }
 
     @property

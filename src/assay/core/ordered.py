@@ -59,7 +59,7 @@ def _trials(history: History) -> Iterator[Event]:
 
 
 def _after(history: History) -> Iterator[Event]:
-    for stage in ("floor", "probe", "control", "recheck", "confirm", "test"):
+    for stage in ("floor", "probe", "control", "recheck", "confirm", "outer", "shadow", "test"):
         for number in range(FLOOR, history.n_trials):
             yield from _units(history, number, stage)
     yield from (event for kind in (Exhausted, Selected) if (event := history.last(kind)))

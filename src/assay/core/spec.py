@@ -17,6 +17,10 @@ from assay.core.rates import Rates
 from assay.core.space import Space
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
+RULES = (
+    "recheck+guard", "argbest", "recheck", "strict", "posterior_mean", "one_se", "shrink", "ensemble_topk"
+)  # fmt: skip
+"""The rules of selection, the default first."""
 TOTALS = ("cpu_hours", "gpu_hours", "kwh", "kgco2e", "money")
 """Limits of the whole study."""
 T = TypeVar("T")
@@ -99,6 +103,12 @@ class Evidence:
         guard: the control is kept unless the fresh paired difference exceeds this many
             corrected standard errors.
         refits: fits of each contender for the sealed test (1 for a deterministic model).
+        select: the rule by which the winner is chosen. "recheck+guard": the best on fresh units, if it
+            exceeds the guard; "strict": if it exceeds the smallest gain, too; "recheck": if it is
+            better at all; "shrink": the best once noisy gains are drawn to the mean;
+            "ensemble_topk": the mean prediction of all that were rechecked. By the search alone:
+            "argbest", "posterior_mean" (of a Gaussian process), "one_se" (the fewest changes within
+            one standard error of the best). docs/choosing.md says which is for what.
 
     Source of the defaults: Bouthillier et al. 2021, arXiv:2103.03098 (several sources of variance
     at once); the guard from our own measurements, see the decisions in the documentation.
@@ -111,15 +121,29 @@ class Evidence:
     confirms: int = 10
     guard: float = 1.0
     refits: int = 5
+    select: str = RULES[0]
 
     def __post_init__(self) -> None:
+        if self.select not in RULES:
+            raise SpecError(
+                f"No rule of selection {self.select!r}. {did_you_mean(str(self.select), RULES)}"
+            )
         for f in fields(self):
             limit = getattr(self, f.name)
+            if f.name == "select":
+                continue
             if f.name == "guard":
                 if not (isinstance(limit, int | float) and math.isfinite(limit) and limit >= 0):
                     raise SpecError(f"Evidence(guard=…) needs a number >= 0, got {limit!r}.")
             else:
                 _positive(f"Evidence({f.name}=…)", limit, whole=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entries; the rule only when it differs, so that older plans keep their hashes."""
+        form = asdict(self)
+        if self.select == RULES[0]:
+            del form["select"]
+        return form
 
     def top_of(self, trials: int) -> int:
         """How many of `trials` are rechecked."""
@@ -229,6 +253,11 @@ class StudySpec:
                 "Budget(steps=…) counts steps of a fidelity, and the space declares none. Write "
                 "Space(…, fidelity=Fidelity('epochs', 1, 81))."
             )
+        if self.evidence and self.evidence.select == "ensemble_topk" and not self.data:
+            raise SpecError(
+                "select='ensemble_topk' averages predictions, and an objective has none to average. It is "
+                "for studies on data, assay.tune."
+            )
         if self.scheduler is not None:
             self._check_scheduler()
         if self.order is not None:
@@ -325,7 +354,7 @@ class StudySpec:
             "control": dict(self.control) if self.control is not None else None,
             "smallest_gain": self.smallest_gain,
             "alpha": self.alpha,
-            "evidence": asdict(self.evidence) if self.evidence else None,
+            "evidence": self.evidence.to_json() if self.evidence else None,
             "limits": self.limits.to_json(),
             "data": dict(self.data) if self.data is not None else None,
             **_beliefs_json(self.beliefs),

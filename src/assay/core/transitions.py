@@ -20,6 +20,7 @@ from assay.core.events import (
     Deviated,
     Enqueued,
     Environment,
+    Estimated,
     Event,
     Exhausted,
     Failed,
@@ -338,6 +339,18 @@ def _audited(past: Columns, seq: int, event: Audited) -> None:
     _milestone(past, seq, event)
 
 
+def _estimated(past: Columns, seq: int, event: Estimated) -> None:
+    if _has(past, Sealed):
+        raise StateError(
+            "This study has a sealed test set: that is what says how good its result is."
+        )
+    if not _has(past, Selected):
+        raise StateError("The procedure is estimated when its search is over and a trial selected.")
+    if _has(past, Estimated):
+        raise StateError("This study has its estimate already.")
+    _milestone(past, seq, event)
+
+
 def _of(past: Columns, kind: type[Any]) -> list[Any]:
     return [event for _, event in past.kinds.get(kind, ())]
 
@@ -366,6 +379,6 @@ APPLY: dict[type[Any], Any] = {
     Failed: _ends, Paused: _cut, Stopped: _cut, Resumed: _resumed, Broke: _broke,
     Retried: _retried, Exhausted: _milestone, Selected: _selected,
     Frozen: _frozen, Opening: _opening, Opened: _opened, Voided: _milestone, Deviated: _milestone,
-    Metered: _metered, Ablated: _ablated, Varied: _varied, Attributed: _attributed, Audited: _audited, Noted: _milestone, Steered: _milestone,
+    Metered: _metered, Ablated: _ablated, Varied: _varied, Attributed: _attributed, Audited: _audited, Estimated: _estimated, Noted: _milestone, Steered: _milestone,
     Concluded: _milestone,
 }  # fmt: skip

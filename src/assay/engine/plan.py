@@ -32,7 +32,7 @@ from assay.core.events import (
     Told,
     Voided,
 )
-from assay.core.history import History
+from assay.core.history import APART, History
 from assay.core.jobs import Unit
 from assay.core.jsonform import digest
 from assay.core.protocols import Scheduler
@@ -132,7 +132,7 @@ class _Sitting:
 def _floor(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if not spec.data:
         return None
-    return _missing(spec, history, now.busy, FLOOR, "floor", units.search(spec))
+    return missing(spec, history, now.busy, FLOOR, "floor", units.search(spec))
 
 
 def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
@@ -149,11 +149,11 @@ def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None
         return None
     if history.last(Selected):  # a challenger that turns out noisy now changes nothing about it
         return None
-    probing = _missing(spec, history, now.busy, CONTROL, "probe", units.probe(), each=True)
+    probing = missing(spec, history, now.busy, CONTROL, "probe", units.probe(), each=True)
     if probing is not None:
         return probing
     fixed = bool(units.deterministic(spec, history))
-    return _missing(spec, history, now.busy, CONTROL, "control", units.control(spec, fixed=fixed))
+    return missing(spec, history, now.busy, CONTROL, "control", units.control(spec, fixed=fixed))
 
 
 def _search(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
@@ -213,7 +213,7 @@ def _recheck(spec: StudySpec, history: History, now: _Sitting) -> Command | None
     if has_control(history) and (spec.data or not units.deterministic(spec, history)):
         fresh = units.rechecks(spec)
         for number in (CONTROL, *shortlist(spec, history)):
-            command = _missing(spec, history, now.busy, number, "recheck", fresh)
+            command = missing(spec, history, now.busy, number, "recheck", fresh)
             if isinstance(command, Evaluate):
                 return command
         if now.busy:
@@ -227,7 +227,7 @@ def _confirm(spec: StudySpec, history: History, now: _Sitting) -> Command | None
         return None
     fresh = units.confirms(spec)
     for number in (CONTROL, selected.challenger):
-        command = _missing(spec, history, now.busy, number, "confirm", fresh)
+        command = missing(spec, history, now.busy, number, "confirm", fresh)
         if command is not None:
             return command
     return None
@@ -251,7 +251,7 @@ def _probe(spec: StudySpec, history: History, busy: Collection[Key], number: int
     """What shows that the challenger has noise although the control has none."""
     if not units.deterministic(spec, history):
         return None
-    return _missing(spec, history, busy, number, "probe", units.probe(number), each=True)
+    return missing(spec, history, busy, number, "probe", units.probe(number), each=True)
 
 
 def freeze(spec: StudySpec, history: History, selected: Selected) -> Frozen:
@@ -282,7 +282,7 @@ def missing_test(
     fixed = bool(units.deterministic(spec, history))
     fits = units.refits(spec, intent.look, fixed=fixed)
     for number in intent.contenders:
-        command = _missing(spec, history, busy, number, "test", fits, each=True, forgiven=forgiven)
+        command = missing(spec, history, busy, number, "test", fits, each=True, forgiven=forgiven)
         if isinstance(command, Evaluate):
             return command
     return Wait() if busy else None
@@ -312,7 +312,7 @@ def missing_search(
     return Evaluate(number, "search", tuple(unit for unit in wanted if unit not in done))
 
 
-def _missing(
+def missing(
     spec: StudySpec,
     history: History,
     busy: Collection[Key],
@@ -324,7 +324,7 @@ def _missing(
     forgiven: int = 0,
 ) -> Evaluate | Wait | None:
     """The next repeat (or, with `each`, unit) of `wanted` that was neither measured nor lost."""
-    own = stage in ("probe", "test", "floor")
+    own = stage in (*APART, "floor")
     done = set(history.units(number, stage if own else None))
     if not own and number >= 0 and isinstance(history.outcome(number), Told):
         done.add((0, 0, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter, process_time
@@ -17,6 +17,7 @@ from assay.core.errors import DataError, SpecError
 from assay.core.events import FLOOR
 from assay.core.jobs import Emit, Job, Measurement, Unit
 from assay.learners import estimators, scoring
+from assay.learners.averaged import Averaged
 from assay.learners.formulas import Numbers
 from assay.learners.scoring import Metric
 from assay.learners.watching import fit_watching, stops_by_watching
@@ -186,6 +187,8 @@ class FinalEvaluator:
         X_test, y_test: the rows from the vault.
         recipe: estimator, metric and task.
         groups, time: of the development rows, as in FoldEvaluator.
+        members: configs, by the number of a trial, whose models stand for it together: the mean of
+            their predictions is judged.
     """
 
     X: Any
@@ -195,6 +198,7 @@ class FinalEvaluator:
     recipe: Recipe
     groups: Any = None
     time: Any = None
+    members: Mapping[int, Sequence[dict[str, Any]]] = field(default_factory=dict)
 
     def __call__(self, job: Job, emit: Emit) -> float:
         """The mean value over the job's seeds."""
@@ -205,7 +209,7 @@ class FinalEvaluator:
         codes = target.codes[: len(self.y)]
         dev = _Part(self.X, self.y, codes, target.classes, self.groups, self.time)
         test = _Part(self.X_test, self.y_test, target.codes[len(self.y) :], target.classes)
-        return _measured(self.recipe, job, unit, seed, dev, test)
+        return _measured(self.recipe, job, unit, seed, dev, test, self.members.get(job.trial, ()))
 
 
 @dataclass(frozen=True)
@@ -255,11 +259,20 @@ def _measure_all(job: Job, emit: Emit, measure: Callable[[Job, Unit, int], Measu
 
 
 def _measured(
-    recipe: Recipe, job: Job, unit: Unit, seed: int, train: _Part, held: _Part
+    recipe: Recipe,
+    job: Job,
+    unit: Unit,
+    seed: int,
+    train: _Part,
+    held: _Part,
+    members: Sequence[dict[str, Any]] = (),
 ) -> Measurement:
     cpu, wall = process_time(), perf_counter()
     if job.trial == FLOOR:
         model = recipe.floor(train.X, train.y)
+    elif members:
+        fitted = [recipe.fit(train.X, train.y, config, seed) for config in members]
+        model = Averaged(fitted, train.classes)
     else:
         model = recipe.fit(train.X, train.y, job.config, seed, groups=train.groups, time=train.time)
     with _silence():

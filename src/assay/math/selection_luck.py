@@ -6,7 +6,10 @@ looks better than it is. Losses are minimised here; `expected_best` maximises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import e, inf
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,9 @@ from assay.core.errors import DataError, SpecError
 from assay.math.checks import Array, at_least, finite, not_negative, probability
 from assay.math.intervals import Interval
 from assay.math.rows import Independent, Rows
+
+ByTrial: TypeAlias = Callable[[Array], Array]
+"""Weights of rows, (draws, rows), to the value of each trial, (draws, trials); NaN where undefined."""
 
 _EULER = 0.5772156649015329
 _MOST_LOOKS = 1e300
@@ -151,13 +157,63 @@ def bbc(
     rows = Independent(len(values)) if rows is None else rows
     if rows.n != len(values):
         raise DataError(f"losses has {len(values)} rows, but {rows.n} rows are to be drawn.")
+    return bbc_of(mean_losses(values), rows, rng, level=level, draws=draws).winner
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """On the rows left out of each choice: the winner's value, the first trial's, and what was gained."""
+
+    winner: Interval
+    first: Interval
+    gain: Interval
+
+
+def mean_losses(losses: Array) -> ByTrial:
+    """The weighted mean loss of each trial, from losses of shape (rows, trials)."""
+    return lambda weights: np.asarray((weights @ losses) / weights.sum(axis=1, keepdims=True))
+
+
+def bbc_of(
+    values: ByTrial,
+    rows: Rows,
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> LeftOut:
+    """`bbc` of any metric, and the winner's gain over the first trial on the same rows left out.
+
+    Args:
+        values: of every trial, lower is better; the first is what the winner is compared with.
+        rows: how rows are drawn.
+
+    Raises:
+        DataError: the metric is not defined on most of the rows left out.
+
+    >>> rng = np.random.default_rng(0)
+    >>> found = bbc_of(mean_losses(rng.normal(size=(200, 50))), Independent(200), rng, draws=200)
+    >>> found.gain.low < 0 < found.gain.high
+    True
+    """
     left, size = at_least(draws, 100, "draws"), max(1, _CHUNK_CELLS // rows.n)
     chunks = []
     while left:
         counts = rows.weights(rows.draw(rng, min(size, left)))
-        chunks.append(_loss_of_winner(values, counts))
+        chunks.append(_winner_and_first(values, counts))
         left -= len(counts)
     drawn = np.concatenate(chunks)
+    if 2 * len(drawn) < draws:
+        raise DataError(
+            "The metric is not defined on most of the rows left out: there are too few of them, or of "
+            "one class. Use more rows, or a metric such as log loss."
+        )
+    winner, first = drawn.T
+    of = (winner, first, first - winner)
+    return LeftOut(*(_percentiles(one, rows, level) for one in of))
+
+
+def _percentiles(drawn: Array, rows: Rows, level: float) -> Interval:
     tail = (1 - probability(level, "level")) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     mean, se = float(drawn.mean()), float(drawn.std())
@@ -217,9 +273,12 @@ def expected_best(values: npt.ArrayLike, n: int) -> float:
     return float(weights @ ranked[::-1])
 
 
-def _loss_of_winner(losses: Array, counts: Array) -> Array:
-    """The loss, on the rows with count zero, of the trial that wins on the others."""
-    out = counts == 0
-    counts, out = counts[out.any(axis=1)], out[out.any(axis=1)]
-    winners = (counts @ losses).argmin(axis=1)
-    return np.asarray(np.where(out, losses.T[winners], 0.0).sum(axis=1) / out.sum(axis=1))
+def _winner_and_first(values: ByTrial, counts: Array) -> Array:
+    """The values, on the rows with count zero, of the trial that wins on the others, and of the first."""
+    out = (counts == 0).astype(float)
+    some = out.any(axis=1)
+    counts, out = counts[some], out[some]
+    winners = np.nan_to_num(values(counts), nan=inf).argmin(axis=1)
+    left_out = values(out)
+    found = np.stack([left_out[np.arange(len(out)), winners], left_out[:, 0]], axis=1)
+    return np.asarray(found[np.isfinite(found).all(axis=1)])

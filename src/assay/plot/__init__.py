@@ -56,7 +56,7 @@ def history(study: Study) -> Drawing:
     >>> [mark.role for mark in figure.panels[0].marks]
     ['unclear', 'control', 'record']
     """
-    return Drawing(course.history(_of(study)))
+    return Drawing(course.history(_with_looks(study)))
 
 
 def parallel_coordinate(study: Study, params: Iterable[str] | None = None) -> Drawing:
@@ -150,7 +150,7 @@ def expected_best(study: Study) -> Drawing:
     from assay.report.corrected import honest_curve
 
     honest = honest_curve(study.spec, study.history, stored_rows(study))
-    return Drawing(gains.best_so_far(_of(study), honest))
+    return Drawing(gains.best_so_far(_with_looks(study), honest))
 
 
 def learning_curve(study: Study) -> Drawing:
@@ -188,3 +188,12 @@ def overtuning(study: Study) -> Drawing:
 
 def _of(study: Study) -> Outcomes:
     return Outcomes(study.spec, study.history)
+
+
+def _with_looks(study: Study) -> Outcomes:
+    """With the independent looks of its trials, by which a luck line goes."""
+    from assay.api.reporting import looks_a_trial
+
+    outcomes = _of(study)
+    outcomes.looks = looks_a_trial(study)
+    return outcomes

@@ -32,6 +32,7 @@ _DOING = {
     "search": "searching",
     "recheck": "measuring the best again",
     "confirm": "comparing on fresh seeds",
+    "outer": "estimating the procedure on rows left out",
     "test": "opening the test set",
     "finished": "done",
     "stopped": "stopped",

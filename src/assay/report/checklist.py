@@ -13,6 +13,8 @@ from typing import Literal, TypeAlias
 
 from assay.analysis.effects import has_control
 from assay.analysis.noise import Noise
+from assay.analysis.procedure import final_of
+from assay.analysis.rules import GUARDED
 from assay.core import units
 from assay.core.events import (
     FLOOR,
@@ -117,7 +119,7 @@ def _separation(spec: StudySpec, history: History) -> Iterator[Item]:
     sealed: Sealed | None = history.last(Sealed)
     yield _yes("Was test data set apart before the first fit?", sealed is not None,
                f"{sealed.rows:,} rows, {words.name(sealed.level, 60)}" if sealed else "",
-               "no test set", "leakage L1.1")  # fmt: skip
+               _instead(spec), "leakage L1.1")  # fmt: skip
     if sealed:
         looks = history.looks
         yield _yes("Was the test set opened once only?", looks <= 1,
@@ -133,11 +135,16 @@ def _separation(spec: StudySpec, history: History) -> Iterator[Item]:
         yield Item(question, "not recorded", "no groups or time were declared", "leakage L3")
 
 
+def _instead(spec: StudySpec) -> str:
+    final = final_of(spec)
+    return f"no test set; {final} in its place" if final else "no test set"
+
+
 def _result(history: History) -> Iterator[Item]:
     selected: Selected | None = history.last(Selected)
     yield _yes("Is the rule of selection stated?", selected is not None,
                words.name(selected.rule, 60) if selected else "", "nothing is selected", "Dodge")  # fmt: skip
-    fresh = selected is not None and selected.rule != "best"
+    fresh = selected is not None and (selected.rule in GUARDED)
     yield _yes("Was the winner chosen on evaluations that the search never saw?", fresh,
                "recheck", "by the values of the search", "REFORMS")  # fmt: skip
     concluded = history.last(Concluded)

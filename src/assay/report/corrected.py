@@ -9,14 +9,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.analysis.procedure import cross_check
 from assay.core import units
 from assay.core.errors import StoreError
-from assay.core.events import CONTROL
+from assay.core.events import CONTROL, Estimated
 from assay.core.history import History
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
 from assay.math.expected_best import honest_best
 from assay.math.selection_luck import bbc
+from assay.report import words
 from assay.report.answer import Bar
 
 Rows: TypeAlias = Callable[[str], NDArray[np.float32]]
@@ -25,14 +27,19 @@ Rows: TypeAlias = Callable[[str], NDArray[np.float32]]
 _MOST_CELLS = 2_000_000  # rows times trials: about a second of computing
 _DRAWS = 1000
 _CURVE_POINTS = 30
+_LABEL = "The search, corrected"
 _NEAR = 1e-4  # rows are stored in single precision
 
 
 def corrected_bar(spec: StudySpec, history: History, rows: Rows | None) -> Bar | None:
     """The corrected estimate in units of the metric.
 
-    None where it cannot be had; see `row_losses`.
+    None where it cannot be had; see `row_losses`. Where the plan estimates the procedure, that estimate.
     """
+    estimated: Estimated | None = history.last(Estimated)
+    if estimated is not None:
+        score, said = estimated.results["score"], f"on rows left out ({estimated.final})"
+        return Bar("corrected", _LABEL, said, score["score"], score["low"], score["high"])
     known = row_losses(spec, history, rows)
     if known is None:
         return None
@@ -40,8 +47,10 @@ def corrected_bar(spec: StudySpec, history: History, rows: Rows | None) -> Bar |
     turned = known.turned
     ends = (1 - found.high, 1 - found.low) if turned else (found.low, found.high)
     estimate = 1 - found.estimate if turned else found.estimate
-    note = "selection luck taken off (BBC)"
-    return Bar("corrected", "The search, corrected", note, estimate, *ends)
+    check = cross_check(spec, history)
+    beside = f"; Tibshirani's check takes off {words.number(check, 2)}" if check is not None else ""
+    note = f"selection luck taken off (BBC{beside})"
+    return Bar("corrected", _LABEL, note, estimate, *ends)
 
 
 def honest_curve(spec: StudySpec, history: History, rows: Rows | None) -> tuple[Honest, ...]:

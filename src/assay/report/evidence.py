@@ -54,6 +54,7 @@ class Course:
         luck: (trials, gain): what the best of so many trials, all as good as the control, would show.
         failed: numbers of the failed trials.
         marked: the selected trial.
+        looks: how many independent looks the trials amount to, in words.
     """
 
     metric: str
@@ -65,6 +66,7 @@ class Course:
     luck: tuple[tuple[int, float], ...]
     failed: tuple[int, ...]
     marked: int | None
+    looks: str = ""
 
     @property
     def below_luck(self) -> bool:
@@ -168,9 +170,18 @@ def flow(history: History) -> tuple[Step, ...] | None:
 
 
 def course(
-    spec: StudySpec, history: History, effects: Mapping[int, Effect], noise: Noise | None
+    spec: StudySpec,
+    history: History,
+    effects: Mapping[int, Effect],
+    noise: Noise | None,
+    *,
+    looks: float = 1.0,
+    said: str = "",
 ) -> Course | None:
-    """The history of gains (of values, without a control); None before the first value."""
+    """The history of gains (of values, without a control); None before the first value.
+
+    `looks`: independent looks a trial, by which the luck line goes; `said`: the same in words.
+    """
     if not spec.single:
         return None
     of_gains = has_control(history)
@@ -187,9 +198,10 @@ def course(
         points=tuple(points),
         records=_records(points, 1 if upwards else -1),
         band=floor * normal_quantile(1 - spec.alpha / 2) if floor else None,
-        luck=_luck(floor, len(points)),
+        luck=_luck(floor, len(points), looks),
         failed=tuple(sorted(history.failed)),
         marked=selected.challenger if selected else None,
+        looks=said,
     )
 
 
@@ -293,13 +305,13 @@ def _records(points: Sequence[Point], sign: int) -> tuple[Point, ...]:
     return tuple(best)
 
 
-def _luck(floor: float | None, trials: int) -> tuple[tuple[int, float], ...]:
+def _luck(floor: float | None, trials: int, looks: float) -> tuple[tuple[int, float], ...]:
     """The luck line, at so many points that a smooth curve can be drawn."""
     if not floor or trials < 2:
         return ()
     one_arm = floor / sqrt(2)  # the floor is of a difference of two arms
     steps = sorted({2, trials, *(round(2 * (trials / 2) ** (i / 24)) for i in range(25))})
-    return tuple((n, float(luck_line(one_arm, n))) for n in steps)
+    return tuple((n, float(luck_line(one_arm, max(1.0, looks * n)))) for n in steps)
 
 
 def _contenders(arms: Mapping[str, Any]) -> tuple[Contender, ...]:

@@ -45,6 +45,7 @@ SECTIONS = (
     Section("plan", "Plan and deviations"),
     Section("noise", "Noise"),
     Section("test", "The sealed test set"),
+    Section("procedure", "In place of a test set"),
     Section("checklist", "Checklist"),
     Section("machine", "Environment"),
     Section("trials", "All trials"),

@@ -16,6 +16,7 @@ from assay.core.events import (
     Deviated,
     Enqueued,
     Environment,
+    Estimated,
     Event,
     Exhausted,
     Failed,
@@ -172,6 +173,7 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
         f"changes of trial {e.trial} audited in study {words.name(e.study, 80)}: "
         f"{words.count(len(e.result.get('changes', ())), 'change')}"
     ),
+    Estimated: lambda e: f"the procedure estimated without a test set ({words.name(e.final, 20)})",
     Deviated: _deviated,
     Noted: _noted,
     Steered: lambda e: f"asked to {e.wish}" + (f": {words.name(e.reason)}" if e.reason else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from assay.analysis.procedure import final_of
 from assay.analysis.selection import shortlist
 from assay.core import units
 from assay.core.events import (
@@ -21,7 +22,9 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.engine.plan import Finish, plan
 
-Phase: TypeAlias = Literal["control", "search", "recheck", "confirm", "test", "finished", "stopped"]
+Phase: TypeAlias = Literal[
+    "control", "search", "recheck", "confirm", "outer", "test", "finished", "stopped"
+]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ def _is_stuck(spec: StudySpec, history: History) -> bool:
 def _after_selection(spec: StudySpec, history: History, selected: Selected) -> Phase:
     if not spec.data:
         return "finished" if selected.rule == "best" else "confirm"
+    if final_of(spec) and not history.last(Sealed):
+        return "outer"
     if not history.last(Sealed) or history.last(Voided):
         return "finished"
     return "finished" if history.looks else "test"

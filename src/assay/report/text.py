@@ -31,6 +31,8 @@ def summary(view: View, *, width: int = WIDTH, command: Callable[[str], str] | N
     if card.gain:
         facts.append(f"gain  {card.gain}")
     blocks.append([*facts, *wrap(f"cost  {card.spent}", width, subsequent_indent="      ")])
+    if view.looks:
+        blocks.append(wrap(f"luck  {view.looks}", width, subsequent_indent="      "))
     if view.changes:
         blocks.append(_settings(view.changes))
     if view.front:

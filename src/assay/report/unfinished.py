@@ -18,6 +18,7 @@ _DOING = {
     "search": "searching",
     "recheck": "measuring the best trials again",
     "confirm": "comparing on fresh seeds",
+    "outer": "estimating the procedure on rows left out",
     "test": "opening the sealed test set",
     "finished": "finished",
     "stopped": "stopped",

@@ -21,11 +21,13 @@ from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
 from assay.report.influence import Influence
+from assay.report.looks import Looks, looks
 from assay.report.phase import Standing, standing
 from assay.report.plots.form import Plot
 from assay.report.preflight import PreflightView, preflight
 from assay.report.record import Cost, Machine, Note, Plan
 from assay.report.trials import TrialTable, gains, trial_table
+from assay.report.without_test import Procedure, procedure
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class View:
     trials: TrialTable | None
     events: int
     head: str
+    procedure: Procedure | None = None
+    """What stands in for a test set, if the plan names something."""
+    looks: Looks | None = None
     ablations: tuple[AblationView, ...] | None = None
     audit: AuditView | None = None
     importance: Influence | None = None
@@ -92,6 +97,7 @@ def view_of(
         effects = gains(spec, history)
     concluded = history.last(Concluded)
     gain = answer.gain_of(concluded.verdict.get("gain"), spec.alpha) if concluded else None
+    seen = looks(spec, history, rows)
     cost = record.cost(history, gain, spending(spec, history))
     corrected = corrected_bar(spec, history, rows) if history.last(Selected) else None
     return View(
@@ -102,7 +108,14 @@ def view_of(
         changes=answer.changes(spec, history),
         front=evidence.front(spec, history),
         flow=evidence.flow(history),
-        course=evidence.course(spec, history, effects, noise),
+        course=evidence.course(
+            spec,
+            history,
+            effects,
+            noise,
+            looks=seen.share if seen else 1.0,
+            said=str(seen) if seen else "",
+        ),
         recheck=evidence.recheck(history),
         cost=cost if cost.total.evaluations else None,
         preflight=preflight(spec, history),
@@ -115,6 +128,8 @@ def view_of(
         trials=trial_table(spec, history, effects),
         events=history.length,
         head=words.name(head) if head else "",
+        procedure=procedure(spec, history),
+        looks=seen,
         ablations=ablations(history),
         audit=audit_of(history),
     )

@@ -61,6 +61,7 @@ EVENTS: tuple[Event, ...] = (
     kinds.Varied("5e5e", "s-without-größer", "ab12", ("größer",), 1, {"trials": 20}),
     kinds.Attributed("5e5e", {"größer": {"R": -1e-300}}),
     kinds.Audited(2, "s/changes 2", {"changes": {"größer": [1, 2]}}),
+    kinds.Estimated("bbc", {"gain": {"low": -0.01}}),
     kinds.Concluded({"kind": "keep", "gain": 0.0}),
 )
 """One event of every kind, with values that are easily lost on the way."""

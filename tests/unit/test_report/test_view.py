@@ -51,7 +51,16 @@ def headings(page):
 def test_sections_without_facts_are_left_out(kind, absent, pages, study, view):
     shown = view(*study(kind))
     # some are for `study.report` to add; ablations have a test of their own
-    absent = absent | {"importance", "steps", "worth", "ablations", "audit", "singles", "preflight"}
+    absent = absent | {
+        "importance",
+        "steps",
+        "worth",
+        "ablations",
+        "audit",
+        "singles",
+        "preflight",
+        "procedure",
+    }
     assert {s.part for s in html.SECTIONS if getattr(shown, s.part) is None} == absent
     assert headings(pages[kind]) == [s.heading for s in html.SECTIONS if s.part not in absent]
 

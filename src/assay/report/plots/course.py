@@ -27,7 +27,9 @@ Times = Mapping[int, tuple[float, float | None]]
 
 def history(outcomes: Outcomes) -> Plot:
     """Every trial's gain (without a control: its value), the record, the noise band, the luck line."""
-    found = course(outcomes.spec, outcomes.history, outcomes.effects, outcomes.noise)
+    found = course(
+        outcomes.spec, outcomes.history, outcomes.effects, outcomes.noise, looks=outcomes.looks
+    )
     if found is None:
         return _nothing("history", "History", "No trial has a value yet.")
     return of_course(found)

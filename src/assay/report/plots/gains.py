@@ -175,7 +175,8 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     if floor:
         from assay.math.selection_luck import luck_line
 
-        luck = [(float(n), luck_line(floor / np.sqrt(2), n)) for n in counts if n > 1]
+        looks = [(float(n), max(1.0, outcomes.looks * n)) for n in counts if n > 1]
+        luck = [(n, luck_line(floor / np.sqrt(2), seen)) for n, seen in looks]
         marks.append(line("luck", "what luck alone would show", luck))
     shown = curve[:: max(1, len(curve) // 12)]
     rows = tuple((f"{n:.0f}", words.signed(gain), _fresh_at(honest, n)) for n, gain in shown)

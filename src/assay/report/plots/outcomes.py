@@ -28,6 +28,7 @@ class Outcomes:
         numbers: their trial numbers.
         effects: the gain of each over the control, by number; empty without a control.
         noise: the noise of the control; None without one.
+        looks: independent looks a trial, where stored rows told; else 1.
     """
 
     def __init__(self, spec: StudySpec, history: History) -> None:
@@ -36,6 +37,7 @@ class Outcomes:
         self.numbers: list[int] = []
         self.effects: dict[int, Effect] = {}
         self.noise: Noise | None = None
+        self.looks = 1.0
         self._values: list[tuple[float, ...]] = []
         self._feasible: list[bool] = []
         self._coordinates: list[list[float | None]] = []

@@ -1,0 +1,111 @@
+"""How many independent looks a search amounts to, and how many luck needs for the gain wanted. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from assay.analysis.effects import control_noise
+from assay.analysis.procedure import complete
+from assay.core import units
+from assay.core.errors import StoreError
+from assay.core.events import CONTROL, Selected
+from assay.core.history import History
+from assay.core.spec import StudySpec
+from assay.math.selection_luck import effective_looks, looks_for
+from assay.report import words
+from assay.report.corrected import Rows
+
+_MOST_CELLS = 2_000_000
+_MOST_TRIALS = 1000
+_LEAST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The independent looks of a search.
+
+    Attributes:
+        trials: with stored rows on every fold, the control left out.
+        effective: as many independent trials would show as much luck.
+        budget: looks after which luck alone is expected to reach the smallest gain; None without one.
+        smallest_gain: worth having.
+    """
+
+    trials: int
+    effective: float
+    budget: float | None
+    smallest_gain: float
+
+    @property
+    def share(self) -> float:
+        """Independent looks a trial."""
+        return self.effective / self.trials
+
+    def __str__(self) -> str:
+        near = self.effective > 0.95 * self.trials
+        alike = "hardly two of them alike" if near else "the others repeat what those had seen"
+        said = (
+            f"These {self.trials:,} trials amount to {words.number(self.effective, 3)} independent "
+            f"looks: {alike}."
+        )
+        if self.budget is None:
+            return said
+        passed = " This search is past that." if self.effective >= self.budget else ""
+        return f"{said} {luck_reaches(self.smallest_gain, self.budget)}{passed}"
+
+
+def luck_reaches(gain: float, budget: float) -> str:
+    """When luck alone shows a gain, in words.
+
+    >>> luck_reaches(0.005, 4.0)
+    'Luck alone is expected to show the 0.005 that you asked for after about 4 looks.'
+    """
+    when = (
+        f"after about {words.number(budget, 3)} looks"
+        if isfinite(budget)
+        else "after more looks than anyone can take"
+    )
+    return f"Luck alone is expected to show the {words.number(gain, 3)} that you asked for {when}."
+
+
+def looks(spec: StudySpec, history: History, rows: Rows | None) -> Looks | None:
+    """The independent looks of a search that is over; None without stored rows, or with too many.
+
+    From the rows as they are stored: losses, or predictions where the metric is no mean over rows.
+    Trials that predict alike count once either way.
+    """
+    if rows is None or not spec.data or not spec.single or not history.last(Selected):
+        return None
+    trials = [number for number in complete(spec, history) if number != CONTROL]
+    if not 2 <= len(trials) <= _MOST_TRIALS:
+        return None
+    try:
+        columns = [_stored(spec, history, number, rows) for number in trials]
+    except StoreError:
+        return None  # a missing blob is for `verify` to report
+    if len({len(column) for column in columns}) > 1 or len(columns[0]) < 4:
+        return None
+    matrix = np.column_stack(columns).astype(np.float64)
+    most = max(_MOST_CELLS // len(trials), _LEAST_ROWS)
+    if len(matrix) > most:
+        matrix = matrix[np.linspace(0, len(matrix) - 1, most).astype(int)]
+    return Looks(len(trials), effective_looks(matrix), budget(spec, history), spec.smallest_gain)
+
+
+def budget(spec: StudySpec, history: History) -> float | None:
+    """The looks after which luck alone reaches the smallest gain; None without one, or without noise."""
+    floor = control_noise(spec, history).floor
+    if not floor or not spec.smallest_gain:
+        return None
+    return looks_for(
+        spec.smallest_gain * 2**0.5 / floor
+    )  # the floor is of a difference of two arms
+
+
+def _stored(spec: StudySpec, history: History, number: int, rows: Rows) -> np.ndarray:
+    """The per-row values of all folds; every trial has the same folds, so rows match."""
+    found = history.units(number, "search")
+    return np.concatenate([np.ravel(rows(str(found[u].rows))) for u in units.search(spec)])
