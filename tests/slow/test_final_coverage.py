@@ -229,5 +229,8 @@ def test_the_intervals_of_whole_studies_cover_the_true_gain(name, tmp_path, monk
 def test_the_intervals_of_each_kind_of_data_cover_the_true_gain(kind):
     """Of the figures that are there, those of this kind together."""
     names = [n for n in KINDS if (n.startswith(kind) if kind else not KINDS[n].of_rows)]
-    every = [json.loads((RESULTS / f"final_{name}.json").read_text("utf-8")) for name in names]
+    files = [RESULTS / f"final_{name}.json" for name in names]
+    every = [json.loads(file.read_text("utf-8")) for file in files if file.exists()]
+    if not every:
+        pytest.skip("no figures of this kind yet")
     assert 0.92 <= np.mean([found["coverage"] for found in every]) <= 0.98

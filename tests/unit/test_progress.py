@@ -8,12 +8,13 @@ import re
 import pytest
 
 from assay import progress
-from assay.core.events import Asked, Created, Failed, Told
+from assay.core.events import Asked, Created, Failed, Measured, Told
 from assay.core.history import fold
 from assay.core.parameters import Float
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, StudySpec
 from assay.progress import Progress, showing
+from assay.report.outlook import outlook
 
 SPACE = Space(x=Float(0, 1, default=0.5))
 
@@ -189,3 +190,35 @@ def test_closing_twice_or_before_anything_is_harmless():
 def test_by_default_only_a_terminal_is_shown_anything(stream, wanted, is_shown):
     with showing(plan(), wanted=wanted, stream=stream) as watch:
         assert (watch is not None) == is_shown
+
+
+def measured_control(spec):
+    """The control with its repeats, and a first trial."""
+    events = [
+        Created(spec.to_json(), spec.plan), Asked(0, {"x": 0.5}, 1, "control"), Told(0, (1.0,)),
+        *(Measured(0, "probe", (0, 0, s), 1.0 + 0.1 * s) for s in (0, 1)),
+        *(Measured(0, "control", (0, 0, s), 1.0 + 0.1 * s) for s in (1, 2)),
+        Asked(1, {"x": 0.25}, 7), Told(1, (0.9,)),
+    ]  # fmt: skip
+    return fold(events)
+
+
+def test_before_the_search_it_says_once_what_can_be_shown(clock):
+    stream = io.StringIO()
+    spec = plan(evidence=Evidence(), smallest_gain=0.01)
+    with Progress(spec, stream=stream) as shown:
+        for _ in range(3):
+            clock(10)
+            shown(measured_control(spec))
+    assert stream.getvalue().count("fresh evaluations can show gains above") == 1
+    assert "worth having is 0.01, so a gain may be there and stay unseen" in stream.getvalue()
+    assert "Luck alone is expected to show the 0.01" in stream.getvalue()
+
+
+def test_the_outlook_is_as_much_as_is_known():
+    spec = plan(evidence=Evidence(), smallest_gain=5.0)
+    assert "unseen" not in outlook(spec, measured_control(spec))
+    nothing = plan(evidence=Evidence())
+    assert outlook(nothing, measured_control(nothing)).endswith("value.")
+    assert outlook(spec, fold([])) == ""
+    assert outlook(plan(evidence=None), measured_control(spec)) == ""

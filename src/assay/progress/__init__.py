@@ -19,6 +19,7 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.engine.run import Watch
 from assay.report import words
+from assay.report.outlook import outlook
 from assay.report.phase import Standing, evaluations, standing
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Progress:
         self._next = 0.0
         self._next_line = 0.0
         self._phase = ""
+        self._foretold = False
         self._latest: History | None = None
         self._shown = -1
 
@@ -95,6 +97,8 @@ class Progress:
     def _show(self, history: History, now: float) -> None:
         self._tally.update(history)
         stand = standing(self._tally.spec, history)
+        if stand.phase == "search" and not self._foretold:
+            self._foretell(outlook(self._tally.spec, history))
         if self._is_live:
             self._draw(self._tally.parts(history, stand))
             self._shown = history.length
@@ -102,6 +106,14 @@ class Progress:
             self._phase, self._next_line = stand.phase, now + _PLAIN_S
             self._write(", ".join(self._tally.parts(history, stand)))
             self._shown = history.length
+
+    def _foretell(self, said: str) -> None:
+        """What the study can show, once, before its search spends anything."""
+        self._foretold = True
+        if said and self._live is not None:
+            self._live.console.print(said, highlight=False, markup=False)
+        elif said:
+            self._write(said)
 
     def _write(self, line: str) -> None:
         try:
