@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 RESULTS = Path(__file__).parent / "results" / "more_published.json"
 DATA = ("bananas", "phishing", "segments", "yeast", "anes96", "fair", "solar")
-REPETITIONS = 60
+REPETITIONS = 30
 TRAIN, VALID, TEST, CONFIGS, FITS = 100, 50, 600, 60, 10
 
 
@@ -96,7 +96,7 @@ def equal_learners(data, rng):
     return scores(A) - scores(B)
 
 
-def false_alarms(data, repetitions=150):
+def false_alarms(data, repetitions=100):
     rng = np.random.default_rng([7, *map(ord, data.name)])
     found = [d for d in (equal_learners(data, rng) for _ in range(repetitions)) if np.ptp(d) > 0]
     naive = [paired_t(d) for d in found]
