@@ -186,3 +186,92 @@ def test_a_place_that_is_not_there(url, tmp_path, monkeypatch):
     with pytest.raises(SpecError):
         ours.import_study(url)
     assert list(tmp_path.iterdir()) == []
+
+
+class Killed(BaseException):
+    """What no objective catches."""
+
+
+def until(call, objective=conditional):
+    """The objective, killed in its call number `call`."""
+    calls = []
+
+    def run(trial):
+        calls.append(trial.number)
+        value = objective(trial)
+        if len(calls) == call:
+            raise Killed
+        return value
+
+    return run
+
+
+def test_a_run_goes_on_where_it_was_killed(tmp_path):
+    storage = str(tmp_path / "lab.db")
+    with pytest.raises(Killed):
+        ours.run(until(17), n_trials=30, storage=storage, name="lab")
+    told = []
+    study = ours.run(
+        lambda trial: told.append(trial.number) or conditional(trial), n_trials=30, storage=storage, name="lab",
+    )  # fmt: skip
+    assert told == list(range(16, 30))  # the one that was under way, and the others
+    whole = ours.run(conditional, n_trials=30, name="lab")
+    assert [t.config for t in study.trials] == [t.config for t in whole.trials]
+    assert study.verify() == []
+    same = ours.run(until(1), n_trials=30, storage=storage, name="lab")
+    assert same.history.n_trials == 30
+
+
+def test_a_wider_space_is_gone_on_with_too(tmp_path):
+    storage = str(tmp_path / "lab.db")
+    with pytest.raises(Killed):
+        ours.run(until(9), n_trials=14, startup=1, storage=storage, name="lab")
+    study = ours.run(conditional, n_trials=14, startup=1, storage=storage, name="lab")
+    assert study.name.startswith("lab-")
+    assert set(study.spec.space) == {"kind", "C", "depth"}
+    assert study.history.n_trials == 14
+    whole = ours.run(conditional, n_trials=14, startup=1, name="lab")
+    assert [t.config for t in study.trials] == [t.config for t in whole.trials]
+
+
+def test_only_what_run_made_is_gone_on_with(tmp_path):
+    storage = str(tmp_path / "lab.db")
+    Study(Space(x=Float(0, 1)), storage=storage, name="lab").close()
+    with pytest.raises(SpecError, match="not made by run"):
+        ours.run(conditional, n_trials=3, storage=storage, name="lab")
+
+
+def build(hp):
+    """A function as KerasTuner has it."""
+    value = abs(hp.Int("width", 8, 64, step=8) - 32) / 32
+    value += abs(math.log10(hp.Float("rate", 1e-4, 1e-1, sampling="log")) + 2)
+    value += abs(hp.Int("units", 4, 64, step=2, sampling="log") - 16) / 16
+    kind = hp.Choice("kind", ["plain", "dropout"])
+    with hp.conditional_scope("kind", ["dropout"]):
+        dropped = hp.Float("dropped", 0.0, 0.5, step=0.1, default=0.2)
+    if kind == "dropout":
+        value += dropped - 0.1
+    assert dropped == 0.2 or kind == "dropout"
+    return value + (0.1 if hp.Boolean("shift") else 0) + hp.Fixed("offset", 1)
+
+
+def test_a_function_of_keras_tuner_runs_unchanged():
+    study = ours.run(lambda trial: build(ours.HyperParameters(trial)), n_trials=40)
+    space = study.spec.space
+    assert set(space) == {"width", "rate", "units", "kind", "dropped", "shift"}
+    assert space["units"].values == (4, 8, 16, 32, 64)
+    for trial in study.trials:
+        assert ("dropped" in trial.config) == (trial.config["kind"] == "dropout")
+    assert study.best.value < 1.3
+
+
+def test_keras_tuner_itself_asks_for_the_same(monkeypatch):
+    """KerasTuner needs a backend of Keras: where there is one, both learn the same names."""
+    try:
+        theirs = pytest.importorskip("keras_tuner").HyperParameters()
+    except ImportError as missing:
+        pytest.skip(str(missing))
+    build(theirs)
+    study = ours.run(lambda trial: build(ours.HyperParameters(trial)), n_trials=20)
+    searched = {p.name for p in theirs.space if type(p).__name__ != "Fixed"}
+    assert searched == set(study.spec.space)

@@ -17,10 +17,11 @@ from assay.core.rng import stream
 from assay.core.spec import Direction
 from assay.optuna.carried import export_study, import_study
 from assay.optuna.follower import Follower
+from assay.optuna.keras_words import HyperParameters
 from assay.optuna.running import run
 from assay.optuna.shape import Basis, outward, parameter_of
 
-__all__ = ["AssaySampler", "export_study", "import_study", "run"]
+__all__ = ["AssaySampler", "HyperParameters", "export_study", "import_study", "run"]
 
 
 class AssaySampler(BaseSampler):

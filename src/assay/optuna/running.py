@@ -16,15 +16,19 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from assay.api.parts import store_at
-from assay.api.study import Study
+from assay.api.study import Study, open_study
 from assay.core.errors import SpecError
+from assay.core.events import Enqueued
+from assay.core.history import Trial
 from assay.core.protocols import Store
 from assay.core.rng import stream
 from assay.core.space import Space
 from assay.optuna.shape import outward, parameter_of
-from assay.optuna.values import simple, space_seen
+from assay.optuna.values import distribution_of, simple, space_seen
 
 Objective = Callable[[Any], Any]
+
+_SOURCE = "define by run"
 
 
 class RunTrial:
@@ -109,9 +113,12 @@ def run(
     a later trial asks for something that was never asked for, a new study `name-2` begins with the
     wider space and all trials so far.
 
+    The same call with the same storage and name goes on where it was; a trial that was under way is
+    run again. Until the space is learnt nothing is kept: a run that ends before begins anew.
+
     Args:
         objective: `objective(trial)` with `trial.suggest_…`; may raise `optuna.TrialPruned`.
-        n_trials: how many to run.
+        n_trials: how many there are to be, those of an earlier call included.
         direction: "minimize" or "maximize".
         seed, sampler, storage, name: as for `assay.Study`.
         startup: trials from which the space is learnt.
@@ -121,7 +128,8 @@ def run(
         The study with the final space and every trial.
 
     Raises:
-        SpecError: `n_trials` is not positive, or no trial asked for a parameter.
+        SpecError: `n_trials` is not positive, no trial asked for a parameter, or the study of this
+            name was made in another way or with other settings.
 
     >>> study = run(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=20)
     >>> study.history.n_trials, study.best.value < 0.05
@@ -130,7 +138,7 @@ def run(
     if n_trials < 1 or startup < 1:
         raise SpecError(f"n_trials and startup need whole numbers >= 1, got {n_trials}, {startup}.")
     runner = _Runner(objective, direction, seed, sampler, store_at(storage), name, catch)
-    for number in range(n_trials):
+    for number in range(runner.resume(), n_trials):
         if number < min(startup, n_trials) or runner.study is None:
             runner.learn(number, last=number + 1 == min(startup, n_trials))
         else:
@@ -162,6 +170,40 @@ class _Runner:
         self._past: list[FrozenTrial] = []
         self._versions = 0
         self.study: Study | None = None
+
+    def resume(self) -> int:
+        """Take up the newest study of this name; how many trials it has."""
+        known = list(self._store.studies())
+        while self._called(self._versions + 1) in known:
+            self._versions += 1
+        if not self._versions:
+            return 0
+        name = self._called(self._versions)
+        space = open_study(self._store, name).spec.space
+        self.study = self._study(space, name)
+        events = self._store.read(name)
+        if not any(isinstance(e, Enqueued) and e.source == _SOURCE for e in events):
+            raise SpecError(
+                f"There is a study {name!r} in this storage that was not made by run. Give another name."
+            )
+        self._basis = {n: distribution_of(space[n])[0] for n in space}
+        for trial in self.study.trials:
+            if trial.state == "running":
+                outcome = self._evaluate(RunTrial(trial.number, trial.config, self._seed))
+                self._keep(*outcome)
+                _end(self.study, trial.number, self._past[-1])
+            else:
+                self._past.append(_recalled(trial, self._basis))
+        return self.study.history.n_trials
+
+    def _called(self, version: int) -> str:
+        return self._name if version == 1 else f"{self._name}-{version}"
+
+    def _study(self, space: Space, name: str) -> Study:
+        return Study(
+            space, direction=self._direction, seed=self._seed, sampler=self._sampler,
+            storage=self._store, name=name,
+        )  # fmt: skip
 
     def learn(self, number: int, *, last: bool) -> None:
         self._keep(*self._evaluate(RunTrial(number, {}, self._seed)))
@@ -219,24 +261,29 @@ class _Runner:
         if space is None:
             return
         self._versions += 1
-        name = self._name if self._versions == 1 else f"{self._name}-{self._versions}"
-        self.study = Study(
-            space, direction=self._direction, seed=self._seed, sampler=self._sampler,
-            storage=self._store, name=name,
-        )  # fmt: skip
-        if self.study.history.n_trials:
-            raise SpecError(
-                f"There is a study {name!r} with trials in this storage. Give another name."
-            )
+        self.study = self._study(space, self._called(self._versions))
         for number, trial in enumerate(self._past):
             _take_over(self.study, space, number, trial)
+
+
+def _recalled(trial: Trial, basis: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    """A trial of a study as it was when its objective had run."""
+    done = trial.state == "done"
+    return create_trial(
+        state=TrialState.COMPLETE if done else TrialState.FAIL,
+        value=trial.value,
+        params={name: simple(value) for name, value in trial.config.items()},
+        distributions={name: basis[name] for name in trial.config},
+        user_attrs={} if done else {"why": trial.failure.reason if trial.failure else trial.state},
+        intermediate_values=dict(trial.curve),
+    )
 
 
 def _take_over(study: Study, space: Space, number: int, trial: FrozenTrial) -> None:
     known = {k: simple(v) for k, v in trial.params.items() if k in space.names}
     if set(space.active(known)) != set(known) or not space.contains(known):
         return  # a trial that broke before it had asked for all
-    study.enqueue(known, source="define by run", note=f"trial {number}")
+    study.enqueue(known, source=_SOURCE, note=f"trial {number}")
     _end(study, study.ask().number, trial)
 
 
