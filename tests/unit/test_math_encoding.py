@@ -148,3 +148,33 @@ def test_clauses():
     assert not allowed.all()
     for point, kept in zip(snapped, allowed, strict=True):
         assert CLAUSES.allowed(encoding.config(point)) == kept
+
+
+@given(seed=st.integers(0, 99))
+def test_what_clauses_allow_does_not_depend_on_what_they_do_not_look_at(seed):
+    space = Space(
+        kind=Choice(["a", "b", "c"]),
+        n=When("kind", ["a", "b"], Int(1, 4)),
+        x=Float(0, 1),
+        y=Float(0, 1),
+        forbid=["kind == 'b' and n > 2", "x > 0.7 and kind == 'c'"],
+        require=["n < 4"],
+    )
+    encoding = Encoding(space)
+    for points in (
+        random_points(encoding, 60, seed),
+        encoding.snap(random_points(encoding, 60, seed)),
+    ):
+        wanted = [space.allowed(encoding.config(point)) for point in points]
+        assert encoding.allowed(points).tolist() == wanted
+
+
+def test_a_clause_on_few_values_is_asked_once_for_each(monkeypatch):
+    space = Space(own=Choice([False, True]), x=When("own", False, Float(0, 1)), forbid=["own"])
+    encoding, asked = Encoding(space), []
+    monkeypatch.setattr(
+        Space, "allowed", lambda self, config: asked.append(config) or not config["own"]
+    )
+    points = encoding.snap(random_points(encoding, 500))
+    assert encoding.allowed(points).sum() == (points[:, encoding.names.index("own")] < 0.5).sum()
+    assert len(asked) == 2

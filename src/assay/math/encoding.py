@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from assay.core.expression import Expression
 from assay.core.parameters import Choice, Int, Ordinal, Parameter, value_key
 from assay.core.space import Space
 from assay.math.checks import Array
@@ -88,6 +89,7 @@ class Encoding:
         )
         self._idle = np.where(is_category, CENTRE / self.cells, CENTRE)
         self._conditions = list(self._all_conditions(place))
+        self._decisive = [place[name] for name in sorted(_asked_by_clauses(space))]
         self._lay_out_columns(is_category)
 
     def _lay_out_columns(self, is_category: Mask) -> None:
@@ -135,9 +137,14 @@ class Encoding:
 
     def allowed(self, points: Array) -> Mask:
         """Which points give configs that the clauses of the space allow, shape (m,)."""
-        if not (self.space.forbidden or self.space.required):
+        if not (self.space.forbidden or self.space.required) or not len(points):
             return np.ones(len(points), bool)
-        return np.array([self.space.allowed(self.config(point)) for point in points], bool)
+        # points that agree in all that the clauses look at are decoded once
+        _, first, alike = np.unique(
+            points[:, self._decisive], axis=0, return_index=True, return_inverse=True
+        )
+        told = [self.space.allowed(self.config(points[i])) for i in first]
+        return np.array(told, bool)[alike.reshape(-1)]
 
     def every_point(self) -> Array:
         """The points of all allowed configs of a finite space, in lexical order."""
@@ -223,3 +230,16 @@ class Encoding:
 
 def _is_category(parameter: Parameter) -> bool:
     return isinstance(parameter, Choice) and not isinstance(parameter, Ordinal)
+
+
+def _asked_by_clauses(space: Space) -> set[str]:
+    """The parameters that decide whether a config is allowed: those named, and what they depend on."""
+    asked: set[str] = set()
+    for clause in (*space.forbidden, *space.required):
+        if not isinstance(clause, Expression):
+            return set(space.names)  # a predicate may look at anything
+        asked |= clause.names
+    for name in reversed(list(space.nodes)):  # children before parents
+        if name in asked:
+            asked |= {parent for parent, _ in space.nodes[name].conditions}
+    return asked
