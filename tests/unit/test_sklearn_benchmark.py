@@ -1,0 +1,41 @@
+"""What the benchmark of searches counts: when a search had the target, and what a run that never had it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("lightgbm")
+
+from benchmarks.sklearn.clock import course
+from benchmarks.sklearn.summary import counted, page, reached
+from benchmarks.sklearn.tasks import TASKS
+
+RUN = {"cpu_s": 10.0, "course": [[1.0, 0.2, 0.5], [2.5, 0.4, 0.8], [4.0, 0.5, 0.7]]}
+
+
+def test_only_candidates_that_got_better_are_on_the_course():
+    nan = float("nan")
+    found = [(1.0, "a", nan), (2.0, "b", 0.3), (3.0, "c", 0.3), (4.0, "d", 0.1), (5.0, "e", 0.9)]
+    assert list(course(found)) == [(2.0, "b", 0.3), (5.0, "e", 0.9)]
+
+
+def test_the_first_moment_counts_and_never_counts_twice_the_run():
+    assert (reached(RUN, 0.75), counted(RUN, 0.75)) == (2.5, 2.5)
+    assert (reached(RUN, 0.85), counted(RUN, 0.85)) == (None, 20.0)
+
+
+def test_the_page_says_what_is_missing():
+    assay = {("wine", 0): RUN | {"claim": "BETTER"}}
+    others = {name: {("wine", 0): RUN} for name in ("grid", "random", "halving", "optuna", "flaml")}
+    text = "\n".join(page({"assay": assay, **others}, {"wine": {"default": 0.4, "target": 0.75}}))
+    assert "**Not complete.**" in text
+    assert "| wine | **2.50 (1 of 1)** |" in text
+    assert "| grid | 1.00 [1.00, 1.00] | 0 of 1 |" in text
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_grid_searches_what_the_space_has(task):
+    model = task.model()
+    assert set(task.grid) <= set(task.space)
+    assert set(task.space) <= set(model.get_params())
+    assert set(task.cheap) <= set(task.space)
