@@ -125,10 +125,10 @@ def queried(folder, kind, events):
         question()
         found[name] = cpu() - start
 
-    from assay.engine.plan import spent
+    from assay.analysis.spending import spending
 
     measured("best", lambda: study.best)
-    measured("spent", lambda: spent(study.spec, study.history))
+    measured("spent", lambda: spending(study.spec, study.history))
     measured("one trial with its curve", lambda: study.trials[1000])
     measured("importance", study.importance)
     measured("report page", study.report)
