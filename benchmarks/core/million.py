@@ -246,6 +246,7 @@ def page(facts):
         "parameters. *plain*: no reports; *curves*: ten a trial. Ask, tell and report are durable.",
         f"Optuna {facts['optuna']} has a fiftieth of the events, in its journal file.",
         "",
+        *([facts["note"], ""] if "note" in facts else []),
         "| | plain | curves |",
         "|---|---|---|",
         *_rows(plain, curves),
