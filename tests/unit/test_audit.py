@@ -8,10 +8,12 @@ from itertools import permutations
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.tree import DecisionTreeRegressor
+from tests.unit.lab import data_of, spec_of
 
 from assay import Choice, Evidence, Float, Int, Space, Splits, StateError, When, optimize, tune
-from assay.analysis.audit import mixed, standing
+from assay.analysis.audit import Measured, mixed, standing
 from assay.core.events import Audited, Selected
+from assay.core.history import fold
 from assay.core.space import Space as CoreSpace
 from assay.math.intervals import Interval
 from assay.report.audit import audit_text, audit_view
@@ -163,6 +165,15 @@ def test_without_a_winner_it_says_why():
     study = optimize(additive, SPACE, budget=1, evidence=None, isolation="none", progress=False)
     with pytest.raises(StateError, match="nothing to audit"):
         study.audit(isolation="none")
+
+
+def test_forward_splits_are_not_those_of_the_search():
+    history = fold([])
+    for splits, first in ((Splits.forward(3), 1), (Splits.kfold(3), 0)):
+        data = data_of(folds=3) | {"splits": splits.to_json()}
+        measured = Measured(spec_of(data=data), history, fresh=5)
+        assert measured.wanted() == tuple((first + r, f, 0) for r in (0, 1) for f in range(3))
+        assert not {*measured.wanted()} & {*measured.again()}
 
 
 @pytest.mark.parametrize(

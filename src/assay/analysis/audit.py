@@ -107,7 +107,7 @@ class Measured:
     """What the study of an audit has measured so far.
 
     Args:
-        fresh: how many units each config is measured on, for a study without data.
+        fresh: how many units each config is measured on, at least.
     """
 
     spec: StudySpec
@@ -129,18 +129,29 @@ class Measured:
 
     def wanted(self) -> tuple[Unit, ...]:
         """The units on which the path is measured."""
-        if self.spec.data:
-            return units.search(self.spec)
-        return tuple((0, 0, seed) for seed in range(self.fresh))
+        return self._units(self.first)
 
     def again(self) -> tuple[Unit, ...]:
         """Other units, for what is measured once more."""
+        return self._units(self.first + self._times)
+
+    @property
+    def first(self) -> int:
+        """The first repeat of the path. Forward splits begin with the same one, whatever the seed."""
+        return 1 if self.spec.data and self.spec.data["splits"]["kind"] == "forward" else 0
+
+    @property
+    def _times(self) -> int:
         if not self.spec.data:
-            return tuple((0, 0, seed) for seed in range(self.fresh, 2 * self.fresh))
-        times = units.repeats(self.spec)
-        return tuple(
-            (r, f, 0) for r in range(times, 2 * times) for f in range(units.folds(self.spec))
-        )
+            return self.fresh
+        folds = units.folds(self.spec)
+        return max(-(-self.fresh // folds), 1)
+
+    def _units(self, first: int) -> tuple[Unit, ...]:
+        those = range(first, first + self._times)
+        if not self.spec.data:
+            return tuple((0, 0, seed) for seed in those)
+        return tuple((r, f, 0) for r in those for f in range(units.folds(self.spec)))
 
     def number(self, on: frozenset[str]) -> int | None:
         """The trial with these changes; None where there cannot be one."""
@@ -154,7 +165,7 @@ class Measured:
 
     def lacks(self, number: int) -> list[Unit]:
         """The units of the path that a trial with a value still lacks, and has not lost."""
-        if self.spec.data or not isinstance(self.history.outcome(number), Told):
+        if not isinstance(self.history.outcome(number), Told):
             return []
         known = units.search_values(self.spec, self.history, number).keys()
         return [u for u in self.wanted() if u not in known and u not in lost(self.history, number)]

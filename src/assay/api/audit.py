@@ -185,14 +185,19 @@ def _spec(study: Study, fresh: int) -> tuple[StudySpec, int]:
     """
     spec = study.spec
     seed = derived_seed(spec.seed, "audit")
-    data, count = None, fresh
-    if spec.data:
-        folds = units.folds(spec)
-        data = {**spec.data, "repeats": max(-(-fresh // folds), 1 if folds > 1 else fresh)}
-    elif units.deterministic(spec, study.history):
-        count = 1
+    known = not spec.data and units.deterministic(spec, study.history)
+    count = 1 if known else fresh
+    data = {**spec.data, "repeats": _repeats(spec, fresh)} if spec.data else None
     plan = replace(
         spec, seed=seed, data=data, budget=None, evidence=None, scheduler=None, order=None,
         sampler={"name": "random"}, beliefs={}, control=study.history.config(CONTROL),
     )  # fmt: skip
     return plan, count
+
+
+def _repeats(spec: StudySpec, fresh: int) -> int:
+    """How often a trial is evaluated when it is asked; forward splits are measured apart, and later."""
+    assert spec.data is not None
+    if spec.data["splits"]["kind"] == "forward":
+        return 1
+    return max(-(-fresh // units.folds(spec)), 1)

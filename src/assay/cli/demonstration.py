@@ -63,6 +63,10 @@ class _Part:
     def storage(self) -> str:
         return str(self.folder / f"{self.name}.db")
 
+    @property
+    def memory(self) -> Path:
+        return self.folder / f"{self.name}-memory"
+
 
 @click.command(cls=Command)
 @click.option(
@@ -73,12 +77,25 @@ class _Part:
     help="Where it keeps its files; a number is added if there is one already.",
 )
 @click.option("--report", metavar="FILE", help="Where the report of the first study goes.")
-def demo(folder: str, report: str | None) -> None:
+@click.option("--acts", is_flag=True, help="Six plays on how tuning deceives, some minutes.")
+@click.option(
+    "--act", "only", type=click.IntRange(0, 5), multiple=True, help="One of the six; repeatable."
+)
+def demo(folder: str, report: str | None, acts: bool, only: tuple[int, ...]) -> None:
     """See it work on real data, in half a minute."""
+    place = _new_folder(folder)
+    if acts or only:
+        from assay.cli.acts import play
+
+        play(place, only)
+    else:
+        _two_studies(place, report)
+
+
+def _two_studies(place: Path, report: str | None) -> None:
     from assay.api.reporting import page
     from assay.learners.diabetes import diabetes_csv
 
-    place = _new_folder(folder)
     data = write_whole(place / "diabetes.csv", diabetes_csv())
     tree = _Part("decision_tree", "tree", place, data)
     ridge = _Part("ridge", "ridge", place, data)
@@ -115,7 +132,7 @@ def _study(part: _Part) -> Study:
         study=part.name,
         storage=part.storage,
     )
-    with _memory_in(part):
+    with memory_at(part.memory):
         study = tune_file(options, progress=True)
     assert study.verdict is not None
     click.echo(err=True)
@@ -129,7 +146,7 @@ def _second_look(part: _Part) -> None:
     from assay.core.errors import SealError
 
     click.echo(inert(f"$ {command_line('unseal', part.name, part.storage)}"))
-    with _memory_in(part):
+    with memory_at(part.memory):
         try:
             unseal_file(part.storage, part.name, reason="")
         except SealError as refused:
@@ -173,10 +190,10 @@ def _scores(study: Study) -> tuple[float, float]:
 
 
 @contextmanager
-def _memory_in(part: _Part) -> Iterator[None]:
-    """Remember test sets beside the study, not among the user's own."""
+def memory_at(place: Path) -> Iterator[None]:
+    """Remember test sets there, not among the user's own."""
     before = os.environ.get("ASSAY_HOME")
-    os.environ["ASSAY_HOME"] = str(part.folder / f"{part.name}-memory")
+    os.environ["ASSAY_HOME"] = str(place)
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ def plan_audit(
     stopping: bool = False,
     fresh: int,
 ) -> Command:
-    """The next command; each config is measured on `fresh` units where there is no data."""
+    """The next command; each config is measured on `fresh` units at least."""
     if stopping:
         return Wait() if busy else Finish("interrupted")
     if history.n_trials <= CONTROL + 1 or history.waiting:
