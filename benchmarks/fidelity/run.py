@@ -30,7 +30,13 @@ def main():
     if given.data:
         os.environ["SEARCH_DATA"] = given.data
     from benchmarks.fidelity.curves import Curve
-    from benchmarks.fidelity.tuners import TUNERS
+
+    if set(given.tuners) & {"dehb", "smac"}:  # where they are installed, Assay may not be
+        from benchmarks.fidelity.peers import dehb, smac
+
+        TUNERS = {"dehb": dehb, "smac": smac}
+    else:
+        from benchmarks.fidelity.tuners import TUNERS
 
     for seed in range(given.seeds):
         for tuner in given.tuners:

@@ -13,6 +13,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "results" / "fidelity.md"
 BUDGET = 12.0
+MOST = 50
+OURS = ("assay-auto", "assay-thaw")
 DRAWS = 10_000
 
 
@@ -33,7 +35,7 @@ def main():
         "Median over seeds of the best complete loss after 12 full evaluations' worth of steps (lower",
         "is better); `assay-full` evaluates every trial in full; in brackets the number of seeds.",
         "",
-        "| tuner | " + " | ".join(p.removeprefix("yahpo:") for p in problems) + " |",
+        "| tuner | " + " | ".join(map(_short, problems)) + " |",
         "|---|" + "---|" * len(problems),
     ]
     for tuner in tuners:
@@ -44,32 +46,99 @@ def main():
             ]
             cells.append(f"{np.median(found):.4g} ({len(found)})" if found else "–")
         lines.append(f"| {tuner} | " + " | ".join(cells) + " |")
-    lines += [
+    for ours in OURS:
+        lines += ["", *_pairs(runs, tuners, problems, ours)]
+    lines += ["", *_worth(runs, tuners, problems)]
+    lines += ["", *_to_full(runs, tuners), ""]
+    OUT.write_text("\n".join(lines))
+
+
+def _pairs(runs, tuners, problems, ours):
+    """How often one tuner is better than each other one at equal cost."""
+    lines = [
+        f"Share of seeds, the same for both, on which `{ours}` is better than the other after as many",
+        "steps (a tie is half), with a 95 % interval by drawing (problem, seed) pairs again; wins, ties",
+        "and losses; and the share on each problem. Against `assay-full`: what ending early gains.",
         "",
-        "Share of seeds, the same for both, on which `assay-asha` is better than the other after as many",
-        "steps (a tie is half), all problems together, with a 95 % interval by drawing (problem, seed)",
-        "pairs again. Pairs with `assay-full` show what ending early gains at equal cost.",
-        "",
-        "| against | pairs | better | interval |",
-        "|---|---|---|---|",
+        "| against | pairs | better | interval | w-t-l | "
+        + " | ".join(map(_short, problems))
+        + " |",
+        "|---|---|---|---|---|" + "---|" * len(problems),
     ]
     rng = np.random.default_rng(0)
     for tuner in tuners:
-        if tuner == "assay-asha":
-            continue
-        wins = [
-            _win(_loss(runs["assay-asha", p, s], BUDGET), _loss(r, BUDGET))
+        wins = {
+            (p, s): _win(_loss(runs[ours, p, s], BUDGET), _loss(r, BUDGET))
             for (t, p, s), r in runs.items()
-            if t == tuner and ("assay-asha", p, s) in runs
-        ]
+            if t == tuner and t != ours and (ours, p, s) in runs
+        }
         if wins:
-            drawn = rng.choice(wins, (DRAWS, len(wins))).mean(axis=1)
-            low, high = np.quantile(drawn, [0.025, 0.975])
-            lines.append(
-                f"| {tuner} | {len(wins)} | {np.mean(wins):.2f} | {low:.2f} to {high:.2f} |"
+            found = np.array(list(wins.values()))
+            low, high = np.quantile(
+                rng.choice(found, (DRAWS, len(found))).mean(axis=1), [0.025, 0.975]
             )
-    lines += ["", *_to_full(runs, tuners), ""]
-    OUT.write_text("\n".join(lines))
+            counts = "-".join(str(int((found == x).sum())) for x in (1.0, 0.5, 0.0))
+            each = [[w for (p, _), w in wins.items() if p == problem] for problem in problems]
+            cells = [f"{np.mean(e):.2f}" if e else "–" for e in each]
+            lines.append(
+                f"| {tuner} | {len(found)} | {found.mean():.2f} | {low:.2f} to {high:.2f} | {counts} | "
+                + " | ".join(cells)
+                + " |"
+            )
+    return lines
+
+
+def _worth(runs, tuners, problems):
+    """How many full evaluations a tuner's steps are worth."""
+    lines = [
+        "What the steps of 12 full evaluations are worth: the number of full evaluations after which the",
+        "median of `assay-full` is as good as the median of the tuner; in brackets a 95 % interval by",
+        "drawing seeds of both again. 48 would be the same quality for a quarter of the cost; 50 is the",
+        "most that can be seen.",
+        "",
+        "| tuner | " + " | ".join(map(_short, problems)) + " |",
+        "|---|" + "---|" * len(problems),
+    ]
+    rng = np.random.default_rng(0)
+    full = {
+        p: np.array([_steps(r) for (t, q, _), r in runs.items() if (t, q) == ("assay-full", p)])
+        for p in problems
+    }
+    for tuner in tuners:
+        cells = []
+        for problem in problems:
+            ours = np.array(
+                [_loss(r, BUDGET) for (t, p, _), r in runs.items() if (t, p) == (tuner, problem)]
+            )
+            theirs = full[problem]
+            if not len(ours) or not len(theirs):
+                cells.append("–")
+                continue
+            drawn = [
+                _equal(
+                    rng.choice(ours, len(ours)), theirs[rng.integers(len(theirs), size=len(theirs))]
+                )
+                for _ in range(1000)
+            ]
+            low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
+            cells.append(f"{_equal(ours, theirs)} ({low} to {high})")
+        lines.append(f"| {tuner} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _steps(row):
+    """The best loss after 1, 2, ... 50 full evaluations."""
+    return [_loss(row, n) for n in range(1, MOST + 1)]
+
+
+def _equal(ours, theirs):
+    """The first number of full evaluations whose median is as good; MOST if none is."""
+    reached = np.flatnonzero(np.median(theirs, axis=0) <= np.median(ours))
+    return int(reached[0]) + 1 if len(reached) else MOST
+
+
+def _short(problem):
+    return problem.split(":", 1)[-1]
 
 
 def _to_full(runs, tuners):

@@ -91,7 +91,6 @@ TUNERS = {
     "assay-thaw-stopping": ours("thaw-stopping"),
     "assay-asha": ours("asha"),
     "assay-asha-random": ours("asha", "random"),
-    "assay-stopping-random": ours("auto", "random"),
     "assay-median": ours("median"),
     "assay-hyperband": ours("hyperband"),
     "optuna-hyperband": optuna("hyperband"),
