@@ -83,6 +83,7 @@ def test_the_stored_names_stay_what_they_are():
         "varied": ["ablation", "study", "plan", "on", "search", "budget"],
         "attributed": ["ablation", "result"],
         "audited": ["trial", "study", "result"],
+        "estimated": ["final", "results"],
         "deviated": ["what", "before", "after", "reason"],
         "noted": ["text", "trial"],
         "steered": ["wish", "reason"],

@@ -212,7 +212,7 @@ def test_a_fit_that_breaks_leaves_the_opening_unfinished_and_it_can_be_tried_aga
     study, prepared = closed()
     real = type(prepared).final_evaluator
 
-    def evaluator(self, test):
+    def evaluator(self, test, history):
         def evaluate(job, emit):
             raise MemoryError("full")
 

@@ -105,13 +105,11 @@ class Prepared:
     def final_evaluator(self, test: Table, history: History) -> FinalEvaluator:
         """What a worker runs when the seal is opened: an ensemble stands for its best member."""
         dev = self.dev
-        averaged = {
-            history.last(Selected).challenger: [dict(history.config(n)) for n in members(history)]
-        }
+        configs = [dict(history.config(number)) for number in members(history)]
+        averaged = {history.last(Selected).challenger: configs} if configs else {}
         return FinalEvaluator(
-            dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time,
-            averaged if members(history) else {},
-        )  # fmt: skip
+            dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time, averaged
+        )
 
     def judge(self) -> Judge:
         """How the stored values of test rows become scores."""
