@@ -35,6 +35,19 @@ class Clock:
             folds = self.calls[i : i + FOLDS]
             yield folds[-1][0], folds[-1][1], sum(score for _, _, score in folds) / FOLDS
 
+    def matched(self, results):
+        """The same for a search that also fits other things in between: its `cv_results_` say which."""
+        at = 0
+        for params, score in zip(results["params"], results["mean_test_score"], strict=True):
+            while not all(_is_of(call[1], params) for call in self.calls[at : at + FOLDS]):
+                at += 1
+            at += FOLDS
+            yield self.calls[at - 1][0], params, score
+
+
+def _is_of(own, params):
+    return all(name in own and own[name] == value for name, value in params.items())
+
 
 def course(found):
     """The candidates that were better than all before them."""

@@ -28,8 +28,7 @@ def assay(task, seed, clock, trials):
         scoring=clock, cv=task.splitter(seed), random_state=seed, refit=False,
     ).fit(X, y)  # fmt: skip
     verdict = search.verdict_
-    searched = len(search.cv_results_["params"])
-    return course(list(clock.candidates())[:searched]), {
+    return course(clock.matched(search.cv_results_)), {
         "answer": search.best_params_,
         "claim": verdict.claim.value if verdict else None,
     }
