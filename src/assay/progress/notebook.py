@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any, Self
 
 from assay.core.history import History
@@ -17,7 +17,7 @@ from assay.report.snippet import view_snippet
 from assay.report.view import view_of
 
 _EACH_S = 1.0
-_SHARE = 0.05  # of the time at most goes into showing
+_SHARE = 0.05  # of a core at most goes into showing; on a busy machine the clock would say more
 
 
 class NotebookProgress:
@@ -37,10 +37,10 @@ class NotebookProgress:
     def __call__(self, history: History) -> None:
         self._latest = history
         if monotonic() >= self._next:
-            began = monotonic()
+            first, began = self._output is None, process_time()
             self._draw(history)
-            done = monotonic()
-            self._next = done + max(_EACH_S, (done - began) / _SHARE)
+            cost = 0.0 if first else process_time() - began  # the first loads what drawing needs
+            self._next = monotonic() + max(_EACH_S, cost / _SHARE)
 
     def close(self) -> None:
         """Show the last state."""

@@ -15,11 +15,13 @@ from assay.analysis.effects import has_control
 from assay.analysis.noise import Noise
 from assay.analysis.procedure import final_of
 from assay.analysis.rules import GUARDED
+from assay.analysis.spending import spending
 from assay.core import units
 from assay.core.events import (
     FLOOR,
     Concluded,
     Environment,
+    Inspected,
     Opened,
     Opening,
     Sealed,
@@ -28,7 +30,7 @@ from assay.core.events import (
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
-from assay.report.record import plan_hash
+from assay.report.record import energy, plan_hash
 
 Answer: TypeAlias = Literal["Y", "N", "not recorded"]
 
@@ -51,6 +53,7 @@ def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[I
         *_separation(spec, history),
         *_result(history),
         *_means(spec, history),
+        *_on_data(history),
         *_open_questions(),
     )
 
@@ -189,18 +192,45 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
             "fingerprint, see Plan" if mark else "",
             "REFORMS",
         )
-    yield Item("Is the energy used given?", "not recorded", "CPU time is, see Cost", "Dodge")
+    spent = spending(spec, history)
+    yield Item(
+        "Is the energy used given?",
+        "Y" if spent.kwh else "not recorded",
+        energy(spent) if spent.kwh else "nothing was spent yet",
+        "Dodge",
+    )
+
+
+_CHECKED = (
+    ("Was it checked that no row stands on both sides of a split?", "PF01", "leakage L1.4"),
+    (
+        "Was it checked that nothing was fitted before the rows were divided?",
+        "PF18",
+        "leakage L1.2",
+    ),
+    ("Was it checked that no single feature gives the target away?", "PF04", "leakage L2"),
+    ("Were missing values looked at?", "PF08", "REFORMS"),
+)
+
+
+def _on_data(history: History) -> Iterator[Item]:
+    """What the checks before the first trial answer: that they were made, and what they found."""
+    inspected: Inspected | None = history.last(Inspected)
+    found = {str(f.get("code")): f for f in inspected.findings} if inspected else {}
+    for question, code, who in _CHECKED:
+        form = found.get(code)
+        answer: Answer = "Y" if form and form.get("level") != "skipped" else "not recorded"
+        text = f"{code}: {form.get('text', '')}" if form else "not looked for"
+        yield Item(question, answer, words.name(text, 200), who)
 
 
 def _open_questions() -> Iterator[Item]:
-    yield Item("Are there duplicates between training and test rows?", "not recorded",
-               "not looked for", "leakage L1.4")  # fmt: skip
     for question, who in (
         ("Does preprocessing learn from training rows only?", "leakage L1.2"),
         ("Were features chosen on training rows only?", "leakage L1.3"),
         ("Would every feature be known when the model is used?", "leakage L2"),
         ("Were the rows drawn from the population that the claim is about?", "leakage L3.3"),
-        ("Are missing values, outliers and labels checked and described?", "REFORMS"),
+        ("Are outliers and labels checked and described?", "REFORMS"),
     ):
         yield Item(question, "not recorded", "only you can answer this", who)
 

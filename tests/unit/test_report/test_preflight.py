@@ -69,6 +69,17 @@ def test_a_study_without_checks_has_no_such_section(made):
     assert preflight(spec, fold(events)) is None
 
 
+def test_the_checklist_says_what_the_checks_found(made):
+    spec, events = checked(made)
+    items = {i.question: i for i in view_of("lab", spec, fold(events)).checklist}
+    twins = items["Was it checked that no row stands on both sides of a split?"]
+    assert (twins.answer, twins.detail) == ("Y", "PF01: Twins: 12 % of rows.")
+    assert "kWh" in items["Is the energy used given?"].detail
+    spec, events = made.whole()
+    items = {i.question: i for i in view_of("lab", spec, fold(events)).checklist}
+    assert items[twins.question].answer == "not recorded"
+
+
 def test_the_learning_curve_forecasts_what_was_fitted(made):
     spec, events = checked(made)
     plot = preflight(spec, fold(events)).learning

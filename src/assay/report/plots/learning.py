@@ -52,5 +52,9 @@ def learning_curve(spec: StudySpec, numbers: Mapping[str, float]) -> Plot | None
         )
     panel = Panel(Axis("training rows", low=0.0), Axis(f"{metric} ({better(spec)})"), tuple(marks))
     table = Table(title, ("training rows", metric, "how"), tuple(rows))
-    note = "A guide, no promise: a + b·n⁻ᶜ through a few points, each the mean of a few folds."
+    note = (
+        "A guide, no promise: a + b·n⁻ᶜ through a few points, each the mean of a few folds."
+        if len(marks) > 1
+        else "Flat or uneven: no curve goes through these points, so nothing is forecast."
+    )
     return Plot("learning_curve", title, f"{about}.", (panel,), table, notes=(note,))

@@ -1,0 +1,113 @@
+"""An hour of updates in a few minutes: the page's clock is moved on, its server is a recording.
+
+The page updates each panel at most once a second, so an hour is 3,600 updates. Its own code runs,
+with the answers that the real dashboard gave while its study grew by a dozen trials, one after
+the other, again and again; only time, the open line and the network are played.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+import psutil
+
+from benchmarks.web.servers import Dashboard
+from benchmarks.web.visits import OURS, collected
+
+_RECORDED = 12
+_PLAYED = """
+window.EventSource = class {
+  constructor() { window.line = this; this.readyState = 1; setTimeout(() => this.onopen?.()); }
+  close() {}
+};
+const real = window.fetch;
+window.answered = 0;
+window.fetch = async (address, more) => {
+  const path = new URL(address, location.href).pathname;
+  const answers = window.recording?.[path];
+  if (!answers) return real(address, more);
+  window.answered += 1;
+  const kind = path.includes("/figure/") ? "application/json" : "text/html";
+  return new Response(answers[window.turn % answers.length], {headers: {"Content-Type": kind, "ETag": `"${window.turn}"`}});
+};
+window.push = (turn, pulse) => { window.turn = turn; window.line.onmessage({data: JSON.stringify(pulse)}); };
+"""
+
+
+def recorded(dashboard: Dashboard, paths: list[str]) -> dict[str, list[str]]:
+    """What the dashboard answers to each address while its study grows."""
+    base = dashboard.study.partition("/s/")[0]
+    found: dict[str, list[str]] = {path: [] for path in paths}
+    for _ in range(_RECORDED):
+        dashboard.grow()
+        for path in paths:
+            request = urllib.request.Request(base + path)
+            request.add_header("Authorization", f"Bearer {dashboard.token}")
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                found[path].append(answer.read().decode())
+    return found
+
+
+def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600) -> dict[str, Any]:
+    """The page's memory over an hour of updates, all panels of the overview in view."""
+    server = psutil.Process(dashboard.pid)
+    before_mb = server.memory_info().rss / 1e6
+    page = browser.new_page(viewport={"width": 1400, "height": 4000})
+    page.add_init_script(_PLAYED)
+    page.clock.install()
+    page.goto(dashboard.link)
+    page.goto(dashboard.study)
+    page.clock.run_for(3000)
+    page.wait_for_selector(OURS["chart"], timeout=120_000)
+    key = dashboard.study.rpartition("/")[2]
+    panels = page.evaluate(
+        "[...document.querySelectorAll('[data-figure]')].map(e => 'figure/' + e.dataset.figure)"
+        ".concat([...document.querySelectorAll('[data-part]')].map(e => 'part/' + e.dataset.part))"
+    )
+    page.evaluate(
+        "r => { window.recording = r; window.turn = 0; }",
+        recorded(dashboard, [f"/s/{key}/{panel}" for panel in panels]),
+    )
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+    pulse = {"length": 10 * trials, "trials": trials, "ended": trials, "phase": "search", "done": trials,
+             "total": 10 * trials, "driver": "", "steered": ""}  # fmt: skip
+    marks = []
+    for turn in range(1, updates + 1):
+        now = {**pulse, "length": pulse["length"] + turn, "ended": trials + turn}
+        page.evaluate("([turn, pulse]) => window.push(turn, pulse)", [turn, now])
+        page.clock.run_for(1000)
+        if turn % max(updates // 12, 1) == 0 or turn == 60:
+            marks.append({"updates": turn, **collected(client)})
+    answered = page.evaluate("window.answered")
+    page.close()
+    for mark in marks:
+        mark["task_s"] = round(mark["task_s"], 2)
+    return {
+        "trials": trials,
+        "updates": updates,
+        "panels": len(panels),
+        "answers": answered,
+        "page": marks,
+        "server_mb": [round(before_mb, 1), round(server.memory_info().rss / 1e6, 1)],
+    }
+
+
+if __name__ == "__main__":
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from benchmarks.web.servers import assay_dashboard
+    from benchmarks.web.visits import chromium
+
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    times = int(sys.argv[2]) if len(sys.argv) > 2 else 3600
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        assay_dashboard(Path(folder), n) as ours,
+        chromium() as shown,
+    ):
+        print(json.dumps(hour(shown, ours, n, updates=times), indent=1))
