@@ -112,9 +112,67 @@ def test_the_spreadsheet_gets_no_formulas(lab, ask):
     assert found.headers["content-disposition"] == 'attachment; filename="trials.csv"'
     rows = list(csv.reader(io.StringIO(found.text)))
     assert len(rows) == 13
-    for row in rows:
-        for cell in row:
-            assert not cell.lstrip(" ").startswith(("=", "+", "@", "\t", "\r", "|", "%")), cell[:40]
+    assert formulas(found.text) == []
+
+
+@pytest.mark.parametrize("form", ["files", "model-card", "prov", "ro-crate", "mlflow"])
+def test_hostile_names_are_inert_in_every_export(form, lab, tmp_path):
+    from assay.api.exporting import export
+    from assay.api.formats import export_as
+
+    name = next(n for n in Lab(str(lab)).names() if "img" in n)
+    place = tmp_path / "in" / ("card.md" if form == "model-card" else "out")
+    place.parent.mkdir()
+    with assay.open_study(str(lab), name, readonly=True) as study:
+        files = export(study, place) if form == "files" else export_as(study, form, place)
+    assert files
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert all(path.is_relative_to(place) for path in written), "nothing beside it"
+    for path in written:
+        assert not re.search("[\x00-\x1f\x7f<>\u202e]", str(path.relative_to(tmp_path)))
+        content = path.read_bytes().decode("utf-8")
+        match path.suffix:
+            case ".md":
+                assert inert_markdown(content)
+            case ".json":
+                json.loads(content)
+            case ".jsonl":
+                assert all(json.loads(line) for line in content.split("\n") if line)
+            case ".csv":
+                assert not formulas(content)
+            case ".html":
+                assert Page(content).faults == []
+    assert form != "mlflow" or not [p for p in written if ".." in p.parts]
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json"])
+def test_hostile_names_are_inert_in_every_form_of_the_report(form, lab):
+    from assay.api.reporting import written
+
+    name = next(n for n in Lab(str(lab)).names() if "img" in n)
+    with assay.open_study(str(lab), name, readonly=True) as study:
+        found = written(study, form).decode("utf-8")
+    if form == "json":
+        assert json.loads(found)["name"]
+    elif form == "md":
+        assert inert_markdown(found)
+    else:
+        assert Page(found).faults == []
+    unseen = (
+        "[\x00\x1b]" if form == "json" else "[\x00\x1b\u202e\u2066]"
+    )  # JSON gives names as they are
+    assert not re.search(unseen, found)
+
+
+def inert_markdown(text):
+    """No tag, link or image that a viewer of Markdown would make of it, and no unseen character."""
+    spoken = re.sub(r"`[0-9a-f]*`", "", text)
+    return not re.search(r"(?<!\\)<\s*[a-zA-Z/!]|(?<!\\)\]\(|[\x00\x1b\u202e\u2066]", spoken)
+
+
+def formulas(text):
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    return [c for c in cells if c.lstrip(" ").startswith(("=", "+", "@", "\t", "\r", "|", "%"))]
 
 
 def test_actions_are_events_with_who_did_them(tmp_path):

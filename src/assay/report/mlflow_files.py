@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.history import Trial
 
 _LONGEST = 6_000  # characters of a parameter
+_LONGEST_KEY = 200  # bytes: names of files end at 255
 
 
 def run_files(
@@ -79,8 +80,12 @@ def _run(
 
 
 def _key(name: str) -> str:
-    """A name that MLflow takes and that is no path."""
-    return re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
+    """A name that MLflow takes, that is no path, and that a file may have."""
+    key = re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
+    if len(key.encode()) <= _LONGEST_KEY:
+        return key
+    short = key.encode()[: _LONGEST_KEY - 9].decode(errors="ignore")
+    return f"{short}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _yaml(form: Mapping[str, Any]) -> str:

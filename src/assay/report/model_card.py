@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.report import words
+from assay.report.markdown import text
 from assay.report.view import View
 
 
@@ -14,14 +15,14 @@ def model_card(view: View) -> str:
     """
     card = view.card
     lines = [
-        f"# Model card: {view.name}",
+        f"# Model card: {text(view.name)}",
         "",
         "## Result",
         "",
-        f"**{card.claim}** ({card.badge})",
+        f"**{text(card.claim)}** ({text(card.badge or 'no badge')})",
         "",
     ]
-    lines += [card.sentence, ""]
+    lines += [text(card.sentence), ""]
     if view.numbers is not None:
         lines += ["## Metrics", "", "| | value | 95 % interval |", "|---|---|---|"]
         for bar in view.numbers.bars:
@@ -42,9 +43,11 @@ def model_card(view: View) -> str:
     if view.plan.deviations:
         lines += ["", "Off plan:", ""]
         lines += [f"- {_cell(d.what)}: {_cell(d.reason)}" for d in view.plan.deviations]
-    lines += ["", "## Cost", "", str(view.cost) if view.cost else "not recorded", ""]
+    lines += ["", "## Cost", "", text(str(view.cost)) if view.cost else "not recorded", ""]
     lines += ["## To be filled in by a person", ""]
-    lines += [f"- {item.question}" for item in view.checklist if item.answer == "not recorded"]
+    lines += [
+        f"- {text(item.question)}" for item in view.checklist if item.answer == "not recorded"
+    ]
     lines += [
         "",
         f"Made from a log of {view.events:,} events, head `{view.head or 'not known'}`.",
@@ -53,5 +56,5 @@ def model_card(view: View) -> str:
     return "\n".join(lines)
 
 
-def _cell(text: str | None) -> str:
-    return (text or "–").replace("|", "\\|").replace("\n", " ")
+def _cell(given: str | None) -> str:
+    return text(given or "–")
