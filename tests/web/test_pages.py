@@ -318,6 +318,7 @@ paths = st.builds(
     st.sampled_from(
         ["/", "/login", "/static/", "/compare", "/compare/figure", "/s/", f"/s/{key_of('hundred')}",
          f"/s/{key_of('hundred')}/trials/", f"/s/{key_of('two')}/figure/", f"/s/{key_of('one')}/part/",
+         *(f"/s/{key_of('hundred')}/{p}" for p in ("explore", "trials", "checks", "evidence", "report", "trials.csv")),
          f"/s/{key_of('hundred')}/ledger", f"/s/{key_of('hundred')}/figure/contour",
          f"/s/{key_of('hundred')}/figure/parallel_coordinate", f"/s/{key_of('two')}/figure/pareto_front"]
     ),
