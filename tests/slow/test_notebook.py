@@ -1,0 +1,238 @@
+"""Notebooks for real: a kernel, and JupyterLab in a browser whose line to it is cut while a study runs.
+
+They need ipykernel, nbclient, jupyterlab, playwright and Chromium, and are skipped where one is missing.
+The results stand in results/notebook.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("ipykernel")
+
+RESULTS = Path(__file__).parent / "results" / "notebook.json"
+SETUP = """
+import time, assay
+space = assay.Space({"x<img src=x onerror=alert(1)>": assay.Float(0, 1, default=0.5)})
+def slow(trial):
+    time.sleep(WAIT)
+    return (list(trial.config.values())[0] - 0.3) ** 2
+"""
+RUN = """
+study = assay.optimize(slow, space, budget=TRIALS, isolation="none", sampler="sobol", evidence=None)
+"""
+SHOWN = {
+    "study": "study",
+    "trial": "study.best",
+    "figure": "assay.plot.history(study)",
+    "parallel": "assay.plot.parallel_coordinate(study)",
+    "verdict": "assay.optimize(slow, space, budget=12, isolation='none', progress=False).verdict",
+}
+
+pytestmark = pytest.mark.slow
+
+
+def cells(*sources):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    return notebook
+
+
+def kept(name, found):
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    tools = {n: version(n) for n in ("ipykernel", "jupyterlab", "nbclient")}
+    RESULTS.write_text(json.dumps({**known, name: {**found, "tools": tools}}, indent=1) + "\n")
+
+
+def markup(output):
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def test_a_kernel_shows_studies_and_keeps_a_running_cell_up_to_date():
+    nbclient = pytest.importorskip("nbclient")
+    notebook = cells(SETUP.replace("WAIT", "0.2"), RUN.replace("TRIALS", "80"), *SHOWN.values())
+    updates = []
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, cell, index):
+            if message["msg_type"] == "update_display_data" and index == 1:
+                updates.append(message["content"]["transient"]["display_id"])
+            return super().process_message(message, cell, index)
+
+    Client(notebook, timeout=300, kernel_name="python3").execute()
+    running = notebook.cells[1].outputs
+    assert len(running) == 1, "one output that is shown anew"
+    assert "80 trials" in markup(running[0])
+    assert len(set(updates)) == 1
+    assert len(updates) >= 2
+    found = {"updates of a cell that ran for 16 s and more": len(updates)}
+    for name, cell in zip(SHOWN, notebook.cells[2:], strict=True):
+        shown = markup(cell.outputs[0])
+        assert {"trial": "<table>", "verdict": "<strong>"}.get(name, "assay-snippet") in shown, name
+        assert not re.search(r"<script|<img|javascript:", shown), name
+        assert len(shown) < 200_000
+        found[f"bytes of {name}"] = len(shown)
+    kept("kernel", found)
+
+
+class Line:
+    """A relay between browser and server that can be cut, and mended."""
+
+    def __init__(self, to):
+        self._to, self._open, self._pairs = to, True, []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            if not self._open:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self._to))
+            self._pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _carry(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for one in (a, b):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self._open = False
+        for pair in self._pairs:
+            for one in pair:
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self._pairs.clear()
+
+    def mend(self):
+        self._open = True
+
+    def close(self):
+        self.cut()
+        self._server.close()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """JupyterLab with a notebook that runs a study of about 40 seconds, behind a line."""
+    pytest.importorskip("jupyterlab")
+    notebook = cells(SETUP.replace("WAIT", "0.4"), RUN.replace("TRIALS", "100"), "study")
+    nbformat.write(notebook, tmp_path / "live.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = os.environ | {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+                        "JUPYTER_RUNTIME_DIR": str(tmp_path / "run"), "HOME": str(tmp_path)}  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0",
+         "--IdentityProvider.token=look", f"--ServerApp.root_dir={tmp_path}", "--allow-root",
+         "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    line = Line(port)
+    try:
+        until(lambda: answers(port), 90)
+        yield line
+    finally:
+        line.close()
+        server.terminate()
+        server.wait(30)
+
+
+def answers(port):
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=look", timeout=3)
+    except OSError:
+        return False
+    return True
+
+
+def until(holds, most_s):
+    give_up = time.monotonic() + most_s
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.2)
+
+
+def run_first(page):
+    """Run the first cell; a kernel that is not there yet takes no notice."""
+    page.locator(".jp-CodeCell").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_timeout(3000)
+    return re.search(r"\[\d+\]", page.locator(".jp-CodeCell .jp-InputPrompt").first.text_content())
+
+
+def test_jupyterlab_shows_a_running_study_and_goes_on_after_the_line_was_cut(lab):
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        dialogs = []
+        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+        page.goto(f"http://127.0.0.1:{lab.port}/lab/tree/live.ipynb?token=look")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+        page.wait_for_selector(
+            '.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000
+        )
+        until(lambda: run_first(page), 120)
+        for _ in range(2):
+            page.keyboard.press("Shift+Enter")
+        shown = page.locator(".jp-OutputArea-output .assay-snippet").first
+        spent = shown.locator(".spent")
+        spent.wait_for(timeout=60_000)
+
+        def trials():
+            return int(re.match(r"\d+", spent.text_content()).group())
+
+        first = trials()
+        until(lambda: trials() > first, 60)
+        before = trials()
+        lab.cut()
+        page.wait_for_timeout(4000)
+        frozen = trials()
+        lab.mend()
+        until(lambda: trials() > frozen, 60)
+        after = trials()
+        until(lambda: page.locator(".jp-OutputArea-output .assay-snippet").count() >= 2, 120)
+        until(lambda: trials() == 100, 60)
+        if picture := os.environ.get("NOTEBOOK_PICTURE"):
+            page.screenshot(path=picture)
+        assert page.locator(".assay-snippet img").count() == 0
+        assert dialogs == []
+        browser.close()
+    assert before < after < 100
+    kept("jupyterlab", {"trials when the line was cut": before, "trials shown while it was cut for 4 s": frozen,
+                        "trials shown when it was mended": after, "at the end": 100})  # fmt: skip
