@@ -119,6 +119,21 @@ def test_each_cut_follows_the_report_that_led_to_it():
 # --- checkpoints
 
 
+@pytest.mark.parametrize("scheduler", ["asha", "hyperband"])
+def test_checkpoints_that_nobody_can_need_are_removed(scheduler):
+    kept = []
+
+    def objective(trial):
+        kept.append(len(list(trial.checkpoint.parents[1].glob("trial-*/kept-*"))))
+        return resuming(trial)
+
+    study = search(objective, scheduler=scheduler, budget=Budget(trials=40))
+    paused = sum(run.state == "paused" for run in study.history.runs())
+    assert 0 < max(kept) < 0.7 * paused
+    assert all(event.since for event in log_of(study, Resumed)), "who went on had its checkpoint"
+    assert study.verify() == []
+
+
 @pytest.mark.parametrize("isolation", ["none", "process"])
 def test_a_paused_trial_goes_on_from_what_it_left(isolation):
     study = search(resuming, isolation=isolation)

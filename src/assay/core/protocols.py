@@ -40,7 +40,11 @@ class Sampler(Protocol):
 
 
 class Scheduler(Protocol):
-    """Says which trials get more. Pure: equal runs give equal answers; no I/O, no clock, no chance."""
+    """Says which trials get more. Pure: equal runs give equal answers; no I/O, no clock, no chance.
+
+    One that pauses trials may have `over(runs, coming)`, the paused trials that get no more, when at most
+    `coming` further trials begin (None: not known): their checkpoints are removed.
+    """
 
     def start(self, runs: Sequence[Run]) -> int:
         """The step to which the next new trial runs without another decision."""

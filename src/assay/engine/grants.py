@@ -12,6 +12,7 @@ from assay.core.protocols import Informed, Scheduler
 from assay.core.runs import Pause, Resume, Run, Stop
 from assay.core.spec import StudySpec
 from assay.schedulers.finalists import finalist
+from assay.schedulers.rungs import loss_at
 
 _FINALISTS = 3
 """How many trials get the full fidelity at the end of a search whose winner is rechecked."""
@@ -69,6 +70,33 @@ def last_ones(spec: StudySpec, history: History) -> Resume | None:
         return given  # one is always brought there: else there is nothing to select
     cost = fidelity.cost(runs[given.trial].step, given.until)
     return given if cost <= _left(spec, runs) else None
+
+
+def without_hope(spec: StudySpec, history: History, scheduler: Scheduler) -> Sequence[int]:
+    """The paused trials that get no more, so that nobody needs their checkpoints.
+
+    Those that may still be brought to the full fidelity at the end are not among them.
+    """
+    over = getattr(scheduler, "over", None)
+    if over is None:
+        return ()
+    runs = history.runs()
+    lost = over(runs, _coming(spec, history))
+    paused = [run for run in runs if run.state == "paused" and run.curve]
+    sign, fidelity = spec.signs[0], _fidelity(spec)
+    paused.sort(key=lambda r: (-r.step, loss_at(fidelity, sign, r, r.step), r.trial))
+    last = {run.trial for run in paused[: _wanted(spec)]}
+    return [trial for trial in lost if trial not in last]
+
+
+def _coming(spec: StudySpec, history: History) -> int | None:
+    """How many more trials the budget can allow; None: it does not say."""
+    limits = []
+    if spec.budget and spec.budget.trials is not None:
+        limits.append(spec.budget.trials - history.n_trials)
+    if spec.budget and spec.budget.steps is not None:
+        limits.append(int(_left(spec, history.runs())) // _fidelity(spec).least)
+    return max(min(limits), 0) if limits else None
 
 
 def has_room(spec: StudySpec, history: History, scheduler: Scheduler | None) -> bool:

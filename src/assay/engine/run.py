@@ -38,7 +38,7 @@ from assay.core.history import History
 from assay.core.jobs import Broken, BrokenKind, Done, Job, Measurement, Message, Step, Unit
 from assay.core.protocols import Executor, Sampler, Scheduler
 from assay.core.spec import StudySpec
-from assay.engine.grants import ends_itself, verdict
+from assay.engine.grants import ends_itself, verdict, without_hope
 from assay.engine.ledger import Ledger
 from assay.engine.plan import Ask, Command, Evaluate, Finish, Grant, Key, Record, Wait, plan, told
 from assay.engine.propose import propose
@@ -290,6 +290,9 @@ class Loop:
             self._checkpoints.leave(job.trial, job.id)
             if job.stage == "search" and self._ledger.history.state(job.trial) in _GOES_ON_NO_MORE:
                 self._checkpoints.drop(job.trial)
+            elif job.stage == "search" and self._scheduler:
+                for trial in without_hope(self._spec, self._ledger.history, self._scheduler):
+                    self._checkpoints.drop(trial)
 
     # --- what a scheduler decides
 

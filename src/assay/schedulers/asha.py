@@ -175,6 +175,27 @@ class Asha:
                     return found
         return None
 
+    def over(self, runs: Sequence[Run], coming: int | None) -> list[int]:
+        """The paused trials that will not be given more, whatever comes.
+
+        Args:
+            runs: all trials.
+            coming: how many more trials can begin. None: not known; then each rung is expected to
+                grow to twice its size at most, and a trial that is given more all the same begins anew.
+        """
+        found = []
+        for rungs, peers in zip(self._brackets.rungs, self._brackets.members(runs), strict=True):
+            for rung in range(len(rungs.steps) - 1):
+                waiting = [r for r in peers if r.state == "paused" and rungs.rung_of(r) == rung]
+                came = [run for run in peers if rungs.came(run, rung)] if waiting else []
+                for step in sorted({run.step for run in waiting}):
+                    standing = rungs.standing(came, step)
+                    most = 2 * standing.size if coming is None else len(peers) + coming
+                    here = {run.trial for run in waiting if run.step == step}
+                    last = standing.places[most // self.eta :]
+                    found += [trial for _, trial in last if trial in here]
+        return found
+
     def _earned(self, rungs: Rungs, peers: Sequence[Run], rung: int) -> Resume | None:
         paused = [r for r in peers if r.state == "paused" and rungs.rung_of(r) == rung]
         came = [run for run in peers if rungs.came(run, rung)] if paused else []

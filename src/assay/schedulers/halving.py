@@ -87,6 +87,20 @@ class Halving:
                     return found
         return None
 
+    def over(self, runs: Sequence[Run], coming: int | None) -> list[int]:
+        """The paused trials that will not be given more, whatever comes: enough are better already."""
+        listed, found = racing(runs), []
+        for begin, kind in self._begun(len(listed)):
+            sizes, rungs = self.shapes[kind].sizes, self._rungs[kind]
+            members = listed[begin : begin + sizes[0]]
+            for rung, follow in enumerate(sizes[1:], start=rungs.first):
+                waiting = [r for r in members if r.state == "paused" and rungs.rung_of(r) == rung]
+                for step in sorted({run.step for run in waiting}):
+                    standing = rungs.standing([r for r in members if rungs.came(r, rung)], step)
+                    here = {run.trial for run in waiting if run.step == step}
+                    found += [t for _, t in standing.places[follow:] if t in here]
+        return found
+
     def _begun(self, trials: int) -> Iterator[tuple[int, int]]:
         """(index of its first trial, shape) of every bracket that has a trial."""
         begin, number = 0, 0

@@ -181,6 +181,20 @@ class SchedulerContract:
         more = self.make(1.0).resume(search.runs)
         assert more is None or more.trial not in over
 
+    @given(seed=SEEDS, workers=WORKERS)
+    @_settings
+    def test_who_is_said_to_get_no_more_gets_no_more(self, seed: int, workers: int) -> None:
+        over = getattr(self.make(1.0), "over", None)
+        if over is None:
+            return
+        search = self.trained(self.noise(seed, failing=0.2), workers=workers)
+        resumed = {(more.trial, more.until) for more in search.resumed}
+        for runs, _, _ in search.said[::5]:
+            for trial in over(runs, self.trials - len(runs)):
+                assert runs[trial].state == "paused"
+                later = {until for again, until in resumed if again == trial}
+                assert all(until <= runs[trial].until for until in later)
+
     # --- settings
 
     def test_settings_are_values(self) -> None:
