@@ -79,6 +79,7 @@ def _gp(facts: Facts, objectives: Sequence[str]) -> str:
     after = f" after {words.count(trials, 'trial')}" if trials is not None else ""
     found = [
         _acquisition(facts),
+        _cost(facts),
         _predicted(facts, objectives),
         _chance(facts, "success", "chance to end with a value"),
         _chance(facts, "feasible", "chance to meet the constraints"),
@@ -165,6 +166,14 @@ def _known(facts: Facts) -> str:
         which = f"study {', '.join(sources)}" if sources else "earlier studies"
         found.append(f"{which} counts {_weight(earlier)}")
     return "; ".join(found)
+
+
+def _cost(facts: Facts) -> str:
+    """What it is expected to take, where that counts."""
+    cost, weight = facts.number("cost_s"), facts.number("cost_weight")
+    if cost is None or weight is None:
+        return ""
+    return f"expected to take {words.number(cost, 3)} s, which counts {100 * weight:.0f} %"
 
 
 def _weight(nats: float) -> str:

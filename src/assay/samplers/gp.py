@@ -20,6 +20,7 @@ from assay.math.threads import one_thread
 from assay.math.transforms import Targets
 from assay.samplers.constraints import Limit, limits_of
 from assay.samplers.gp_beliefs import Beliefs
+from assay.samplers.gp_cost import cheapness
 from assay.samplers.gp_failures import success, worth_a_model
 from assay.samplers.gp_history import (
     MOST_ROWS,
@@ -122,6 +123,7 @@ class Gp:
             with one_thread(), np.errstate(all="ignore"):
                 left = _left(memory, history)  # first: where nothing is left, nothing can be fitted
                 known = knowledge(memory, history, self.beliefs)
+                known += cheapness(memory, history)
                 model = self._model(memory, history, rng)
                 proposal = _from_model(memory, history, rng, model, known, left)
         except SingularError as error:

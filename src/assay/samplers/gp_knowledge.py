@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from assay.core.protocols import Proposal
 from assay.samplers.gp_beliefs import Beliefs, Believed, believed, believed_start
+from assay.samplers.gp_cost import Cheap
 from assay.samplers.gp_earlier import Expected, earlier_start, expected
 
 if TYPE_CHECKING:
     from assay.core.history import History
     from assay.samplers.gp_history import Memory
 
-Known: TypeAlias = Believed | Expected
+Known: TypeAlias = Believed | Expected | Cheap
 FORGOTTEN = 200  # trials after which it could hardly move the search
 
 
