@@ -34,7 +34,7 @@ def search(best: float, budget: dict, seed: int) -> tuple[float, int]:
     history = fold([Created({"budget": budget}, "plan")], History())
     spent, found, trials = 0.0, [], 0
     while True:
-        config = Gp(seed).ask(SPACE, history, stream(seed, "trial", trials)).config
+        config = Gp(seed, costs=True).ask(SPACE, history, stream(seed, "trial", trials)).config
         cost = float(10 ** (2 * config["size"]) * np.exp(0.1 * rng.normal()))
         spent += cost
         if spent > SECONDS:

@@ -47,7 +47,10 @@ def terms(history):
 def sizes(budget, count=6):
     """What is proposed after the same trials, with several streams."""
     history = study(budget)
-    return [Gp().ask(SPACE, history, stream(s, "trial", 20)).config["size"] for s in range(count)]
+    return [
+        Gp(costs=True).ask(SPACE, history, stream(s, "trial", 20)).config["size"]
+        for s in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,9 @@ def sizes(budget, count=6):
 def test_without_a_budget_of_time_nothing_changes(budget):
     history = study(budget)
     assert terms(history) == []
-    ours, plain = (Gp().ask(SPACE, h, stream(0, "trial", 20)) for h in (history, study(None)))
+    ours, plain = (
+        Gp(costs=True).ask(SPACE, h, stream(0, "trial", 20)) for h in (history, study(None))
+    )
     assert ours == plain
 
 
@@ -65,6 +70,10 @@ def test_under_a_budget_of_time_cheap_configs_come_first(limit):
     term = terms(study({limit: 1e5}))[0]
     assert term.weight > 0.9
     assert np.mean(sizes({limit: 1e5})) < np.mean(sizes(None)) - 0.02
+
+
+def test_costs_count_only_where_that_is_asked_for():
+    assert "cost_s" not in Gp().ask(SPACE, study({"seconds": 1e5}), stream(0, "trial", 20)).why
 
 
 def test_costs_count_less_as_the_budget_goes():
@@ -105,7 +114,7 @@ def test_the_gradient_is_that_of_the_value():
 
 
 def test_it_is_said_with_the_proposal():
-    why = Gp().ask(SPACE, study({"seconds": 1e5}), stream(0, "trial", 20)).why
+    why = Gp(costs=True).ask(SPACE, study({"seconds": 1e5}), stream(0, "trial", 20)).why
     assert why["cost_s"] > 0
     assert 0.9 < why["cost_weight"] <= 1
     assert "s, which counts 100 %" in _gp(Facts(why), ["loss"])

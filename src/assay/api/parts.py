@@ -51,6 +51,8 @@ _AUTO = {"epochs": "thaw-stopping", "subset": "asha", "folds": "racing"}
 """The scheduler that "auto" is, by the kind of the fidelity."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
+_ENDING = ("auto", "gp", "tpe", "random")
+"""The samplers that end a search where `enough` is among their settings."""
 _KNOWING = ("auto", "gp")
 """The samplers that use what was known before: beliefs and earlier studies."""
 
@@ -127,14 +129,19 @@ def order_settings(
 def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
     """A sampler's name and settings as the plan keeps them.
 
+    Args:
+        sampler: {"name": "auto", "enough": 0.01}, or the same in words, "auto enough=0.01".
+
     Raises:
         SpecError: an unknown name or setting.
     """
-    settings = {"name": sampler} if isinstance(sampler, str) else dict(sampler)
+    settings = _in_words(sampler) if isinstance(sampler, str) else dict(sampler)
     name = settings.get("name")
     if name not in SAMPLERS:
         raise SpecError(f"No sampler {name!r}. {did_you_mean(str(name), SAMPLERS)}")
     known = {f.name for f in fields(_kind(name))} - _GIVEN
+    if name in _ENDING:
+        known |= {"enough"}
     for setting in settings.keys() - {"name"}:
         if setting not in known:
             raise SpecError(
@@ -142,6 +149,22 @@ def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
                 if known
                 else f"Sampler {name!r} has no settings, got {setting!r}."
             )
+    return settings
+
+
+def _in_words(said: str) -> dict[str, Any]:
+    """The name, and settings that are numbers."""
+    name, *words = said.split() or [said]
+    settings: dict[str, Any] = {"name": name}
+    for word in words:
+        setting, _, number = word.partition("=")
+        try:
+            settings[setting] = float(number)
+        except ValueError:
+            raise SpecError(
+                f"A sampler's settings are written as NAME=NUMBER, got {word!r} in {said!r}; for "
+                'example "auto enough=0.01".'
+            ) from None
     return settings
 
 
@@ -160,7 +183,7 @@ def sampler_of(spec: StudySpec) -> Sampler:
         raise SpecError(
             "Sampler 'cmaes' cannot keep to constraints. Use 'auto', 'gp', 'tpe' or 'evolution'."
         )
-    options = {k: v for k, v in spec.sampler.items() if k != "name"}
+    options = {k: v for k, v in spec.sampler.items() if k not in ("name", "enough")}
     beliefs = tuple((name, b.value, b.strength) for name, b in spec.beliefs.items())
     told = {
         "seed": spec.seed,
@@ -170,6 +193,8 @@ def sampler_of(spec: StudySpec) -> Sampler:
     }
     options |= {f.name: told[f.name] for f in fields(kind) if f.name in told}
     made: Sampler = kind(**options)
+    if (tolerance := spec.sampler.get("enough")) is not None:
+        made = _ending(spec, made, tolerance)
     return Unique(_in_part(spec, made) if spec.scheduler else made)
 
 
@@ -196,6 +221,18 @@ def _joint(spec: StudySpec) -> Joint | None:
 
     beliefs = tuple((n, b.value, b.strength) for n, b in spec.beliefs.items())
     return Joint(steps, spec.seed, spec.signs[0], beliefs)
+
+
+def _ending(spec: StudySpec, sampler: Sampler, tolerance: Any) -> Sampler:
+    """The sampler, until it is enough."""
+    from assay.samplers.enough import Enough
+
+    if not spec.single or spec.bounds or spec.scheduler:
+        raise SpecError(
+            "'enough' ends searches for one objective, without constraints and without a scheduler. "
+            "Leave it out of the sampler's settings."
+        )
+    return Enough(sampler, tolerance, spec.signs[0], spec.seed)
 
 
 def scheduler_settings(

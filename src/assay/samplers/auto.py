@@ -36,6 +36,7 @@ class Auto:
         signs: for each objective 1 to minimise it, -1 to maximise it.
         beliefs: for the Gaussian process, see `assay.samplers.gp_beliefs`.
         constraints: bounds as a study gives them.
+        costs: for the Gaussian process, see `assay.samplers.gp_cost`.
 
     >>> from assay.core.history import History
     >>> from assay.core.parameters import Int
@@ -48,6 +49,7 @@ class Auto:
     signs: tuple[float, ...] = (1.0,)
     beliefs: Beliefs = ()
     constraints: tuple[Limit, ...] = ()
+    costs: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signs", tuple(self.signs))
@@ -69,6 +71,4 @@ class Auto:
         """The name of the rule that applies, and the sampler that it chooses."""
         if history.n_ended >= MANY_TRIALS and history.n_trials % 2:
             return "many trials", Tpe(self.signs, seed=self.seed, constraints=self.constraints)
-        return "model", Gp(
-            self.seed, self.signs, beliefs=self.beliefs, constraints=self.constraints
-        )
+        return "model", Gp(self.seed, self.signs, self.constraints, self.beliefs, costs=self.costs)

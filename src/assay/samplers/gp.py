@@ -72,6 +72,8 @@ class Gp:
         signs: for each objective 1 to minimise it, -1 to maximise it.
         constraints: bounds as a study gives them, see `assay.samplers.constraints`.
         beliefs: names, values and strengths, see `assay.samplers.gp_beliefs`.
+        costs: under a budget of time, weigh what a config is expected to take; see
+            `assay.samplers.gp_cost`.
 
     Several objectives and constraints: see `assay.samplers.gp_several`.
 
@@ -93,6 +95,7 @@ class Gp:
     signs: tuple[float, ...] = (1.0,)
     constraints: tuple[Limit, ...] = ()
     beliefs: Beliefs = ()
+    costs: bool = False
 
     def __post_init__(self) -> None:
         signs: Any = self.signs
@@ -123,7 +126,7 @@ class Gp:
             with one_thread(), np.errstate(all="ignore"):
                 left = _left(memory, history)  # first: where nothing is left, nothing can be fitted
                 known = knowledge(memory, history, self.beliefs)
-                known += cheapness(memory, history)
+                known += cheapness(memory, history) if self.costs else []
                 model = self._model(memory, history, rng)
                 proposal = _from_model(memory, history, rng, model, known, left)
         except SingularError as error:
@@ -133,7 +136,7 @@ class Gp:
 
     def _model(self, memory: Memory, history: History, rng: Generator) -> _Model | Several:
         if len(self.signs) == 1 and not self.constraints:
-            return _model(memory, history)
+            return model_of(memory, history)
         return several(memory.space, history, rng, self.signs, self.constraints)
 
     def _spread(
@@ -199,7 +202,8 @@ def _from_model(
     return Proposal(memory.encoding.config(point), why)
 
 
-def _model(memory: Memory, history: History) -> _Model:
+def model_of(memory: Memory, history: History) -> _Model:
+    """The process behind a proposal for one objective without constraints."""
     encoding, n = memory.encoding, history.n_ended
     refit_at = last_refit(n)
     fitted = fit_at(memory, history, refit_at)

@@ -1,0 +1,170 @@
+"""Ends a search when it is shown to be not worth going on.
+
+The question is how much better than the best config so far any config can be. Functions are drawn from
+the Gaussian process over many configs; in each, the regret is what its lowest value lies below its value
+at the config that is best by the posterior mean. The search ends when P(regret <= tolerance) >= 95 %.
+
+Such a rule fails where the process is too sure of itself, so it counts only
+- after 5 + 3 d trials with a value (60 at most, d parameters),
+- if 90 % intervals cover 80 % of the trials, each left out in turn,
+- if it held three trials before, too, and
+- if three random configs, tried for this purpose, did not become the best; and it still holds then.
+
+Source: Wilson 2024, arXiv:2402.16811 (the criterion). Differs: draws at candidates instead of bounds, and
+the guards.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.core.errors import SpecError
+from assay.core.events import Told
+from assay.core.protocols import ExhaustedError, Proposal, Sampler
+from assay.core.rng import stream
+from assay.core.space import Space
+from assay.math.checks import Array
+from assay.math.gp import Posterior, SingularError
+from assay.math.gp_paths import Paths
+from assay.math.threads import one_thread
+from assay.samplers.gp import model_of
+from assay.samplers.gp_history import memory_of
+from assay.samplers.gp_search import search
+from assay.samplers.random import Random
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from assay.core.history import History
+
+SURE = 0.95
+DRAWS = 64
+PROBES = 3
+APART = 3  # trials between two checks
+COVERED, WITHIN = 0.8, 1.6448536269514722  # the share of trials in their 90 % intervals
+FEWEST, EACH, MOST = 5, 3, 60
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What going on could bring.
+
+    Attributes:
+        regrets: how much better than the best so far some config is, in each drawn function, (DRAWS,),
+            in the units of the objective.
+        covered: the share of trials inside their 90 % intervals, each left out in turn.
+    """
+
+    regrets: Array
+    covered: float
+
+    def chance(self, tolerance: float) -> float:
+        """That no config is better by more than `tolerance`."""
+        return float(np.mean(self.regrets <= tolerance))
+
+
+@dataclass(frozen=True)
+class Enough:
+    """What `inner` proposes, until it is shown that no config is better by more than `tolerance`.
+
+    Args:
+        inner: any sampler of a search for one objective.
+        tolerance: what is not worth going on for, in the units of the objective, > 0.
+        sign: 1 to minimise, -1 to maximise.
+        seed: of the drawn functions.
+
+    Raises:
+        SpecError: a tolerance that is no number above 0.
+    """
+
+    inner: Sampler
+    tolerance: float
+    sign: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        given: Any = self.tolerance
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not number or not (0 < given < math.inf):
+            raise SpecError(
+                "The search ends when no config can be better by more than a number above 0, in the "
+                f"units of the objective, got {given!r}."
+            )
+
+    def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
+        """The next config.
+
+        Raises:
+            ExhaustedError: it is enough, or `inner` has no more.
+        """
+        probed = _probes(history)
+        if not self._holds(space, history, again=probed == 0):
+            return self.inner.ask(space, history, rng)
+        if probed < PROBES:
+            config = Random().ask(space, history, rng).config
+            return Proposal(config, {"sampler": "random", "probe": probed + 1})
+        if history.running():
+            return self.inner.ask(space, history, rng)
+        seen = self.outlook(space, history)
+        assert seen is not None, "it holds"
+        raise ExhaustedError(
+            f"it is enough: with a chance of {100 * seen.chance(self.tolerance):.0f} % no config is "
+            f"better by more than {self.tolerance:g} (expected gain {seen.regrets.mean():.2g}), and "
+            f"{PROBES} random configs were not better either"
+        )
+
+    def outlook(self, space: Space, history: History) -> Outlook | None:
+        """What going on could bring; None as long as too little is known."""
+        told = sum(isinstance(history.outcome(n), Told) for n in history.ended)
+        if told < min(FEWEST + EACH * len(space), MOST):
+            return None
+        memory = memory_of(space, history, self.sign)
+        try:
+            with one_thread(), np.errstate(all="ignore"):
+                model = model_of(memory, history)
+                rng = stream(self.seed, "outlook", history.n_trials)
+                found = search(model.surface, model.points, rng).points
+                points = np.concatenate([model.points[:1], found])
+                drawn = Paths(model.posterior, DRAWS, rng).values(memory.encoding.rows(points))[
+                    :, 1:
+                ]
+        except SingularError:
+            return None
+        best, lowest = model.targets.loss(drawn[0]), model.targets.loss(drawn.min(axis=0))
+        return Outlook(np.asarray(best - lowest), _covered(model.posterior))
+
+    def _holds(self, space: Space, history: History, *, again: bool) -> bool:
+        seen = self.outlook(space, history)
+        if seen is None or seen.covered < COVERED or seen.chance(self.tolerance) < SURE:
+            return False
+        if not again:
+            return not _best_is_a_probe(history, self.sign)
+        number = history.n_trials - APART
+        before = self.outlook(space, history.at(history.asked_at(number))) if number > 0 else None
+        return before is not None and before.chance(self.tolerance) >= SURE
+
+
+def _covered(posterior: Posterior) -> float:
+    """The share of targets in the 90 % intervals of a process that has not seen them."""
+    left_out = posterior.weights / np.sqrt(np.diagonal(posterior.inverse))
+    return float(np.mean(np.abs(left_out) <= WITHIN))
+
+
+def _probes(history: History) -> int:
+    """How many of the newest trials are probes of this rule."""
+    count = 0
+    for number in reversed(range(history.n_trials)):
+        if "probe" not in (history.why(number) or {}):
+            break
+        count += 1
+    return count
+
+
+def _best_is_a_probe(history: History, sign: float) -> bool:
+    ended = ((number, history.outcome(number)) for number in history.ended)
+    told = [(sign * end.values[0], number) for number, end in ended if isinstance(end, Told)]
+    return bool(told) and "probe" in (history.why(min(told)[1]) or {})
