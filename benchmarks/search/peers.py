@@ -20,11 +20,22 @@ from benchmarks.search.params import active, pruned, sample
 
 @dataclass(frozen=True)
 class Peer:
-    """A tuner: how it is made, the package whose version is noted, and whether it takes several objectives."""
+    """A tuner: how it is made, the package whose version is noted, and what it takes.
+
+    Args:
+        several: it takes several objectives.
+        choices: it takes choices and conditions.
+    """
 
     make: Callable[..., Any]
     package: str
     several: bool = False
+    choices: bool = True
+
+    def takes(self, problem: Any) -> bool:
+        """Whether it can search a problem."""
+        mixed = any(param.kind == "cat" or param.when for param in problem.space)
+        return (self.several or problem.objectives == 1) and (self.choices or not mixed)
 
 
 class Random:

@@ -82,21 +82,23 @@ def _run_all(tuner, chosen, given):
 
 def _warm_up(tuner):
     """Let libraries load and compile what they want before anything is measured."""
-    space = [Param("x", "float"), Param("c", "cat", choices=("a", "b"))]
+    space = [Param("x", "float")]
+    if TUNERS[tuner].choices:
+        space.append(Param("c", "cat", choices=("a", "b")))
     optimizer = TUNERS[tuner].make(space, 1, 0, 14)
     for _ in range(14):
         optimizer.tell([optimizer.ask()["x"]])
 
 
 def run(tuner, name, seed, budget, most_seconds):
-    """One run as a row of results; None if the tuner cannot take so many objectives.
+    """One run as a row of results; None if the tuner cannot search such a problem.
 
     `best` is the true loss of the incumbent after each trial, the incumbent being what looked best
     to the tuner; of two objectives it is minus the hypervolume in the units of `references.json`.
     A run that meets the CPU limit is `truncated`.
     """
     problem, peer = problems.load(name), TUNERS[tuner]
-    if problem.objectives > 1 and not peer.several:
+    if not peer.takes(problem):
         return None
     salt = zlib.crc32(f"{name}|{seed}".encode()) % 2**31
     random.seed(salt)

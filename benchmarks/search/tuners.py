@@ -47,7 +47,7 @@ TUNERS = {
         f"assay-{name}": Peer(_assay_with(name), "assay", several=True)
         for name in ("auto", "gp", "tpe", "evolution", "random")
     },
-    "assay-cmaes": Peer(_assay_with("cmaes"), "assay"),
+    "assay-cmaes": Peer(_assay_with("cmaes"), "assay", choices=False),
     "random": Peer(peers.Random, "numpy", several=True),
     "optuna-tpe": Peer(optuna_with("TPESampler"), "optuna", several=True),
     "optuna-gp": Peer(optuna_with("GPSampler"), "optuna", several=True),
