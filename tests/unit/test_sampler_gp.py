@@ -19,7 +19,7 @@ from assay.core.rng import stream
 from assay.core.space import Space
 from assay.math import gp as process
 from assay.math.encoding import Encoding
-from assay.samplers.gp import Gp, _known, _model
+from assay.samplers.gp import Gp, _known, model_of
 from assay.samplers.gp_history import anchor, fit_at, last_refit, memory_of, thinned
 from assay.samplers.gp_search import (
     Found,
@@ -484,11 +484,11 @@ def test_neighbours_differ_in_one_choice():
 
 def test_a_place_where_a_trial_runs_promises_little():
     history = grown_at_random(FLAT, lambda c: 10 + 3 * c["x"], 12)
-    alone = _model(memory_of(FLAT, history, 1.0), history)
+    alone = model_of(memory_of(FLAT, history, 1.0), history)
     for _ in range(3):
         history = asked(history, ask(Gp(), FLAT, history))
     memory = memory_of(FLAT, history, 1.0)
-    model = _model(memory, history)
+    model = model_of(memory, history)
     there = memory.points([12, 13, 14])
     assert (model.surface.score(there) < alone.surface.score(there) - 1).all()
     rows = memory.encoding.rows(there)
@@ -500,7 +500,7 @@ def test_one_running_trial_is_believed_to_be_no_better_than_the_best():
     history = grown_at_random(FLAT, lambda c: 10 + 3 * c["x"], 12)
     history = asked(history, ask(Gp(), FLAT, history))
     assert history.trial(12).why["mean"] < best(history)
-    model = _model(memory_of(FLAT, history, 1.0), history)
+    model = model_of(memory_of(FLAT, history, 1.0), history)
     (improvement,) = model.surface.terms
     assert model.posterior.targets[12] >= improvement.best
 
@@ -539,7 +539,7 @@ def test_failures_get_a_model_when_there_are_many():
 def test_a_place_in_the_middle_of_failures_is_not_thought_to_succeed():
     history = grown_at_random(FLAT, narrow, 40)
     memory = memory_of(FLAT, history, 1.0)
-    _, chance = _model(memory, history).surface.terms
+    _, chance = model_of(memory, history).surface.terms
     points = memory.encoding.snap(np.array([[0.9, 0.9], [0.2, 0.2]]))
     fails, works = np.exp(chance.value(memory.encoding.rows(points)))
     assert fails < 0.2
@@ -561,7 +561,7 @@ def with_errors(errors, trials=30):
 def test_standard_errors_that_are_told_are_believed():
     def misses(history):
         memory = memory_of(FLAT, history, 1.0)
-        model = _model(memory, history)
+        model = model_of(memory, history)
         points = memory.encoding.snap(np.random.default_rng(0).random((200, 2)))
         means = model.targets.loss(model.posterior.predict(memory.encoding.rows(points))[0])
         truth = [bowl(memory.encoding.config(point)) for point in points]
@@ -620,7 +620,7 @@ def test_a_scale_that_was_declared_badly_is_bent():
 
 def test_a_place_next_to_a_trial_is_known_unless_there_is_noise_or_a_grid():
     def known_next_to_the_best(history, space, step):
-        model = _model(memory_of(space, history, 1.0), history)
+        model = model_of(memory_of(space, history, 1.0), history)
         near = model.surface.encoding.snap(model.points[:1] + step)
         far = model.surface.encoding.snap(1 - model.points[:1])
         return _known(model, near)[0], _known(model, far)[0]

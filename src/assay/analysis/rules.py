@@ -72,7 +72,7 @@ def shrunk(gains: Array, se: Array) -> Array:
     Efron and Morris's, 1975, JASA 70, 311-319.
 
     >>> shrunk(np.array([0.0, 0.1, 0.5]), np.array([0.1, 0.1, 0.4])).round(2)
-    array([0.07, 0.07, 0.07])
+    array([0.06, 0.06, 0.06])
     """
     known = se > 0
     if known.sum() < 2:

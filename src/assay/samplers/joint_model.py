@@ -50,9 +50,9 @@ def carried(table: Array) -> Array:
     regression lines would be drawn to the mean; equal spreads are not.
 
     >>> carried(np.array([[3.0, 1.0], [5.0, 2.0], [7.0, np.nan]])).round(2)
-    array([[0.91, 1.  ],
-           [2.59, 2.  ],
-           [4.28,  nan]])
+    array([[0.66, 1.  ],
+           [2.34, 2.  ],
+           [4.02,  nan]])
     """
     found = table.copy()
     for rung in reversed(range(table.shape[1] - 1)):

@@ -33,7 +33,7 @@ def ladder(fidelity: Fidelity, parts: int) -> Fidelity:
     """The same fidelity from a `parts`-th of the full amount on, or from its least if that is more.
 
     >>> ladder(Fidelity("epochs", 1, 52), 8).rungs(2)
-    (6, 13, 26, 52)
+    (6, 12, 25, 52)
     """
     return replace(fidelity, least=max(fidelity.least, fidelity.most // parts, 1))
 
