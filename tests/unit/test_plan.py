@@ -17,7 +17,7 @@ from tests.unit.lab import (
     spec_of,
 )
 
-from assay.analysis.spending import spending
+from assay.analysis.spending import searched
 from assay.core import units
 from assay.core.events import (
     CONTROL,
@@ -126,7 +126,7 @@ def test_phases_are_barriers(spec, seed, workers):
 def test_the_search_never_goes_past_its_looks(looks, folds, workers, seed):
     spec = spec_of(data=data_of(folds=folds), budget=Budget(looks=looks), control=None)
     run = Run(spec, Random(seed), workers=workers, kills=3).run()
-    used = spending(spec, run.history).looks
+    used = searched(spec, run.history).looks
     assert used <= looks
     assert looks - used < folds, "it stopped too early"
 
