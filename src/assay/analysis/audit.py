@@ -168,7 +168,8 @@ class Measured:
         if not isinstance(self.history.outcome(number), Told):
             return []
         known = units.search_values(self.spec, self.history, number).keys()
-        return [u for u in self.wanted() if u not in known and u not in lost(self.history, number)]
+        gone = lost(self.history, number)
+        return [unit for unit in self.wanted() if unit not in known and unit not in gone]
 
     def gain(
         self, on: frozenset[str], over: frozenset[str], where: Sequence[Unit] | None = None

@@ -7,9 +7,8 @@ from collections.abc import Collection
 from assay.analysis.audit import AGAIN, FRESH, SOURCE, Measured, needed, once_more
 from assay.core.events import CONTROL, Enqueued, Failed
 from assay.core.history import History
-from assay.core.jobs import Unit
 from assay.core.spec import StudySpec
-from assay.engine.plan import Ask, Command, Evaluate, Finish, Key, Record, Wait, missing_search
+from assay.engine.plan import Ask, Command, Finish, Key, Record, Wait, missing_search, next_repeat
 
 
 def plan_audit(
@@ -45,20 +44,11 @@ def _path(measured: Measured, busy: Collection[Key]) -> Command | None:
         number = history.find(config)
         if number is None:
             return Record(Enqueued(config, SOURCE))
-        if command := _evaluate(number, FRESH, measured.lacks(number), busy):
+        if command := next_repeat(number, FRESH, measured.lacks(number), busy):
             return command
     if wanted:
         return Wait()
     for number, left in once_more(measured):
-        if command := _evaluate(number, AGAIN, left, busy):
+        if command := next_repeat(number, AGAIN, left, busy):
             return command
     return None
-
-
-def _evaluate(number: int, stage: str, left: list[Unit], busy: Collection[Key]) -> Evaluate | None:
-    """One repeat (or seed) of what a trial lacks and nobody measures yet."""
-    free = [unit for unit in left if (number, stage, unit) not in busy]
-    if not free:
-        return None
-    repeat, _, seed = free[0]
-    return Evaluate(number, stage, tuple(u for u in free if (u[0], u[2]) == (repeat, seed)))

@@ -328,17 +328,26 @@ def missing(
     done = set(history.units(number, stage if own else None))
     if not own and number >= 0 and isinstance(history.outcome(number), Told):
         done.add((0, 0, 0))
-    lost = _lost(spec, history, number, stage, forgiven)
-    left = [unit for unit in wanted if unit not in done and unit not in lost]
+    gone = lost(spec, history, number, stage, forgiven)
+    left = [unit for unit in wanted if unit not in done and unit not in gone]
+    return next_repeat(number, stage, left, busy, each=each) or (Wait() if left else None)
+
+
+def next_repeat(
+    number: int, stage: str, left: Iterable[Unit], busy: Collection[Key], *, each: bool = False
+) -> Evaluate | None:
+    """The first repeat (or, with `each`, unit) of what is left that nobody measures yet."""
     free = [unit for unit in left if (number, stage, unit) not in busy]
     if not free:
-        return Wait() if left else None
-    first = free[0]
-    group = [u for u in free if not each and (u[0], u[2]) == (first[0], first[2])] or [first]
+        return None
+    repeat, _, seed = free[0]
+    group = free[:1] if each else [u for u in free if (u[0], u[2]) == (repeat, seed)]
     return Evaluate(number, stage, tuple(group))
 
 
-def _lost(spec: StudySpec, history: History, number: int, stage: str, forgiven: int) -> set[Unit]:
+def lost(
+    spec: StudySpec, history: History, number: int, stage: str, forgiven: int = 0
+) -> set[Unit]:
     """The units that broke for good: by an error of the model, or more often than may be retried."""
     broken = [
         (unit, b.kind)
