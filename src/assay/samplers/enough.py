@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.core.errors import SpecError
-from assay.core.events import Told
 from assay.core.protocols import ExhaustedError, Proposal, Sampler
 from assay.core.rng import stream
 from assay.core.space import Space
@@ -102,15 +101,14 @@ class Enough:
             ExhaustedError: it is enough, or `inner` has no more.
         """
         probed = _probes(history)
-        if not self._holds(space, history, again=probed == 0):
+        seen = self.outlook(space, history)
+        if seen is None or not self._holds(space, history, seen, again=probed == 0):
             return self.inner.ask(space, history, rng)
         if probed < PROBES:
             config = Random().ask(space, history, rng).config
             return Proposal(config, {"sampler": "random", "probe": probed + 1})
         if history.running():
             return self.inner.ask(space, history, rng)
-        seen = self.outlook(space, history)
-        assert seen is not None, "it holds"
         raise ExhaustedError(
             f"it is enough: with a chance of {100 * seen.chance(self.tolerance):.0f} % no config is "
             f"better by more than {self.tolerance:g} (expected gain {seen.regrets.mean():.2g}), and "
@@ -119,7 +117,7 @@ class Enough:
 
     def outlook(self, space: Space, history: History) -> Outlook | None:
         """What going on could bring; None as long as too little is known."""
-        told = sum(isinstance(history.outcome(n), Told) for n in history.ended)
+        told = sum(1 for _ in history.told())
         if told < min(FEWEST + EACH * len(space), MOST):
             return None
         memory = memory_of(space, history, self.sign)
@@ -137,9 +135,8 @@ class Enough:
         best, lowest = model.targets.loss(drawn[0]), model.targets.loss(drawn.min(axis=0))
         return Outlook(np.asarray(best - lowest), _covered(model.posterior))
 
-    def _holds(self, space: Space, history: History, *, again: bool) -> bool:
-        seen = self.outlook(space, history)
-        if seen is None or seen.covered < COVERED or seen.chance(self.tolerance) < SURE:
+    def _holds(self, space: Space, history: History, seen: Outlook, *, again: bool) -> bool:
+        if seen.covered < COVERED or seen.chance(self.tolerance) < SURE:
             return False
         if not again:
             return not _best_is_a_probe(history, self.sign)
@@ -165,6 +162,5 @@ def _probes(history: History) -> int:
 
 
 def _best_is_a_probe(history: History, sign: float) -> bool:
-    ended = ((number, history.outcome(number)) for number in history.ended)
-    told = [(sign * end.values[0], number) for number, end in ended if isinstance(end, Told)]
+    told = [(sign * end.values[0], number) for number, end in history.told()]
     return bool(told) and "probe" in (history.why(min(told)[1]) or {})

@@ -58,22 +58,8 @@ def _informed(forecast: Forecast | None, history: History, trial: int | None) ->
 
 
 @dataclass(frozen=True)
-class Thaw:
-    """Pauses every trial at each rung; a free slot goes to the paused trial that promises most.
-
-    Or to a new trial, if that promises more. For one or a few workers and objectives that go on from
-    a checkpoint.
-
-    Args:
-        fidelity: of which trials get more, of kind "epochs".
-        sign: 1 if values are minimised, -1 if they are maximised.
-        parts: the first rung is this part of the full fidelity, and each rung about twice the one
-            before.
-        forecast: says what trials promise; None: ranks decide.
-
-    Raises:
-        SpecError: a fidelity of another kind, or `parts` is no whole number >= 2.
-    """
+class _Thawing:
+    """The rungs at which trials wait or are judged."""
 
     fidelity: Fidelity
     sign: float = 1.0
@@ -91,6 +77,25 @@ class Thaw:
     @cached_property
     def _rungs(self) -> Rungs:
         return Rungs(ladder(self.fidelity, self.parts), self.sign, ETA)
+
+
+@dataclass(frozen=True)
+class Thaw(_Thawing):
+    """Pauses every trial at each rung; a free slot goes to the paused trial that promises most.
+
+    Or to a new trial, if that promises more. For one or a few workers and objectives that go on from
+    a checkpoint.
+
+    Args:
+        fidelity: of which trials get more, of kind "epochs".
+        sign: 1 if values are minimised, -1 if they are maximised.
+        parts: the first rung is this part of the full fidelity, and each rung about twice the one
+            before.
+        forecast: says what trials promise; None: ranks decide.
+
+    Raises:
+        SpecError: a fidelity of another kind, or `parts` is no whole number >= 2.
+    """
 
     @cached_property
     def _by_rank(self) -> Asha:
@@ -112,18 +117,20 @@ class Thaw:
         """The paused trial that promises most, if a new trial does not promise more."""
         if self.forecast is None:
             return self._by_rank.resume(runs)
-        waiting = [r for r in runs if r.state == "paused" and r.promise is not None]
-        if not waiting:
+        waiting = [
+            (run.promise, -run.trial, run.step)
+            for run in runs
+            if run.state == "paused" and run.promise is not None
+        ]
+        promise, number, step = max(waiting, default=(-math.inf, 0, 0))
+        if promise < 0:
             return None
-        best = max(waiting, key=lambda run: (run.promise or 0.0, -run.trial))
-        if best.promise is None or best.promise < 0:
-            return None
-        until = next(step for step in self._rungs.steps if step > best.step)
-        return Resume(best.trial, until, f"{self._rungs.shown(best.step)}: {_said(best.promise)}")
+        until = next(rung for rung in self.steps if rung > step)
+        return Resume(-number, until, f"{self._rungs.shown(step)}: {_said(promise)}")
 
 
 @dataclass(frozen=True)
-class ThawStopping:
+class ThawStopping(_Thawing):
     """Stops a trial at a rung if a new one promises more for each step.
 
     Nothing is paused, so it needs no checkpoints.
@@ -139,22 +146,7 @@ class ThawStopping:
         SpecError: a fidelity of another kind, or `parts` is no whole number >= 2.
     """
 
-    fidelity: Fidelity
-    sign: float = 1.0
     parts: int = 13
-    forecast: Forecast | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _check(self.fidelity, self.sign, self.parts)
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The rungs."""
-        return self._rungs.steps
-
-    @cached_property
-    def _rungs(self) -> Rungs:
-        return Rungs(ladder(self.fidelity, self.parts), self.sign, ETA)
 
     @cached_property
     def _by_rank(self) -> AshaStopping:
