@@ -10,20 +10,7 @@ from pathlib import Path
 import pytest
 
 from assay import Study, open_study
-from assay.core.events import (
-    Ablated,
-    Attributed,
-    Audited,
-    Estimated,
-    Inspected,
-    Joined,
-    Metered,
-    Paused,
-    Resumed,
-    Steered,
-    Stopped,
-    Varied,
-)
+from assay.core import events
 from assay.stores.chain import verify
 from assay.stores.schema import USER_VERSION
 from assay.stores.sqlite import SqliteStore
@@ -31,18 +18,18 @@ from assay.testing.store_contract import EVENTS
 
 OLD = Path(__file__).parents[1] / "fixtures" / "layouts" / "layout-1.db"
 YOUNGER = (
-    Ablated,
-    Attributed,
-    Audited,
-    Estimated,
-    Inspected,
-    Joined,
-    Metered,
-    Paused,
-    Resumed,
-    Steered,
-    Stopped,
-    Varied,
+    events.Ablated,
+    events.Attributed,
+    events.Audited,
+    events.Estimated,
+    events.Inspected,
+    events.Joined,
+    events.Metered,
+    events.Paused,
+    events.Resumed,
+    events.Steered,
+    events.Stopped,
+    events.Varied,
 )
 EVERY_KIND = [event for event in EVENTS if not isinstance(event, YOUNGER)]
 

@@ -19,8 +19,9 @@ from assay.core.rng import stream
 from assay.core.space import Space
 from assay.math import gp as process
 from assay.math.encoding import Encoding
+from assay.math.gp_fit import thinned
 from assay.samplers.gp import Gp, _known, model_of
-from assay.samplers.gp_history import anchor, fit_at, last_refit, memory_of, thinned
+from assay.samplers.gp_history import anchor, fit_at, last_refit, memory_of
 from assay.samplers.gp_search import (
     Found,
     Improvement,

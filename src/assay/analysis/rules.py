@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.parameters import value_key
+from assay.core.parameters import differing
 from assay.math.gp import Posterior, SingularError
-from assay.math.gp_fit import fit, prior_start
+from assay.math.gp_fit import fit, prior_start, thinned
 
 Array = NDArray[np.float64]
 
@@ -98,12 +98,7 @@ def posterior_mean(rows: Array, losses: Array, owner: NDArray[np.intp], d: int) 
     """
     if len(losses) < 4 or np.ptp(losses) == 0:
         return None
-    kept = np.arange(len(losses))
-    if len(kept) > _MOST_ROWS:
-        order = np.argsort(losses, kind="stable")
-        rest = order[_MOST_ROWS // 2 :]
-        some = rest[np.linspace(0, len(rest) - 1, _MOST_ROWS // 2).astype(int)]
-        kept = np.concatenate([order[: _MOST_ROWS // 2], some])
+    kept = thinned(losses, _MOST_ROWS)
     middle, scale = losses[kept].mean(), losses[kept].std()
     targets = (losses[kept] - middle) / scale
     try:
@@ -116,8 +111,4 @@ def posterior_mean(rows: Array, losses: Array, owner: NDArray[np.intp], d: int) 
 
 def changed(control: Mapping[str, object], config: Mapping[str, object]) -> int:
     """How many parameters differ, those that are active in one of the two only included."""
-    return sum(
-        (name in control) != (name in config)
-        or value_key(control.get(name)) != value_key(config.get(name))
-        for name in {*control, *config}
-    )
+    return len(differing(control, config))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -53,6 +53,16 @@ def value_key(value: Any) -> str:
         raise SpaceError(
             f"{value!r:.80} has no JSON form ({error}). Use finite JSON values."
         ) from None
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The parameters that differ, with both values; None where one is not active."""
+    return [
+        (name, before.get(name), after.get(name))
+        for name in dict.fromkeys([*after, *before])
+        if (name in before) != (name in after)
+        or value_key(before.get(name)) != value_key(after.get(name))
+    ]
 
 
 def _number(value: Any, kind: str, what: str) -> float:

@@ -12,7 +12,6 @@ from assay.analysis.verdict import Action, Claim
 from assay.core import units
 from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected
 from assay.core.history import History
-from assay.core.parameters import value_key
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.unfinished import where_it_stands
@@ -316,16 +315,6 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Chang
         )
         for name in dict.fromkeys([*after, *before])
     )
-
-
-def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """The parameters that differ, with both values; None where one is not active."""
-    return [
-        (name, before.get(name), after.get(name))
-        for name in dict.fromkeys([*after, *before])
-        if (name in before) != (name in after)
-        or value_key(before.get(name)) != value_key(after.get(name))
-    ]
 
 
 def _title(number: int, *, kept: bool, chosen: bool) -> str:

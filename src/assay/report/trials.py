@@ -12,9 +12,10 @@ from assay.analysis.selection import ranked
 from assay.core.events import CONTROL, Failed, Resumed, Told
 from assay.core.history import History
 from assay.core.moves import cost_of
+from assay.core.parameters import differing
 from assay.core.spec import StudySpec
 from assay.report import words
-from assay.report.answer import Gain, differing
+from assay.report.answer import Gain
 
 _LONGEST = 300
 

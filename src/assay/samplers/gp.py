@@ -16,6 +16,7 @@ from assay.math.checks import Array
 from assay.math.encoding import Mask
 from assay.math.fantasies import Fantasies
 from assay.math.gp import Posterior, SingularError
+from assay.math.gp_fit import thinned
 from assay.math.threads import one_thread
 from assay.math.transforms import Targets
 from assay.samplers.constraints import Limit, limits_of
@@ -30,7 +31,6 @@ from assay.samplers.gp_history import (
     last_refit,
     memory_of,
     targets_of,
-    thinned,
     variances_of,
 )
 from assay.samplers.gp_knowledge import Known, knowledge, known_start

@@ -27,7 +27,7 @@ from assay.math import transforms
 from assay.math.checks import Array
 from assay.math.encoding import Encoding, Indices, Mask
 from assay.math.gp import Hyperparameters, Posterior, SingularError
-from assay.math.gp_fit import bent_fit, fit, prior_start
+from assay.math.gp_fit import bent_fit, fit, prior_start, thinned
 from assay.math.transforms import Targets
 from assay.samplers.constraints import number_of
 from assay.samplers.gp_failures import labels_of, worth_a_model
@@ -194,22 +194,6 @@ def _filled(targets: Targets, told: Mask) -> Array:
     filled = np.full(len(told), MODELLED_FAILURE if worth_a_model(told) else FAILURE)
     filled[told] = targets.t
     return filled
-
-
-def thinned(targets: Array, most: int) -> Indices:
-    """The numbers of at most `most` targets: the best half of them, and of the rest every so-many-th.
-
-    >>> thinned(np.array([3.0, 0.0, 4.0, 1.0, 5.0, 2.0]), 4)
-    array([1, 2, 3, 5])
-    """
-    n = len(targets)
-    if n <= most:
-        return np.arange(n)
-    order = np.argsort(targets, kind="stable")
-    best = most // 2
-    rest = order[best:]
-    spread = np.linspace(0, len(rest), most - best, endpoint=False).astype(np.intp)
-    return np.sort(np.concatenate([order[:best], rest[spread]]))
 
 
 # --- fits

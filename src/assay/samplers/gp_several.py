@@ -27,6 +27,7 @@ from assay.math.checks import Array
 from assay.math.encoding import Indices, Mask
 from assay.math.expected_volume import MOST_LOSSES, Boxes, boxes, log_ehvi, log_ehvi_with_slopes
 from assay.math.gp import Posterior
+from assay.math.gp_fit import thinned
 from assay.math.pareto import feasible_first, front_ranks, violation
 from assay.math.scalarised import Scale, log_ei_of_worst, log_ei_of_worst_with_slopes
 from assay.math.transforms import Targets
@@ -41,7 +42,6 @@ from assay.samplers.gp_history import (
     last_refit,
     memory_of,
     targets_of,
-    thinned,
     variances_of,
 )
 from assay.samplers.gp_search import Surface, Term

@@ -29,9 +29,9 @@ from assay.math.acquisition import log_ei, log_ei_with_gradient
 from assay.math.checks import Array
 from assay.math.encoding import Indices
 from assay.math.gp import Posterior, SingularError
-from assay.math.gp_fit import fit, prior_start
+from assay.math.gp_fit import fit, prior_start, thinned
 from assay.samplers.at_fidelity import at_rungs
-from assay.samplers.gp_history import FAILURE, MOST_FITTED, MOST_ROWS, Fit, Memory, thinned
+from assay.samplers.gp_history import FAILURE, MOST_FITTED, MOST_ROWS, Fit, Memory
 
 if TYPE_CHECKING:
     from assay.core.history import History

@@ -8,11 +8,12 @@ import numpy as np
 
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.history import History
+from assay.core.parameters import differing
 from assay.core.spec import StudySpec
 from assay.math.pareto import front_ranks
 from assay.math.selection_luck import expected_best
 from assay.report import words
-from assay.report.answer import differing, metric_name
+from assay.report.answer import metric_name
 from assay.report.corrected import Honest
 from assay.report.evidence import Recheck
 from assay.report.plots.axes import better, drawn_of, objective_axis
