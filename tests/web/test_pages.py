@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import quote, urlencode
 
+import numpy as np
 import pytest
 from benchmarks.web.studies import events_of, spec_of
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.web.conftest import HOST, HOSTILE, PORT, Asker, asgi, filled, hostile_names
 
 import assay
+from assay.api.reporting import looks_a_trial
 from assay.checks.about import ABOUT
 from assay.core.events import Enqueued, Noted
 from assay.report import words
@@ -366,3 +368,19 @@ def scratch(tmp_path_factory):
         pass
     app, door = asgi(path)
     return Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+
+
+def test_the_luck_line_is_that_of_the_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    study = assay.tune(
+        "ridge", X, X[:, 0] + rng.normal(size=120), budget=6, test=0, checks=False, isolation="none",
+        progress=False, storage=f"sqlite:///{tmp_path}/lab.db", name="ridge",
+    )  # fmt: skip
+    lab = Lab(str(tmp_path / "lab.db"))
+    try:
+        shown = lab.study(key_of("ridge")).outcomes.looks
+    finally:
+        lab.close()
+    assert shown == looks_a_trial(study) < 1

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from assay.api.reporting import looks_a_trial
 from assay.api.stored import existing
 from assay.api.study import Study, open_study
 from assay.api.times import Times
 from assay.core.errors import AssayError, SpecError, StateError
+from assay.core.events import Selected
 from assay.core.history import History
 from assay.core.protocols import Store
 from assay.report.influence import Influence
@@ -60,13 +62,16 @@ class Watched:
         self._apart = threading.Lock()
         self._influence: Influence | None = None
         self._judged = -10
+        self._searched = False
         self._kept: OrderedDict[tuple[Any, ...], tuple[int, Any]] = OrderedDict()
 
     def refresh(self) -> int:
         """Read what is new; the length of the log."""
         with self.lock:
-            self.outcomes.update(self.study.history)
-            return self.outcomes.history.length
+            history = self.outcomes.update(self.study.history).history
+            if not self._searched and history.last(Selected):  # a luck line as in the report
+                self._searched, self.outcomes.looks = True, looks_a_trial(self.study)
+            return history.length
 
     def once(self, what: tuple[Any, ...], make: Callable[[], T]) -> T:
         """What `make` makes of the present length: made once, and kept while others are not newer."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from assay.analysis.selection import best_by_value
 from assay.analysis.spending import Limit, limits
 from assay.api.budgets import budget_now
-from assay.api.reporting import whole
+from assay.api.reporting import stored_rows, whole
 from assay.api.session import seconds_before
 from assay.core.errors import AssayError, StateError
 from assay.core.events import decode
@@ -331,7 +330,7 @@ def _view(found: Watched) -> View:
         head = last[0].hash if last else ""
         return view_of(
             study.name, study.spec, history, head, effects=found.outcomes.effects,
-            rows=lambda sha: np.frombuffer(study.store.blob(sha), dtype="<f4"),
+            rows=stored_rows(study),
         )  # fmt: skip
 
     return found.once(("view",), make)
