@@ -22,9 +22,13 @@ def test_drivers_one_after_another_and_workers_meet_the_budget_while_the_server_
     own, tmp_path
 ):
     with closing(ServerFleet(tmp_path, own.new(), trials=24, seconds=0.15)) as fleet:
+        hold = tmp_path / "hold"  # the driver ends nothing until both workers have joined
+        hold.touch()
         driver = fleet.start("drive")
         workers = [fleet.start("work"), fleet.start("work")]
-        fleet.until(lambda: fleet.crew() == 2 and fleet.told() > 2)
+        fleet.until(lambda: fleet.crew() == 2)
+        hold.unlink()
+        fleet.until(lambda: fleet.told() > 2)
         before = fleet.events()
         own.restart()
         assert fleet.events()[: len(before)] == before

@@ -41,6 +41,16 @@ class Fleet:
         self.processes.append(process)
         return process
 
+    def gather(self, crew: int) -> None:
+        """Let the driver end nothing until the others have joined, however slow the machine is."""
+        try:
+            self.until(lambda: self.crew() == crew)
+        finally:
+            (self.home / "hold").unlink()
+
+    def hold(self) -> None:
+        (self.home / "hold").touch()
+
     def until(self, seen) -> None:
         """Wait until something can be seen from outside."""
         end = time.monotonic() + PATIENCE_S
@@ -121,8 +131,10 @@ def searched_twice(fleet):
 
 
 def test_a_driver_and_three_workers_share_a_study(fleet):
+    fleet.hold()
     workers = [fleet.start("work") for _ in range(3)]
     driver = fleet.start("drive", 0.3)
+    fleet.gather(3)
     assert fleet.finish(driver) == str(TRIALS)
     assert [fleet.finish(worker) for worker in workers] == ["complete"] * 3
     check_whole(fleet)
@@ -132,7 +144,9 @@ def test_a_driver_and_three_workers_share_a_study(fleet):
 
 
 def test_a_killed_worker_costs_one_more_evaluation(fleet):
+    fleet.hold()
     driver, worker = fleet.start("drive", 0.2), fleet.start("work", 0.2)
+    fleet.gather(1)
     fleet.until(lambda: fleet.busy(worker))
     worker.kill()
     fleet.finish(driver)
@@ -144,7 +158,9 @@ def test_a_killed_worker_costs_one_more_evaluation(fleet):
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_job_back(fleet):
+    fleet.hold()
     driver, worker = fleet.start("drive", 0.2), fleet.start("work", 0.2)
+    fleet.gather(1)
     fleet.until(lambda: fleet.busy(worker))
     worker.terminate()
     assert fleet.finish(worker) == "stopped"
@@ -154,8 +170,10 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(fleet):
 
 
 def test_workers_go_on_when_the_driver_is_killed_and_the_next_takes_over(fleet):
+    fleet.hold()
     worker, driver = fleet.start("work", 0.4), fleet.start("drive", 0.4)
-    fleet.until(lambda: fleet.crew() and fleet.busy(worker))
+    fleet.gather(1)
+    fleet.until(lambda: fleet.busy(worker))
     mine = [n for n in fleet.notes if n[0] == "begin"]
     driver.kill()
     driver.communicate()
@@ -167,11 +185,12 @@ def test_workers_go_on_when_the_driver_is_killed_and_the_next_takes_over(fleet):
 
 
 def test_any_of_several_equal_processes_may_die(fleet):
+    fleet.hold()
     first = fleet.start("drive", 0.1)
+    fleet.until(lambda: fleet.notes)  # else one of the others might drive from the beginning
     others = [fleet.start("share", 0.1) for _ in range(2)]
-    fleet.until(lambda: fleet.crew() == 2)
+    fleet.gather(2)
     first.kill()
     first.communicate()
-    fleet.until(lambda: fleet.crew() == 1)  # one of them drives now
     assert "it was driven from here" in {fleet.finish(other) for other in others}
     check_whole(fleet)
