@@ -21,7 +21,7 @@ from assay.core.events import Noted, Steered
 from assay.web.lab import Lab, key_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW_MS = 8_000
+SLOW_MS = 30_000
 
 
 class Seen:
@@ -285,7 +285,7 @@ def test_hostile_names_stay_text(lab, labs, browser):
 
 
 def until_there(look):
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         try:
             if look():
