@@ -297,9 +297,52 @@ def test_callbacks_see_every_fit():
     assert ended.count("candidate-split-evaluation") == 12
 
 
+HOPELESS = {"alpha": loguniform(1e-3, 1e5)}  # most of it shrinks the model to a constant
+
+
+def test_racing_fits_a_hopeless_candidate_on_some_splits_only():
+    race = {"space": HOPELESS, "n_trials": 12, "cv": 5, "scheduler": "racing"}
+    search, found = fitted(**race), fitted(**race, n_jobs=2, batch=1)
+    results = search.cv_results_
+    splits = np.array([results[f"split{i}_test_score"] for i in range(5)])
+    states = [trial.state for trial in search.study_.trials]
+    cut = np.array([state == "stopped" for state in states])
+    assert cut.any()
+    assert not cut.all()
+    assert np.array_equal(np.isnan(results["mean_test_score"]), cut)
+    assert np.array_equal(np.isnan(splits).any(axis=0), cut)
+    assert np.isfinite(splits[0]).all()  # every candidate is fitted once at least
+    assert np.isfinite(splits[:, 0]).all()  # the control is never cut
+    for i in np.flatnonzero(np.isfinite(splits).any(axis=0)):
+        own = cross_validate(Ridge(**results["params"][i]), X, y, cv=5)["test_score"]
+        measured = np.isfinite(splits[:, i])
+        assert splits[measured, i] == pytest.approx(own[measured])
+    assert results["rank_test_score"][cut].min() > results["rank_test_score"][~cut].max()
+    assert not cut[search.best_index_]
+    assert search.study_.verify() == []
+    assert found.cv_results_["params"] == results["params"]
+    assert found.verdict_ == search.verdict_
+
+
+def test_racing_with_batches_several_scores_and_failures():
+    scoring = {"r2": "r2", "mae": "neg_mean_absolute_error"}
+    race = {"space": HOPELESS, "n_trials": 12, "cv": 5, "scheduler": "racing"}
+    several = fitted(**race, batch=4, scoring=scoring, refit="mae", return_train_score=True)
+    r2, mae = (several.cv_results_[f"mean_{name}"] for name in ("train_r2", "test_mae"))
+    assert np.isnan(r2).any()
+    assert np.array_equal(np.isnan(r2), np.isnan(mae))
+    search = SearchCV(
+        Fragile(), {"depth": [1, 2, 3, 4]}, n_trials=4, cv=3, random_state=0, scheduler="racing"
+    )
+    with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 12"):
+        search.fit(A, b)
+    assert [trial.state for trial in search.study_.trials].count("failed") == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
+        ({"scheduler": "asha"}, SpecError, "fold by fold"),
         ({"space": {"alpha": "high"}}, SpaceError, "alpha"),
         ({"space": {"alpha": []}}, SpaceError, "empty"),
         ({"space": "all"}, SpecError, "auto"),

@@ -169,7 +169,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
     facts = described(dev, evaluator)
     folds = facts["folds"]
-    space = _racing(space, wishes, folds * splits.repeats)
+    space = by_fold(space, wishes.scheduler, folds * splits.repeats)
     gain, gain_why = _smallest_gain(wishes, metric, evaluator)
     advice = splits.advice(n=len(dev), y=labels, groups=dev.groups)
     data = {
@@ -302,11 +302,15 @@ def _spec(
     )
 
 
-def _racing(space: Space, wishes: Wishes, folds: int) -> Space:
-    """The space with the number of folds as its fidelity, if trials may end before the last."""
-    if wishes.scheduler is None:
+def by_fold(space: Space, scheduler: str | Mapping[str, Any] | None, folds: int) -> Space:
+    """The space with the number of folds as its fidelity, if trials may end before the last.
+
+    Raises:
+        SpecError: a scheduler that does not go by folds, or one fold.
+    """
+    if scheduler is None:
         return space
-    name = wishes.scheduler if isinstance(wishes.scheduler, str) else wishes.scheduler.get("name")
+    name = scheduler if isinstance(scheduler, str) else scheduler.get("name")
     if name not in _BY_FOLD:
         raise SpecError(
             f"Scheduler {name!r} is not for studies on data, where a trial is measured fold by fold. "

@@ -157,6 +157,16 @@ def score(fit: Fit, metric: str, which: str = "test_scores") -> float:
     return float(found)
 
 
+def not_run(like: Fit) -> Fit:
+    """A fit that was not run, in the form of one that was: there is no score and no time."""
+
+    def nothing(value: Any) -> Any:
+        return dict.fromkeys(value, math.nan) if isinstance(value, Mapping) else math.nan
+
+    numbers = ("test_scores", "train_scores", "fit_time", "score_time")
+    return {**like, **{name: nothing(like[name]) for name in numbers if name in like}}
+
+
 def _timed(estimator: Any, work: Work, how: Mapping[str, Any]) -> Fit:
     params = dict(work.params)
     if work.seed is not None:

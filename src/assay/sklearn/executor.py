@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assay.core.events import FLOOR
 from assay.core.jobs import Broken, Done, Job, Measurement, Message
-from assay.sklearn.bench import Bench, Fit, Work, failure, score
+from assay.sklearn.bench import Bench, Fit, Work, failure, not_run, score
 from assay.sklearn.candidates import Params
 
 Progress = Callable[[int], Any]
+Listener = Callable[[int, Message], None]
 
 
 class Fits:
@@ -25,7 +26,7 @@ class Fits:
 
     Attributes:
         candidates: the parameters of each candidate of the search, in order.
-        results: the fits of each, split by split, all in one list.
+        results: the fits of each, split by split, all in one list; those that were not run, too.
         place: the candidate of each trial.
     """
 
@@ -47,6 +48,8 @@ class Fits:
         self._known: dict[int, list[Fit]] = {}
         self._failed: tuple[dict[str, Any], list[Fit]] | None = None
         self._waiting: list[Job] = []
+        self._listener: Listener | None = None
+        self._cut: set[int] = set()
 
     def measure_first(self, params: Params) -> list[Fit]:
         """Fit the first candidate before there is a study; its trial 0 is this."""
@@ -68,15 +71,21 @@ class Fits:
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
 
+    def listen(self, listener: Listener) -> None:
+        """Fit candidates split by split, and tell of each, so that they can be cancelled in between."""
+        self._listener = listener
+
     def poll(self, timeout_s: float) -> list[tuple[int, Message]]:
         """Run what was submitted to its end, however long it takes."""
         jobs, self._waiting = self._waiting, []
+        self._cut.clear()
         fits = self._fitted(jobs)
         return [(job.id, message) for job in jobs for message in self._said(job, fits[job.id])]
 
     def cancel(self, job_id: int) -> None:
-        """Drop a job that does not run yet."""
+        """Drop a job that does not run yet, or fit one that runs on no further split."""
         self._waiting = [job for job in self._waiting if job.id != job_id]
+        self._cut.add(job_id)
 
     def close(self) -> None:
         self._waiting = []
@@ -87,19 +96,40 @@ class Fits:
         fresh = [job for job in jobs if job.trial != FLOOR and job.id not in known]
         searched = [job.id for job in fresh if job.stage == "search"]
         places = {number: len(self.candidates) + i for i, number in enumerate(searched)}
-        work = [one for job in fresh for one in self._works(job, places.get(job.id))]
-        fits = iter(self._bench.run(work)) if work else iter(())
+        ran = self._run(fresh, places)
         for job in jobs:
             if job.trial == FLOOR:
                 found[job.id] = self._floor(job)
             elif job in fresh:
-                mine = [next(fits) for _ in job.units]
-                found[job.id] = mine
+                found[job.id] = ran[job.id]
                 if job.stage == "search":
-                    self._keep(job.trial, self._params(job.config), mine)
+                    self._keep(job.trial, self._params(job.config), ran[job.id])
             else:
                 found[job.id] = known[job.id]
         return found
+
+    def _run(self, jobs: Sequence[Job], places: Mapping[int, int]) -> dict[int, list[Fit]]:
+        """The fits of each job: all at once, or side by side and split by split if somebody listens."""
+        found: dict[int, list[Fit]] = {job.id: [] for job in jobs}
+        step = 1 if self._listener else max((len(job.units) for job in jobs), default=1)
+        for start in range(0, max((len(job.units) for job in jobs), default=0), step):
+            going = [job for job in jobs if job.id not in self._cut]
+            work = {
+                job.id: self._works(job, places.get(job.id), range(start, start + step))
+                for job in going
+            }
+            fits = iter(self._bench.run([one for works in work.values() for one in works]))
+            for job in going:
+                found[job.id] += [next(fits) for _ in work[job.id]]
+            for job in going:
+                self._tell(job, found[job.id])
+        return found
+
+    def _tell(self, job: Job, fits: list[Fit]) -> None:
+        if self._listener and job.stage == "search":
+            assert self.metric is not None
+            if failure(fits, self.metric) is None:
+                self._listener(job.id, self._measured(job, len(fits) - 1, fits[-1]))
 
     def _again(self, job: Job) -> list[Fit] | None:
         """What is known of a trial of the search before it is run."""
@@ -122,11 +152,11 @@ class Fits:
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    def _works(self, job: Job, place: int | None) -> list[Work]:
+    def _works(self, job: Job, place: int | None, which: range) -> list[Work]:
         params = self._params(job.config)
         works = []
-        for i, (unit, seed) in enumerate(zip(job.units, job.seeds, strict=True)):
-            split = self._split(job, i)
+        for i in range(len(job.units))[which.start : which.stop]:
+            unit, seed, split = job.units[i], job.seeds[i], self._split(job, i)
             if place is not None:
                 works.append(self._work(place, params, (unit[1], split)))
             else:
@@ -145,27 +175,31 @@ class Fits:
         self.place[trial] = len(self.candidates)
         self.candidates.append(params)
         self.results += fits
+        self.results += [not_run(fits[0])] * (self._bench.n_splits - len(fits))
 
     def _said(self, job: Job, fits: list[Fit] | str) -> list[Message]:
         if isinstance(fits, str):
             return [Broken(kind="raised", reason=fits)]
+        if job.id in self._cut:
+            return [Broken(kind="cancelled", reason="It was ended on the way through its splits.")]
         assert self.metric is not None
         cpu = sum(fit["cpu_time"] for fit in fits)
         wall = sum(fit["fit_time"] + fit["score_time"] for fit in fits)
         if (reason := failure(fits, self.metric)) is not None:
             return [Broken(kind="raised", reason=reason, cpu_s=cpu, wall_s=wall)]
-        measured: list[Message] = [
-            Measurement(
-                unit=unit,
-                value=score(fit, self.metric),
-                train=score(fit, self.metric, "train_scores") if "train_scores" in fit else None,
-                cpu_s=fit["cpu_time"],
-                wall_s=fit["fit_time"] + fit["score_time"],
-            )
-            for unit, fit in zip(job.units, fits, strict=True)
-        ]
+        measured: list[Message] = [self._measured(job, i, fit) for i, fit in enumerate(fits)]
         values = [score(fit, self.metric) for fit in fits]
         return [
             *measured,
             Done(values={"value": sum(values) / len(values)}, cpu_s=cpu, wall_s=wall),
         ]
+
+    def _measured(self, job: Job, i: int, fit: Fit) -> Measurement:
+        assert self.metric is not None
+        return Measurement(
+            unit=job.units[i],
+            value=score(fit, self.metric),
+            train=score(fit, self.metric, "train_scores") if "train_scores" in fit else None,
+            cpu_s=fit["cpu_time"],
+            wall_s=fit["fit_time"] + fit["score_time"],
+        )

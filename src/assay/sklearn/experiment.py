@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 
 from assay.analysis.conclusion import conclude
-from assay.api.parts import sampler_of, sampler_settings, store_at
+from assay.api.parts import sampler_of, sampler_settings, scheduler_settings, store_at
+from assay.api.prepare import by_fold
 from assay.api.session import driving, run_plan
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
@@ -37,6 +38,7 @@ class Wishes:
 
     budget: Budget
     sampler: Mapping[str, Any]
+    scheduler: str | Mapping[str, Any] | None
     evidence: Evidence | None
     demanded: bool
     select: str
@@ -71,6 +73,7 @@ class Wishes:
         return Wishes(
             Budget(trials=search.n_trials, seconds=search.timeout),
             sampler_settings(search.sampler),
+            search.scheduler,
             LIGHT if light else evidence,
             not light and evidence is not None,
             search.select,
@@ -161,8 +164,9 @@ def _spec(
     gain = wishes.smallest_gain
     if gain is None:
         gain = float(f"{0.01 * scale:.2g}") if scale and metric.startswith("neg_") else 0.005
+    space = by_fold(found.space, wishes.scheduler, bench.n_splits)
     return StudySpec(
-        space=found.space,
+        space=space,
         directions={metric: "maximize"},
         seed=bench.seed,
         sampler=wishes.sampler,
@@ -171,6 +175,7 @@ def _spec(
         smallest_gain=gain,
         evidence=wishes.evidence if control is not None and bench.renews else None,
         data=_data(bench, metric),
+        scheduler=scheduler_settings(wishes.scheduler, space),
     )
 
 

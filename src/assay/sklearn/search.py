@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +53,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         n_trials: candidates to try, the control included.
         timeout: seconds after which no new candidate is begun.
         sampler: name, or name and settings, as in `assay.Study`.
+        scheduler: "racing" fits a candidate split by split, and no further once it can hardly become
+            the best: two fits of five are saved, see `benchmarks/results/racing.md`. What was not
+            fitted is NaN in `cv_results_`, and such a candidate ranks last. Splits of one candidate
+            are then not fitted side by side; use `batch` with `n_jobs`.
         random_state: of the proposals and of the fresh splits; models keep their own.
         select: "verdict" for what the verdict recommends, which is the estimator's own values unless
             a gain was shown; "score" for the best mean score, as other searches do.
@@ -94,7 +99,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         **BaseSearchCV._parameter_constraints,
         **dict.fromkeys(
             (
-                "space", "n_trials", "timeout", "sampler", "select", "control", "evidence",
+                "space", "n_trials", "timeout", "sampler", "scheduler", "select", "control", "evidence",
                 "smallest_gain", "given", "batch", "storage", "study_name",
             ),
             "no_validation",  # checked by the study, whose messages say more
@@ -114,6 +119,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         refit: Any = True,
         cv: Any = None,
         sampler: Any = "auto",
+        scheduler: Any = None,
         random_state: Any = None,
         select: str = "verdict",
         control: bool = True,
@@ -143,6 +149,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         self.n_trials = n_trials
         self.timeout = timeout
         self.sampler = sampler
+        self.scheduler = scheduler
         self.random_state = random_state
         self.select = select
         self.control = control
@@ -201,7 +208,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         _warn_or_raise_about_fit_failures(fits.results, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(fits.results, self.error_score)
-        results = self._format_results(fits.candidates, self.n_splits_, fits.results)
+        with warnings.catch_warnings():
+            if self.scheduler is not None:  # splits that were not fitted have no score
+                warnings.filterwarnings("ignore", "One or more of the t", UserWarning)
+            results = self._format_results(fits.candidates, self.n_splits_, fits.results)
         first = fits.results[0]["test_scores"]
         self.multimetric_ = isinstance(first, Mapping)
         if callable(self.scoring) and self.multimetric_:
