@@ -51,7 +51,7 @@ class Racing:
 
     fidelity: Fidelity
     sign: float = 1.0
-    alpha: float = 0.05
+    alpha: float = 0.1
     forgiving: bool = True
 
     def __post_init__(self) -> None:
