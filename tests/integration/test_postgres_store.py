@@ -516,3 +516,67 @@ def test_sealed_rows_lie_in_the_database(store, url):
     for call in (lambda: store.vault().get("b", sha256), lambda: store.vault().void("b")):
         with pytest.raises(SealError, match="missing"):
             call()
+
+
+# --- the line at the log's end
+
+
+def test_who_lines_up_is_not_overtaken_by_the_next_in_line(url):
+    with closing(PostgresStore(url)) as first, closing(PostgresStore(url)) as second:
+        first.append("s", [Noted("0")], after=0)
+        assert first.line_up("s", after=0, most=10) == [Noted("0")]
+        came = []
+
+        def next_in_line():
+            came.extend(second.line_up("s", after=1, most=10))
+            second.append("s", [Noted("second")], after=1 + len(came))
+
+        thread = threading.Thread(target=next_in_line)
+        thread.start()
+        assert first.append("s", [Noted("first")], after=1) == 2
+        thread.join(60)
+        assert came == [Noted("first")]
+        assert [event.text for event in first.read("s")] == ["0", "first", "second"]
+        assert verify("s", first.rows("s")) == []
+
+
+def test_the_place_in_line_ends_with_an_append_that_failed_and_when_one_leaves(url):
+    with closing(PostgresStore(url)) as first, closing(PostgresStore(url)) as second:
+        first.append("s", [Noted("0")], after=0)
+        first.line_up("s", after=1, most=10)
+        second.append("s", [Noted("out of line")], after=1)
+        with pytest.raises(ConflictError):
+            first.append("s", [Noted("late")], after=1)
+        assert second.line_up("s", after=2, most=10) == []
+        second.leave_line("s")
+        assert first.line_up("s", after=1, most=10) == [Noted("out of line")]
+        first.leave_line("s")
+        second.line_up("s", after=2, most=10)
+        assert second._alone_until == 0.0, "nobody kept it waiting"
+
+
+def test_one_in_line_who_does_not_move_is_not_waited_for_twice(url, monkeypatch):
+    monkeypatch.setattr("assay.stores.postgres.store._LINE_MS", 50)
+    with closing(PostgresStore(url)) as still, closing(PostgresStore(url)) as other:
+        still.append("s", [Noted("0")], after=0)
+        still.line_up("s", after=1, most=10)
+        assert other.line_up("s", after=0, most=10) == [Noted("0")]
+        assert other.append("s", [Noted("1")], after=1) == 2
+        asked = []
+        monkeypatch.setattr(other._link, "call", lambda *values: asked.append(values))
+        assert other.line_up("s", after=2, most=10) == []
+        assert asked == []
+
+
+def test_a_place_in_line_is_lost_with_its_connection(url):
+    with closing(PostgresStore(url)) as first, closing(PostgresStore(url)) as second:
+        first.append("s", [Noted("0")], after=0)
+        first.line_up("s", after=1, most=10)
+        first._link._drop()
+        second.line_up("s", after=1, most=10)
+        assert second._alone_until == 0.0
+        second.append("s", [Noted("1")], after=1)
+        with pytest.raises(ConflictError):
+            first.append("s", [Noted("late")], after=1)
+        assert first.line_up("s", after=1, most=10) == [Noted("1")]
+        assert first.append("s", [Noted("2")], after=2) == 3

@@ -178,3 +178,70 @@ def test_a_long_log_is_read_in_parts(monkeypatch):
     store.read_so_far.clear()
     assert ledger_of(store).history == fold(store.read("lab"))
     assert store.read_so_far == [4, 4, 2, 10]
+
+
+class Queue(MemoryStore):
+    """A store where the overtaken line up; says what they did."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def line_up(self, study, *, after, most):
+        self.seen.append("line up")
+        return self.read(study, after=after, most=most)
+
+    def leave_line(self, study):
+        self.seen.append("leave")
+
+    def append(self, study, events, *, after, blobs=None):
+        self.seen.append("append")
+        return super().append(study, events, after=after, blobs=blobs)
+
+
+def test_who_was_overtaken_lines_up_for_a_while():
+    store = Queue()
+    ours, theirs = ledger_of(store), ledger_of(store)
+    theirs.refresh()
+    theirs.add(Noted("theirs"))
+    store.seen.clear()
+    ours.add(Noted("ours"))
+    assert store.seen == ["append", "line up", "append", "leave"]
+    store.seen.clear()
+    ours.add(Noted("at once in line"))
+    assert store.seen == ["line up", "append", "leave"]
+    for _ in range(20):
+        ours.add(Noted("nobody is about"))
+    store.seen.clear()
+    ours.add(Noted("alone"))
+    assert store.seen == ["append", "leave"]
+    assert same(ours)
+
+
+def test_nobody_waits_in_line_while_a_decision_is_made():
+    store = Queue()
+    ours, theirs = ledger_of(store), ledger_of(store)
+
+    def slow(history):
+        store.seen.append("decide")
+        if history.length < 3:
+            theirs.refresh()
+            theirs.add(Noted("theirs"))
+        return [Noted("ours")]
+
+    store.seen.clear()
+    ours.decide(slow, stands=lambda before, now: now.length - before.length < 1)
+    assert store.seen.index("decide", 1) > store.seen.index("leave")
+    ours.decide(lambda _: [Noted("without `stands`")])
+    assert same(ours)
+
+
+def test_the_line_is_left_when_an_event_does_not_fit():
+    store = Queue()
+    ours = ledger_of(store)
+    ours._crowded = 5
+    store.seen.clear()
+    with pytest.raises(StateError):
+        ours.add(Told(99, (0.5,)))
+    assert store.seen == ["line up", "leave"]
+    assert same(ours)

@@ -3,14 +3,17 @@
 import gc
 import hashlib
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from assay.core.errors import ConflictError, StoreError, TamperError
-from assay.core.events import Noted, Told
+from assay.core.events import Noted, Reported, Told
 from assay.stores.chain import verify
 from assay.stores.schema import USER_VERSION
 from assay.stores.sqlite import SqliteStore
@@ -63,6 +66,45 @@ def test_commits_are_durable_and_the_file_says_what_it_is(store, path):
 
     assert store._file.read(look) == ["wal", 2, 0, 1, 0x41535359, USER_VERSION]
     assert store.check() == []
+
+
+def waits(store):
+    """How each commit from here on treats the disk: 1 leaves it to the next, 2 waits."""
+    seen = []
+    db = store._file._db
+
+    def watch(statement):
+        if statement == "commit":
+            seen.append(db.execute("pragma synchronous").fetchone()[0])
+
+    db.set_trace_callback(watch)
+    return seen
+
+
+def test_reports_wait_for_the_disk_with_the_next_result_and_nothing_else_does(store):
+    seen = waits(store)
+    store.append("s", [Reported(0, 1, 0.5)], after=0)
+    store.append("s", [Reported(0, 2, 0.4), Told(0, (0.4,))], after=1)
+    store.append("s", told(1, 2), after=3)
+    assert seen == [1, 2, 2]
+    with pytest.raises(ConflictError):
+        store.append("s", [Reported(1, 1, 0.5)], after=0)
+    store.append("s", told(2, 3), after=4)
+    assert seen == [1, 2, 2, 2]
+
+
+def test_a_report_survives_the_sudden_end_of_its_process(path):
+    program = f"""
+import os
+import signal
+from assay.core.events import Reported
+from assay.stores.sqlite import SqliteStore
+SqliteStore({str(path)!r}).append("s", [Reported(0, 1, 0.5)], after=0)
+os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == -signal.SIGKILL
+    with closing(SqliteStore(path)) as store:
+        assert store.read("s") == [Reported(0, 1, 0.5)]
 
 
 @pytest.mark.parametrize(("guarded", "pages"), [(True, 0), (False, 1000)])

@@ -281,7 +281,7 @@ def run_ablation(
         replace(whole.spec, control=whole.defaults), store, name, source=source
     )
     if event.ablation not in ablations_in(study.history):
-        study.ledger.decide(lambda _: [event])
+        study.ledger.add(event)
     known = _result(study.history, event.ablation)
     if known is not None:
         return Ablation(study, known)
@@ -291,7 +291,7 @@ def run_ablation(
         result = attribution(
             whole.spec, wanted.components, wanted.design, measured, held=whole.held
         )
-        study.ledger.decide(lambda _: [Attributed(event.ablation, result)])
+        study.ledger.add(Attributed(event.ablation, result))
     return Ablation(study, result)
 
 

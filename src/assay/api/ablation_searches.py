@@ -157,7 +157,7 @@ class Searches:
         )
         known = {e.study: e for e in self.study.history.milestones() if isinstance(e, Varied)}
         if name not in known:
-            self.study.ledger.decide(lambda _: [link])
+            self.study.ledger.add(link)
         elif known[name].plan != spec.plan:
             raise SpecError(
                 f"Variant {name!r} has another plan now than when it began: the data, the model or "

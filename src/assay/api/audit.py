@@ -169,7 +169,7 @@ def run_audit(
         say_how_to_resume(same_call(study))
         raise KeyboardInterrupt
     result = audited(Measured(spec, child.history, count), winner)
-    study.ledger.decide(lambda _: [Audited(winner, child.name, result)])
+    study.ledger.add(Audited(winner, child.name, result))
     return Audit(study, result)
 
 

@@ -82,4 +82,4 @@ class _Metered:
         if known and len(known) == len(counted):
             source = " and ".join(name for name, _ in known)
             event = Metered(source, sum(kwh for _, kwh in known), seconds, gained)
-            self._study.ledger.decide(lambda _: [event])
+            self._study.ledger.add(event)

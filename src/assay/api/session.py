@@ -50,7 +50,7 @@ def record_environment(study: Study) -> None:
     facts = environment()
     last = study.ledger.history.last(Environment)
     if last is None or changed(last.facts, facts):
-        study.ledger.decide(lambda _: [Environment(facts)])
+        study.ledger.add(Environment(facts))
 
 
 def go_on(study: Study) -> None:

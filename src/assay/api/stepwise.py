@@ -50,7 +50,7 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, number: int, value: float
         return False
     part = run.until < fidelity.most
     if run.until not in dict(run.curve) and (part or not fidelity.goes_on):
-        ledger.decide(lambda _: [Reported(number, run.until, value)])
+        ledger.add(Reported(number, run.until, value))
     if not part:
         return False
     ledger.decide(lambda now: _cut(now, scheduler, number))

@@ -236,20 +236,22 @@ class Study:
             event = Failed(number, "raised", str(failed))
         else:
             event = settle_values(number, value, self.spec)
-        self._ledger.refresh()
-        if isinstance(event, Told) and pause(
-            self._ledger, self._scheduler, number, event.values[0]
-        ):
-            return
-        self._ledger.decide(lambda _: [event])
+        if self._scheduler:
+            self._ledger.refresh()
+            if isinstance(event, Told) and pause(
+                self._ledger, self._scheduler, number, event.values[0]
+            ):
+                return
+        self._ledger.add(event)
 
     def report_step(self, trial: int, step: int, value: float) -> None:
         """Record an intermediate value of trial number `trial`."""
         from assay.api.values import step_value
 
         event = Reported(trial, *step_value(step, value))
-        self._ledger.refresh()
-        self._ledger.decide(lambda _: [event])
+        if self._scheduler:
+            self._ledger.refresh()
+        self._ledger.add(event)
         judge(self._ledger, self._scheduler, trial)
 
     def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
@@ -262,13 +264,11 @@ class Study:
             SpaceError: it does not fit the space.
         """
         event = Enqueued(self.spec.space.settle(config), source, note)
-        self._ledger.refresh()
-        self._ledger.decide(lambda _: [event])
+        self._ledger.add(event)
 
     def note(self, text: str, *, trial: int | None = None) -> None:
         """Keep a remark in the log."""
-        self._ledger.refresh()
-        self._ledger.decide(lambda _: [Noted(text, trial)])
+        self._ledger.add(Noted(text, trial))
 
     def steer(self, wish: Wish, reason: str = "") -> None:
         """Ask whoever drives the study to "pause", to "go on", or to "stop" when running trials end.
@@ -278,7 +278,7 @@ class Study:
         from assay.api.steering import wished
 
         event = wished(wish, reason)
-        self._ledger.decide(lambda _: [event])
+        self._ledger.add(event)
 
     @property
     def history(self) -> History:

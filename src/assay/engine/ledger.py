@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
@@ -16,6 +16,8 @@ _AT_ONCE = 20_000
 """Events that are read as one: as objects they take ten times the room that they take in a history."""
 LONG = 100_000
 """So many events that were read one by one are worth a snapshot: it saves half a second."""
+_CROWDED = 16
+"""So many appends after one that was overtaken, the next is tried without lining up first."""
 
 
 class Ledger:
@@ -34,6 +36,8 @@ class Ledger:
         self._staged: list[Event] = []
         self._blobs: dict[str, bytes] = {}
         self._turn = RLock()
+        self._crowded = 0
+        self._line_up: Callable[..., Sequence[Event]] | None = None
         known = self.history.length
         if self.refresh().length - known >= LONG:
             self._remember()
@@ -95,6 +99,14 @@ class Ledger:
         turn = getattr(self.store, "turn", None)
         return turn(self.study) if turn else nullcontext()
 
+    def add(self, *events: Event) -> None:
+        """Append what holds whatever others write meanwhile.
+
+        Raises:
+            StateError: an event does not fit; nothing was written.
+        """
+        self.decide(lambda _: events, stands=lambda *_: True)
+
     def decide(
         self,
         decision: Callable[[History], Sequence[Event]],
@@ -114,12 +126,32 @@ class Ledger:
             while True:
                 seen = self.history
                 events = decision(seen)
-                if stands:
-                    self.refresh()  # so that what came meanwhile makes no conflict
-                while self.history is seen or (stands and stands(seen, self.history)):
-                    if self._written(events):
-                        return events
-                    self.refresh()
+                with self._in_line(stands is not None):
+                    while self.history is seen or (stands and stands(seen, self.history)):
+                        if self._written(events):
+                            return events
+                        self._catch_up()
+
+    @contextmanager
+    def _in_line(self, ready: bool) -> Iterator[None]:
+        """Come to one's turn among many writers, if there are many and nothing else is to be done."""
+        self._line_up = getattr(self.store, "line_up", None) if ready else None
+        try:
+            if ready and self._crowded:
+                self._catch_up()
+            yield
+        finally:
+            if self._line_up:
+                self.store.leave_line(self.study)  # type: ignore[attr-defined]
+
+    def _catch_up(self) -> None:
+        """Read what others wrote; those that come later wait, where the store can do that."""
+        if self._line_up:
+            new = self._line_up(self.study, after=self.history.length, most=_AT_ONCE)
+            self.history = fold(new, self.history)
+            if len(new) < _AT_ONCE:
+                return
+        self.refresh()
 
     def _written(self, events: Sequence[Event]) -> bool:
         """Whether these could be appended; if not, all is as before."""
@@ -131,6 +163,8 @@ class Ledger:
             self._staged, self._blobs = [], {}
             self.history = before.apart()
             if isinstance(error, ConflictError):
+                self._crowded = _CROWDED
                 return False
             raise
+        self._crowded = max(0, self._crowded - 1)
         return True

@@ -81,15 +81,17 @@ class Database:
         return db
 
     @contextmanager
-    def write(self, volume: int = 0) -> Iterator[sqlite3.Connection]:
+    def write(self, volume: int = 0, *, waits: bool = True) -> Iterator[sqlite3.Connection]:
         """A transaction of the one writer: all of it is on disk at the end, or nothing is.
 
         Args:
             volume: about how many bytes will be written.
+            waits: for the disk. Otherwise it survives the end of any process, but a loss of power
+                may take it, until the next transaction that waits: that one waits for both.
         """
         with self._alone():
             db = self._present()
-            with explained(self.path):
+            with explained(self.path), nullcontext() if waits else _without_waiting(db):
                 db.execute("begin immediate")
                 try:
                     yield db
@@ -216,6 +218,15 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 def _text(raw: bytes) -> str:
     """Text as stored; bytes that are no text stay visible, for the chain to find."""
     return raw.decode(errors="backslashreplace")
+
+
+@contextmanager
+def _without_waiting(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("pragma synchronous = normal")
+    try:
+        yield
+    finally:
+        db.execute("pragma synchronous = full")
 
 
 def _prepare(db: sqlite3.Connection, path: Path, *, guarded: bool) -> None:

@@ -87,7 +87,7 @@ class Reader:
         found = self.path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns, size(self.path, "-wal")
 
-    def write(self, volume: int = 0) -> NoReturn:
+    def write(self, volume: int = 0, *, waits: bool = True) -> NoReturn:
         """Refused."""
         raise StoreError(f"{self.path} was opened read-only. Open it without readonly to write.")
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from assay.core.errors import StoreError
-from assay.core.events import Event
+from assay.core.events import Event, Reported
 from assay.core.history import History
 from assay.core.protocols import Blobs, Row
 from assay.stores.board_sqlite import SqliteBoard
@@ -50,8 +50,9 @@ class SqliteStore:
     """A store in one file on a local disk.
 
     An append is on the disk when it returns (WAL, synchronous=FULL) and survives the end of any
-    process; it survives a loss of power as far as the disk keeps its word. Threads may share a
-    store; a fork may not use it and opens its own.
+    process; it survives a loss of power as far as the disk keeps its word. Reports of running
+    trials survive the end of any process, too, but do not wait for the disk: the next append does,
+    for all before it. Threads may share a store; a fork may not use it and opens its own.
 
     Args:
         path: the file; it is made if it is missing, its folder is not.
@@ -93,7 +94,8 @@ class SqliteStore:
         check_blobs(blobs)
         bodies = [body(event) for event in events]
         volume = sum(map(len, bodies)) + sum(map(len, blobs.values()))
-        with self._file.write(volume) as db:
+        waits = not all(isinstance(event, Reported) for event in events)
+        with self._file.write(volume, waits=waits) as db:
             last = db.execute(_LAST, (study,)).fetchone()
             length, prev = (last[0] + 1, last[1]) if last else (0, genesis(study))
             check_length(study, length, after)

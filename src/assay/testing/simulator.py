@@ -127,7 +127,7 @@ def simulate(
         raise SpecError("A simulated study has a budget and no data; give Budget(trials=…).")
     ledger = Ledger(store or MemoryStore(), STUDY)
     if not ledger.history.length:
-        ledger.decide(lambda _: [Created(spec.to_json(), spec.plan)])
+        ledger.add(Created(spec.to_json(), spec.plan))
     workers = SimulatedWorkers(objective, crew)
     already = ledger.history.n_ended
     ended_at: list[float] = []

@@ -8,7 +8,7 @@ from importlib.resources import files
 from assay.core.errors import StoreError
 from assay.stores.postgres.link import Link
 
-_SCRIPTS = ("1_log", "2_board", "3_vault", "4_turn")
+_SCRIPTS = ("1_log", "2_board", "3_vault", "4_turn", "5_line")
 """The script at place n makes layout n + 1 of layout n."""
 LAYOUT = len(_SCRIPTS)
 _LOCK = 0x41535359  # "ASSY"

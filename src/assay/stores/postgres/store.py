@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
@@ -41,6 +42,8 @@ _STUDIES = (
 )
 _HASH = "select hash from {s}.event where study = %s and seq = %s"
 _BLOB = "select data from {s}.blob where hash = %s"
+_LINE_MS = 1000  # who is first in line has to add one statement
+_ALONE_S = 60.0  # without lining up, after somebody did not move
 
 
 class PostgresStore:
@@ -66,6 +69,8 @@ class PostgresStore:
         self._numbers: dict[str, int] = {}
         self._heads: dict[str, tuple[int, str]] = {}
         self._seats: dict[str, Pulse] = {}
+        self._in_line: set[str] = set()
+        self._alone_until = 0.0
         self._end = weakref.finalize(self, _let_go, self._link, self._seats)
 
     @property
@@ -110,10 +115,35 @@ class PostgresStore:
         bodies, hashes = [row.body for row in rows], [row.hash for row in rows]
         contents = (bodies, hashes, list(blobs), list(blobs.values()))
         token = self.token(study)
+        function = "log_append_in_line" if study in self._in_line else "log_append"
         ((length, head),) = self.driving(
-            study, "log_append", number, token, after, prev, *stamp, version, *contents
+            study, function, number, token, after, prev, *stamp, version, *contents
         )
+        self._in_line.discard(study)
         return length, head or genesis(study)
+
+    def line_up(self, study: str, *, after: int, most: int) -> list[Event]:
+        """What `read` gives; as far as possible, the next append of this store has no other before it.
+
+        For one who was overtaken while appending, and has nothing to do but to append. `leave_line`
+        ends it without an append. One who does not move keeps the others waiting for a moment only.
+        """
+        if study in self._in_line or time.monotonic() < self._alone_until:
+            return self.read(study, after=after, most=most)
+        number = self.entered(study)
+        (got, _, _), *rows = self._link.call("log_line", number, after, most, _LINE_MS)
+        if got:
+            self._in_line.add(study)
+        else:
+            self._alone_until = time.monotonic() + _ALONE_S
+        with no_garbage():
+            return decoded((row[1:] for row in rows), study, after=after, where=self.shown)
+
+    def leave_line(self, study: str) -> None:
+        """Let the next in line append, if this store was before it."""
+        if study in self._in_line:
+            self._in_line.discard(study)
+            self._link.call("log_line_end", self.entered(study))
 
     def _last(self, study: str, number: int) -> tuple[int, str]:
         rows = self._link.ask(_LAST, number)
