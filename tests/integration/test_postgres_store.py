@@ -459,12 +459,8 @@ def test_tables_of_an_older_version_are_brought_up_and_of_a_newer_one_refused(
         store.append("t", [Noted("b")], after=0)
         assert store.board("s").tasks() == []
         assert store.read("s") == [Noted("a")]
-    assert rows(postgres, url, "select version from {s}.layout order by 1") == [
-        (1,),
-        (2,),
-        (3,),
-        (4,),
-    ]
+    found = rows(postgres, url, "select version from {s}.layout order by 1")
+    assert found == [(number,) for number in range(1, layout.LAYOUT + 1)]
     rows(postgres, url, "insert into {s}.layout (version) values (99)")
     with closing(PostgresStore(url)) as store, pytest.raises(StoreError, match="newer version"):
         store.studies()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.lab import born, spec_of
+from tests.unit.lab import asked, born, spec_of
 
 from assay.core.errors import ConflictError, StateError, StoreError
 from assay.core.events import Asked, Enqueued, Measured, Noted, Told
@@ -244,4 +244,15 @@ def test_the_line_is_left_when_an_event_does_not_fit():
     with pytest.raises(StateError):
         ours.add(Told(99, (0.5,)))
     assert store.seen == ["line up", "leave"]
+    assert same(ours)
+
+
+def test_what_fits_only_to_what_others_wrote_is_added():
+    store = MemoryStore()
+    ours, theirs = ledger_of(store), ledger_of(store)
+    theirs.add(asked(0, SPEC.space.settle({})))
+    ours.add(Told(0, (1.0,)))
+    assert same(ours)
+    with pytest.raises(StateError):
+        ours.add(Told(0, (2.0,)))
     assert same(ours)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
-from assay.core.errors import ConflictError
+from assay.core.errors import ConflictError, StateError
 from assay.core.events import Event
 from assay.core.history import History, fold
 from assay.core.protocols import Blobs, Store
@@ -105,7 +105,14 @@ class Ledger:
         Raises:
             StateError: an event does not fit; nothing was written.
         """
-        self.decide(lambda _: events, stands=lambda *_: True)
+        with self._turn:
+            try:
+                self.decide(lambda _: events, stands=lambda *_: True)
+            except StateError:
+                known = self.history.length
+                if self.refresh().length == known:
+                    raise
+                self.add(*events)  # it may fit to what others wrote
 
     def decide(
         self,
