@@ -102,7 +102,7 @@ class _Refused(click.ClickException):
     exit_code = WRONG_USE
 
     def __init__(self, error: AssayError, *, debug: bool) -> None:
-        super().__init__(str(error))
+        super().__init__(f"{error} [{error.code}]")
         self._trace = "".join(traceback.format_exception(error)) if debug else ""
 
     def show(self, file: Any = None) -> None:

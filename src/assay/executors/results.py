@@ -21,6 +21,8 @@ _NAME_LENGTH = 100
 class InvalidResult(AssayError, ValueError):  # noqa: N818 - read as a noun in `kind="invalid"`
     """An objective returned or reported something that is not a finite number."""
 
+    code = "A110"
+
 
 def numbers_by_name(result: object, *, names: Iterable[str] = ()) -> dict[str, float]:
     """The numbers an objective returned, as floats by name; a single number is named "value".
