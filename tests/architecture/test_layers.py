@@ -75,6 +75,7 @@ HOMES = {
     "tensorboard": ("assay.tracking.tensorboard",),
     "wandb": ("assay.tracking.wandb",),
     "torch": ("assay.callbacks.with_torch",),
+    "transformers": ("assay.callbacks.with_transformers",),
     "xgboost": ("assay.callbacks.with_xgboost", "assay.learners.boosted"),
     "yaml": ("assay.spaces.formats",),
 }

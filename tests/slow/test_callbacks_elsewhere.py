@@ -1,4 +1,4 @@
-"""Callbacks of heavy libraries, each with the real one: pip install 'assay[boosting,lightning,keras]' jax.
+"""Callbacks of heavy libraries, each with the real one: pip install 'assay[boosting,lightning,keras,transformers]' jax skorch.
 
 What was run, with which versions, is in results/callbacks.json.
 """
@@ -169,13 +169,90 @@ def jax_loop(trial):
     return value
 
 
+def transformers(trial):
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+    torch.set_num_threads(1)
+    torch.manual_seed(trial.seed)
+    words = np.digitize(X[:, :10], [-1, -0.3, 0.3, 1])  # each feature as one of five words
+
+    def rows(which):
+        return [
+            {"input_ids": torch.tensor(words[i]), "labels": torch.tensor(int(y[i]))} for i in which
+        ]
+
+    train, valid = train_test_split(range(len(y)), random_state=0, stratify=y)
+    call = assay.callbacks.transformers(trial)
+    arguments = TrainingArguments(
+        call.folder, num_train_epochs=MOST, eval_strategy="epoch", save_strategy="no", use_cpu=True,
+        per_device_train_batch_size=64, per_device_eval_batch_size=512, seed=trial.seed,
+        learning_rate=trial.config["rate"] / 20, report_to="none", disable_tqdm=True,
+        logging_strategy="no",
+    )  # fmt: skip
+    size = BertConfig(
+        vocab_size=5, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, hidden_dropout_prob=0, attention_probs_dropout_prob=0,
+    )  # fmt: skip
+    trainer = Trainer(
+        BertForSequenceClassification(size), arguments, train_dataset=rows(train),
+        eval_dataset=rows(valid), callbacks=[call],
+    )  # fmt: skip
+    trainer.train(resume_from_checkpoint=call.model)
+    return trainer.evaluate()["eval_loss"]
+
+
+def skorch(trial):
+    import torch
+    from skorch import NeuralNetClassifier
+
+    torch.set_num_threads(1)
+    torch.manual_seed(trial.seed)
+    net = NeuralNetClassifier(
+        torch.nn.Sequential(torch.nn.Linear(X.shape[1], 8), torch.nn.Linear(8, 2)),
+        criterion=torch.nn.CrossEntropyLoss, lr=trial.config["rate"], max_epochs=1, batch_size=64,
+        train_split=None, verbose=0,
+    )  # fmt: skip
+
+    def loss(net, X, y):
+        chances = torch.softmax(torch.tensor(net.forward(X)), dim=1).numpy()
+        return log_loss(y, chances)
+
+    return assay.callbacks.sklearn(
+        trial, net, (TRAIN_X, TRAIN_Y), (VALID_X, VALID_Y), value=loss
+    )
+
+
 TRAININGS = {
     "catboost": catboost,
     "torch": torch_loop,
     "lightning": lightning,
     "keras": keras,
     "jax": jax_loop,
+    "transformers": transformers,
+    "skorch": skorch,
 }
+
+
+def test_search_cv_takes_a_network_of_skorch():
+    skorch = pytest.importorskip("skorch")
+    import torch
+    from scipy.stats import loguniform
+
+    from assay.sklearn import SearchCV
+
+    torch.set_num_threads(1)
+    net = skorch.NeuralNetClassifier(
+        torch.nn.Sequential(torch.nn.Linear(X.shape[1], 8), torch.nn.Linear(8, 2)),
+        criterion=torch.nn.CrossEntropyLoss, max_epochs=5, train_split=None, verbose=0,
+    )  # fmt: skip
+    space = {"lr": loguniform(1e-4, 1.0), "optimizer": [torch.optim.SGD, torch.optim.Adam]}
+    search = SearchCV(net, space, n_trials=8, cv=3, random_state=0).fit(X, y.astype("int64"))
+    assert search.control_["params"] == {"lr": 0.01, "optimizer": torch.optim.SGD}
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ > search.control_["score"]
+    assert search.best_estimator_.score(X, y) > 0.9
+    assert search.study_.verify() == []
 
 
 @pytest.mark.parametrize("library", TRAININGS)

@@ -19,9 +19,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assay.callbacks.kept import Kept
 
 if TYPE_CHECKING:
+    from assay.core.space import Space
     from assay.engine.trial import OpenTrial
 
-__all__ = ["catboost", "kept", "keras", "lightgbm", "lightning", "sklearn", "torch", "xgboost"]
+__all__ = [
+    "catboost",
+    "kept",
+    "keras",
+    "lightgbm",
+    "lightning",
+    "sklearn",
+    "torch",
+    "transformers",
+    "transformers_space",
+    "xgboost",
+]
 
 T = TypeVar("T")
 
@@ -123,6 +135,47 @@ def keras(trial: OpenTrial, metric: str = "val_loss") -> Any:
     from assay.callbacks.with_keras import callback
 
     return callback(trial, metric)
+
+
+def transformers(trial: OpenTrial, metric: str = "eval_loss") -> Any:
+    """For `callbacks=[…]` of a Trainer of Hugging Face that evaluates after each epoch, which is a step.
+
+    Give the Trainer `TrainingArguments(call.folder, num_train_epochs=…, eval_strategy="epoch",
+    save_strategy="no", seed=trial.seed, **trial.config)`, with the epochs of the whole fidelity, so that
+    the schedule of the learning rate is the same however far a trial goes.
+
+    Args:
+        trial: to report to.
+        metric: the value that judges, as `Trainer.evaluate` names it.
+
+    Returns:
+        The callback; its `model` is what to give as `resume_from_checkpoint` to `trainer.train`, so
+        that a paused trial goes on, and its `folder` is where the Trainer saves that.
+    """
+    from assay.callbacks.with_transformers import callback
+
+    return callback(trial, metric)
+
+
+def transformers_space(arguments: Any, *, epochs: int) -> Space:
+    """A space for fine-tuning by a Trainer, under the names of `TrainingArguments`; sources are with it.
+
+    Args:
+        arguments: `TrainingArguments`, whose values are the defaults and so the control.
+        epochs: to train at most; the fidelity.
+
+    Raises:
+        SpaceError: a value of the arguments is outside of its range.
+
+    >>> from types import SimpleNamespace
+    >>> usual = {"learning_rate": 5e-5, "weight_decay": 0.0, "warmup_steps": 0}
+    >>> arguments = SimpleNamespace(**usual, per_device_train_batch_size=8)
+    >>> transformers_space(arguments, epochs=3).defaults()["per_device_train_batch_size"]
+    8
+    """
+    from assay.callbacks.with_transformers import space
+
+    return space(arguments, epochs)
 
 
 def torch(trial: OpenTrial, *parts: Any) -> Iterator[int]:
