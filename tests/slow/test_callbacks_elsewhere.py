@@ -218,9 +218,7 @@ def skorch(trial):
         chances = torch.softmax(torch.tensor(net.forward(X)), dim=1).numpy()
         return log_loss(y, chances)
 
-    return assay.callbacks.sklearn(
-        trial, net, (TRAIN_X, TRAIN_Y), (VALID_X, VALID_Y), value=loss
-    )
+    return assay.callbacks.sklearn(trial, net, (TRAIN_X, TRAIN_Y), (VALID_X, VALID_Y), value=loss)
 
 
 TRAININGS = {
