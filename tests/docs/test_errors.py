@@ -82,7 +82,7 @@ def test_the_code_is_shown_and_is_no_part_of_the_message():
             "[A105: docs/errors.md]",
         ]
     done = CliRunner().invoke(command, ["status", "nothing", "--storage", "no/such/file.db"])
-    assert re.search(r"^Error: .*\[A10\d\]$", done.stderr, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^Error: .* \[A10\d\]$", done.stderr, re.MULTILINE)
 
 
 def test_every_way_to_fail_is_explained():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.callbacks.reports import Reports
 from assay.core.fidelity import Fidelity
-from assay.core.parameters import Float, Ordinal
+from assay.core.parameters import Float, Ordinal, Parameter
 from assay.core.space import Space
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 _VALIDATION = "validation"
 
-RANGES = {
+RANGES: Mapping[str, Parameter] = {
     "learning_rate": Float(1e-6, 1e-4, log=True),
     "per_device_train_batch_size": Ordinal([4, 8, 16, 32, 64]),
     "weight_decay": Ordinal([0.0, 0.01, 0.1]),
@@ -32,6 +34,11 @@ RoBERTa's (Liu et al. 2019, arXiv:1907.11692, table 10). Warm-up as a share of t
 default, 0.06 RoBERTa's, 0.1 ELECTRA's (Clark et al. 2020, arXiv:2003.10555, table 7).
 """
 
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(RANGES, float),  # 0 steps are 0.0 here
+    "per_device_train_batch_size": int,
+}
+
 
 def callback(trial: OpenTrial, metric: str) -> Any:
     """See `assay.callbacks.transformers`."""
@@ -43,16 +50,10 @@ def callback(trial: OpenTrial, metric: str) -> Any:
 def space(arguments: Any, epochs: int) -> Space:
     """See `assay.callbacks.transformers_space`."""
     own = {
-        name: type(parameter)(**{**_settings(parameter), "default": getattr(arguments, name)})
+        name: replace(parameter, default=parameter.settle(_KINDS[name](getattr(arguments, name))))
         for name, parameter in RANGES.items()
     }
     return Space(own, fidelity=Fidelity("epochs", 1, epochs))
-
-
-def _settings(parameter: Float | Ordinal) -> dict[str, Any]:
-    if isinstance(parameter, Ordinal):
-        return {"values": parameter.values}
-    return {"low": parameter.low, "high": parameter.high, "log": parameter.log}
 
 
 class _Reporting:

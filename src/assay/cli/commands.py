@@ -102,7 +102,8 @@ class _Refused(click.ClickException):
     exit_code = WRONG_USE
 
     def __init__(self, error: AssayError, *, debug: bool) -> None:
-        super().__init__(f"{error} [{error.code}]")
+        said, *more = str(error).splitlines() or [""]  # a last line may be a command to paste
+        super().__init__("\n".join([f"{said} [{error.code}]", *more]))
         self._trace = "".join(traceback.format_exception(error)) if debug else ""
 
     def show(self, file: Any = None) -> None:
