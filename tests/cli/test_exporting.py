@@ -9,9 +9,10 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from assay import Choice, Float, Space, Study, open_study
+from assay import Choice, Float, Int, Space, Study, When, open_study
 from assay.api.exporting import export, trials_csv
 from assay.core.errors import SpecError
 
@@ -147,6 +148,25 @@ def test_no_cell_is_a_formula(start, folder):
     assert texts
     assert all(cell[0] == "'" or cell.startswith(("config ", "raised: ")) for cell in texts)
     assert "-1.0" in rows[1], "numbers stay numbers"
+
+
+def test_the_table_has_a_column_for_each_parameter_and_a_row_for_each_trial():
+    space = Space(
+        kind=Choice(["tree", "linear"], default="tree"),
+        depth=When("kind", "tree", Int(1, 9, default=3)),
+    )
+    study = Study(space, direction={"loss": "minimize", "size": "minimize"}, sampler="random")
+    assert set(map(len, study.table().values())) == {0}
+    study.enqueue({"kind": "linear"})
+    for size in range(2):
+        study.tell(study.ask(), {"loss": 0.5, "size": size})
+    study.tell(study.ask(), failed="boom")
+    frame = pd.DataFrame(study.table())
+    assert list(frame["number"]) == [0, 1, 2]
+    assert list(frame["value size"])[:2] == [0, 1]
+    assert frame["value loss"].isna()[2]
+    assert list(study.table()["config depth"])[:2] == [3, None]
+    assert list(csv.reader(io.StringIO(trials_csv(study))))[0] == list(frame.columns)
 
 
 def test_an_export_that_cannot_be_written_says_so(folder):

@@ -106,26 +106,28 @@ def _course(study: Study, trial: Trial) -> dict[str, Any]:
     return {"step": run.step, "scheduler": trial.moves[-1].reason if trial.moves else None}
 
 
+def table(study: Study, rows: list[dict[str, Any]] | None = None) -> dict[str, list[Any]]:
+    """Trials as columns, one for each objective and parameter; None where a trial has none."""
+    rows = trial_rows(study) if rows is None else rows
+    values = {f"value {name}": ("values", name) for name in study.spec.objectives}
+    config = {f"config {name}": ("config", name) for name in study.spec.space.names}
+    plain = [name for name in (rows[0] if rows else {}) if name not in ("values", "config")]
+    return {name: [row[name] for row in rows] for name in plain} | {
+        column: [row[part].get(name) for row in rows]
+        for column, (part, name) in (values | config).items()
+    }
+
+
 def trials_csv(study: Study, rows: list[dict[str, Any]] | None = None) -> str:
     """The trials as CSV, one column for each objective and parameter.
 
     Texts that a spreadsheet would take for a formula begin with an apostrophe (OWASP, CSV injection).
     """
-    rows = trial_rows(study) if rows is None else rows
-    plain = [name for name in (rows[0] if rows else {}) if name not in ("values", "config")]
-    objectives, names = list(study.spec.objectives), list(study.spec.space.names)
+    columns = table(study, rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    header = [*plain, *(f"value {name}" for name in objectives), *(f"config {n}" for n in names)]
-    writer.writerow([_cell(name) for name in header])
-    for row in rows:
-        writer.writerow(
-            [
-                *(_cell(row[name]) for name in plain),
-                *(_cell(row["values"][name]) for name in objectives),
-                *(_cell(row["config"][name]) if name in row["config"] else "" for name in names),
-            ]
-        )
+    writer.writerow(map(_cell, columns))
+    writer.writerows(map(_cell, row) for row in zip(*columns.values(), strict=True))
     return text.getvalue()
 
 

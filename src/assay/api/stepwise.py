@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assay.core import units
-from assay.core.events import Asked, Event, Reported, Resumed
+from assay.core.events import Asked, Event, Failed, Reported, Resumed, Told
 from assay.core.history import History
 from assay.core.protocols import Scheduler
 from assay.core.spec import StudySpec
@@ -40,10 +40,12 @@ def open_trial(
     )
 
 
-def pause(ledger: Ledger, scheduler: Scheduler | None, number: int, value: float) -> bool:
+def pause(ledger: Ledger, scheduler: Scheduler | None, end: Told | Failed) -> bool:
     """Pause a trial that was told its value where it was to go no further yet; whether it was one."""
-    history = ledger.history
-    if scheduler is None or not 0 <= number < history.n_trials:
+    if scheduler is None or isinstance(end, Failed):
+        return False
+    history, number, value = ledger.refresh(), end.trial, end.values[0]
+    if not 0 <= number < history.n_trials:
         return False
     run, fidelity = history.runs()[number], history.fidelity
     if fidelity is None or run.state != "running":
@@ -57,8 +59,13 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, number: int, value: float
     return True
 
 
-def judge(ledger: Ledger, scheduler: Scheduler | None, number: int) -> None:
-    """Pause or stop a trial that has just reported, if the scheduler says so."""
+def report(
+    ledger: Ledger, scheduler: Scheduler | None, number: int, step: int, value: float
+) -> None:
+    """Record what a trial reports; pause or stop it, if the scheduler says so."""
+    if scheduler:
+        ledger.refresh()
+    ledger.add(Reported(number, step, value))
     fidelity = ledger.history.fidelity
     if scheduler is None or fidelity is None:
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from assay.analysis.effects import Effect, effects, has_control
 from assay.analysis.selection import best_trial, members
 from assay.analysis.verdict import Verdict
+from assay.api import stepwise
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.parts import (
@@ -20,7 +21,6 @@ from assay.api.parts import (
     scheduler_settings,
     store_at,
 )
-from assay.api.stepwise import judge, open_trial, pause, resumption
 from assay.api.stored import chosen_study, existing
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError, StateError
@@ -32,12 +32,9 @@ from assay.core.events import (
     Environment,
     Event,
     Exhausted,
-    Failed,
     Noted,
-    Reported,
     Resumed,
     Selected,
-    Told,
     Wish,
 )
 from assay.core.history import History, Trial, Trials
@@ -200,10 +197,10 @@ class Study:
         def report(step: int, value: float) -> None:
             self.report_step(number, step, value)
 
-        return open_trial(self.spec, self._ledger, event, report)
+        return stepwise.open_trial(self.spec, self._ledger, event, report)
 
     def _next(self, history: History) -> Sequence[Event]:
-        if given := resumption(self.spec, history, self._scheduler):
+        if given := stepwise.resumption(self.spec, history, self._scheduler):
             return given
         event = propose(self.spec, history, self._sampler, self._scheduler)
         if isinstance(event, Exhausted):
@@ -226,33 +223,17 @@ class Study:
             SpecError: not a number; the trial goes on, tell it again.
             StateError: there is no such trial, or it has ended.
         """
-        from assay.api.values import number_of, settle_values
+        from assay.api.values import ending, number_of
 
-        number = number_of(trial)
-        if (value is None) == (failed is None):
-            raise SpecError("tell needs either a value or failed='…'.")
-        event: Told | Failed
-        if failed is not None:
-            event = Failed(number, "raised", str(failed))
-        else:
-            event = settle_values(number, value, self.spec)
-        if self._scheduler:
-            self._ledger.refresh()
-            if isinstance(event, Told) and pause(
-                self._ledger, self._scheduler, number, event.values[0]
-            ):
-                return
-        self._ledger.add(event)
+        event = ending(number_of(trial), value, failed, self.spec)
+        if not stepwise.pause(self._ledger, self._scheduler, event):
+            self._ledger.add(event)
 
     def report_step(self, trial: int, step: int, value: float) -> None:
         """Record an intermediate value of trial number `trial`."""
         from assay.api.values import step_value
 
-        event = Reported(trial, *step_value(step, value))
-        if self._scheduler:
-            self._ledger.refresh()
-        self._ledger.add(event)
-        judge(self._ledger, self._scheduler, trial)
+        stepwise.report(self._ledger, self._scheduler, trial, *step_value(step, value))
 
     def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
         """Try this config before the sampler's own; missing parameters take their defaults.
@@ -342,6 +323,23 @@ class Study:
         from assay.api.values import volume
 
         return volume(self.spec, self.front, reference)
+
+    def table(self) -> dict[str, list[Any]]:
+        """All trials as columns: number, state, values, gain with its interval, cost, config.
+
+        Each library of tables takes it: `pandas.DataFrame(study.table())`. A parameter that a trial
+        does not have is None.
+
+        >>> from assay import Float, Space
+        >>> study = Study(Space(x=Float(0, 1)), direction={"loss": "minimize"}, sampler="random")
+        >>> study.tell(study.ask(), 0.5)
+        >>> table = study.table()
+        >>> table["number"], table["value loss"], len(table["config x"])
+        ([0], [0.5], 1)
+        """
+        from assay.api.exporting import table
+
+        return table(self)
 
     @property
     def control(self) -> Trial | None:

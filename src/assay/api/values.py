@@ -17,6 +17,21 @@ _STEPS = 2**63
 """Steps are stored as 64-bit whole numbers."""
 
 
+def ending(trial: int, value: Any, failed: str | None, spec: StudySpec) -> Told | Failed:
+    """The event that ends a trial with a value, or as failed for the reason `failed`.
+
+    Raises:
+        SpecError: neither or both are given, or the value does not fit.
+    """
+    if (value is None) == (failed is None):
+        raise SpecError("tell needs either a value or failed='…'.")
+    return (
+        settle_values(trial, value, spec)
+        if failed is None
+        else Failed(trial, "raised", str(failed))
+    )
+
+
 def settle_values(trial: int, value: Any, spec: StudySpec) -> Told | Failed:
     """The event that ends a trial with `value`; failed when a number is not finite.
 
