@@ -5,13 +5,24 @@ Run by test_sklearn_suite.py as `pytest --pyargs` would, with this module as a p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from assay.sklearn import SearchCV
 
 
-class Grid(SearchCV):
+class Plain(SearchCV):
+    """Without what SearchCV has on top: one test compares all attributes of two searches."""
+
+    def fit(self, X, y=None, **params):
+        super().fit(X, y, **params)
+        del self.study_, self.verdict_, self.control_
+        return self
+
+
+class Grid(Plain):
     """GridSearchCV's signature: every candidate of the grid, no control, the best score."""
 
     def __init__(
@@ -48,8 +59,8 @@ class Grid(SearchCV):
     given = property(lambda self: list(ParameterGrid(self.param_grid)), lambda self, value: None)
 
 
-class Randomized(SearchCV):
-    """RandomizedSearchCV's signature."""
+class Randomized(Plain):
+    """RandomizedSearchCV's signature; all of a grid comes in the grid's order, as there."""
 
     def __init__(
         self,
@@ -86,6 +97,15 @@ class Randomized(SearchCV):
 
     space = property(lambda self: self.param_distributions, lambda self, value: None)
     n_trials = property(lambda self: self.n_iter, lambda self, value: None)
+    given = property(lambda self: self._whole_grid(), lambda self, value: None)
+
+    def _whole_grid(self):
+        grids = self.param_distributions
+        grids = [grids] if isinstance(grids, Mapping) else grids
+        if any(hasattr(v, "rvs") for grid in grids for v in grid.values()):
+            return []
+        grid = list(ParameterGrid(grids))
+        return grid if len(grid) <= self.n_iter else []
 
 
 _SETTINGS = {"sampler": "random", "control": False, "evidence": None, "select": "score"}

@@ -21,9 +21,6 @@ from pathlib import Path
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("ipykernel")
-
 RESULTS = Path(__file__).parent / "results" / "notebook.json"
 SETUP = """
 import time, assay
@@ -46,7 +43,15 @@ SHOWN = {
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def tools():
+    pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+
+
 def cells(*sources):
+    import nbformat
+
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     return notebook
@@ -148,6 +153,8 @@ def lab(tmp_path):
     """JupyterLab with a notebook that runs a study of about 40 seconds, behind a line."""
     pytest.importorskip("jupyterlab")
     notebook = cells(SETUP.replace("WAIT", "0.4"), RUN.replace("TRIALS", "100"), "study")
+    import nbformat
+
     nbformat.write(notebook, tmp_path / "live.ipynb")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -15,8 +15,8 @@ class HyperParameters:
     """What a function `build(hp)` of KerasTuner asks, answered by a trial.
 
     `hp.Int`, `Float`, `Choice`, `Boolean` and `Fixed` give a value for a name, and the same value
-    each time; `hp.conditional_scope` is honoured: outside of its values a parameter is inactive and its
-    default is given. `hp.values` are the values so far.
+    each time; `hp.conditional_scope` is honoured: outside of its values a parameter is inactive and is
+    None, as there. `hp.values` are the values so far. A `default` is taken, and has no say here.
 
     Args:
         trial: of `assay.optuna.run`, or Optuna's own.
@@ -46,7 +46,7 @@ class HyperParameters:
         default: int | None = None,
         parent_name: str | None = None,
         parent_values: Any = None,
-    ) -> int:
+    ) -> int | None:
         """A whole number; with `sampling="log"` each step multiplies."""
 
         def ask() -> Any:
@@ -56,11 +56,8 @@ class HyperParameters:
                 name, min_value, max_value, step=step or 1, log=_log(sampling)
             )
 
-        return int(
-            self._value(
-                name, ask, min_value if default is None else default, parent_name, parent_values
-            )
-        )
+        found = self._value(name, ask, parent_name, parent_values)
+        return None if found is None else int(found)
 
     def Float(  # noqa: N802
         self,
@@ -72,7 +69,7 @@ class HyperParameters:
         default: float | None = None,
         parent_name: str | None = None,
         parent_values: Any = None,
-    ) -> float:
+    ) -> float | None:
         """A number; with `sampling="log"` each step multiplies."""
 
         def ask() -> Any:
@@ -82,11 +79,8 @@ class HyperParameters:
                 name, min_value, max_value, step=step, log=_log(sampling)
             )
 
-        return float(
-            self._value(
-                name, ask, min_value if default is None else default, parent_name, parent_values
-            )
-        )
+        found = self._value(name, ask, parent_name, parent_values)
+        return None if found is None else float(found)
 
     def Choice(  # noqa: N802
         self,
@@ -98,14 +92,11 @@ class HyperParameters:
         parent_values: Any = None,
     ) -> Any:
         """One of the values; their order is not used."""
-        usual = values[0] if default is None else default
-        return self._value(
-            name,
-            lambda: self._trial.suggest_categorical(name, list(values)),
-            usual,
-            parent_name,
-            parent_values,
-        )
+
+        def ask() -> Any:
+            return self._trial.suggest_categorical(name, list(values))
+
+        return self._value(name, ask, parent_name, parent_values)
 
     def Boolean(  # noqa: N802
         self,
@@ -113,23 +104,18 @@ class HyperParameters:
         default: bool = False,
         parent_name: str | None = None,
         parent_values: Any = None,
-    ) -> bool:
+    ) -> bool | None:
         """True or False."""
-        return bool(
-            self.Choice(
-                name,
-                [False, True],
-                default=default,
-                parent_name=parent_name,
-                parent_values=parent_values,
-            )
+        found = self.Choice(
+            name, [False, True], parent_name=parent_name, parent_values=parent_values
         )
+        return None if found is None else bool(found)
 
     def Fixed(  # noqa: N802
         self, name: str, value: Any, parent_name: str | None = None, parent_values: Any = None
     ) -> Any:
         """The value as it is; it is not searched."""
-        return self._value(name, lambda: value, value, parent_name, parent_values)
+        return self._value(name, lambda: value, parent_name, parent_values)
 
     @contextmanager
     def conditional_scope(self, parent_name: str, parent_values: Any) -> Iterator[None]:
@@ -149,11 +135,9 @@ class HyperParameters:
         """
         return self.values[name]
 
-    def _value(
-        self, name: str, ask: Callable[[], Any], usual: Any, parent: str | None, of: Any
-    ) -> Any:
+    def _value(self, name: str, ask: Callable[[], Any], parent: str | None, of: Any) -> Any:
         if self._inactive or (parent is not None and not self._holds(parent, of)):
-            return usual
+            return None
         if name not in self.values:
             self.values[name] = ask()
         return self.values[name]
