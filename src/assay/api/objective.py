@@ -10,6 +10,7 @@ from assay.api.borrowing import enqueued
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.metering import settled
 from assay.api.parts import (
+    allowed_defaults,
     at_once,
     check_execution,
     executor_of,
@@ -20,7 +21,7 @@ from assay.api.parts import (
     store_at,
 )
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
-from assay.api.study import Study, allowed_defaults
+from assay.api.study import Study
 from assay.api.systems import Function
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError

@@ -442,3 +442,9 @@ def check_execution(*, workers: int | Slots, isolation: str, limits: Limits) -> 
             "isolation='none' runs trials in this process, one at a time: a timeout, a memory cap "
             "and several workers need isolation='process'."
         )
+
+
+def allowed_defaults(space: Space) -> dict[str, Any] | None:
+    """The default config, if every active parameter has a default and no clause forbids it."""
+    defaults = space.defaults()
+    return defaults if defaults is not None and space.allowed(defaults) else None

@@ -9,8 +9,14 @@ from typing import Any, get_type_hints
 
 from assay.api.objective import run_objective
 from assay.api.options import fits, in_words
-from assay.api.parts import check_execution, sampler_settings, slots_for, store_at
-from assay.api.study import Study, allowed_defaults, open_study
+from assay.api.parts import (
+    allowed_defaults,
+    check_execution,
+    sampler_settings,
+    slots_for,
+    store_at,
+)
+from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import Created, Enqueued
 from assay.core.space import Space

@@ -77,6 +77,7 @@ def whole(study: Study) -> View:
         steps=None if steps.empty else steps,
         worth=worth or None,
         second_half=gains.second_half(outcomes),
+        going_on=study.outlook(),
     )
 
 

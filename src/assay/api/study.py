@@ -14,6 +14,7 @@ from assay.api import stepwise
 from assay.api.budgets import budget_now, changed_budget
 from assay.api.earlier import LearnFrom, learned_from
 from assay.api.parts import (
+    allowed_defaults,
     order_settings,
     sampler_of,
     sampler_settings,
@@ -275,8 +276,7 @@ class Study:
     def best(self) -> Trial:
         """The trial to use: what the verdict recommends; before it the selected one, or the best value.
 
-        When the verdict is to keep the defaults this is the control; see `challenger` for the best
-        settings that the search found.
+        When the verdict is to keep the defaults this is the control; see `challenger`.
 
         Raises:
             StateError: no trial has a value yet, or there are several objectives.
@@ -355,8 +355,7 @@ class Study:
 
     def effects(self) -> list[Effect]:
         """The gain of each trial over the control, with its noise; empty without a control."""
-        history = self.history
-        return effects(self.spec, history) if has_control(history) else []
+        return effects(self.spec, self.history) if has_control(self.history) else []
 
     def importance(
         self,
@@ -418,6 +417,12 @@ class Study:
 
         return saved(self, path)
 
+    def outlook(self) -> str:
+        """What going on with the search can still bring, in a sentence; empty if that cannot be said."""
+        from assay.report.going_on import going_on
+
+        return going_on(self.spec, self.history)
+
     def _repr_html_(self) -> str:
         from assay.api.reporting import snippet
 
@@ -466,8 +471,9 @@ class Study:
         self.close()
 
     def __repr__(self) -> str:
-        history = self._ledger.history
-        return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
+        return (
+            f"<study {self.name!r}: {self.history.n_trials} trials, {self.history.n_ended} ended>"
+        )
 
 
 def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:
@@ -487,12 +493,6 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
     return Study.of(StudySpec.from_json(created.spec), store, name)
-
-
-def allowed_defaults(space: Space) -> dict[str, Any] | None:
-    """The default config, if every active parameter has a default and no clause forbids it."""
-    defaults = space.defaults()
-    return defaults if defaults is not None and space.allowed(defaults) else None
 
 
 __all__ = ["Environment", "Study", "open_study"]

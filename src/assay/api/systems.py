@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from assay.api.study import allowed_defaults
+from assay.api.parts import allowed_defaults
 from assay.core.components import Component, Variant, called
 from assay.core.errors import DataError, SpaceError, SpecError
 from assay.core.jobs import Evaluate

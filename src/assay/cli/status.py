@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from assay.analysis.effects import control_noise, effect, has_control
@@ -35,7 +36,17 @@ def status_text(storage: str, study: str | None) -> str:
     names = [chosen_study(store, study)] if study else top_level(store.studies())
     if not names:
         return f"There is no study in {name(shown(storage))} yet."
-    return columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())
+    table = columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())
+    return f"{table}{_outlook(store, names[0])}" if len(names) == 1 else table
+
+
+def _outlook(store: Store, named: str) -> str:
+    """What going on can bring, below the line of a study that is asked for alone."""
+    try:
+        said = open_study(store, named, readonly=True).outlook()
+    except AssayError:
+        return ""
+    return "".join(f"\n{line}" for line in wrap(said, width())) if said else ""
 
 
 def _line(store: Store, named: str) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ class View:
     steps: Plot | None = None
     worth: tuple[Plot, ...] | None = None
     second_half: str = ""
+    going_on: str = ""
 
 
 def view_of(
