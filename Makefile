@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format test-slow test-lowest docs coverage bench clean
+.PHONY: help demo test check format test-slow test-lowest docs package coverage bench clean
 
 help: ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [JOBS=2]"
@@ -50,6 +50,9 @@ docs: $(READY) ## build the documentation in docs/build; a warning fails
 	$(BIN)/python -m pip install --quiet -e ".[docs,optuna]"
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/build
 	@echo "Open docs/build/index.html"
+
+package: $(READY) ## build the wheel and try it in a clean environment
+	$(BIN)/python -m pytest -q -m slow tests/slow/test_wheel.py
 
 coverage: $(READY) ## which lines and branches the fast tests reach
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term

@@ -44,19 +44,3 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path):
     assert done["ended"] == 5
     code = "import assay.sklearn, sys; print(sys.modules['assay'].__file__)"
     assert str(tmp_path) in call(python, "-c", code, **here)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shells_complete_commands(shell, tmp_path):
-    if shell == "bash" and "4.4" > call("bash", "-c", "echo $BASH_VERSION"):
-        pytest.skip("completion needs bash 4.4")
-    asked = {**os.environ, "_ASSAY_COMPLETE": f"{shell}_source"}
-    script = call(sys.executable, "-c", "from assay.cli import main; main()", env=asked)
-    assert "_ASSAY_COMPLETE" in script
-    words = {"COMP_WORDS": "assay st", "COMP_CWORD": "st" if shell == "fish" else "1"}
-    told = call(
-        sys.executable, "-c", "from assay.cli import main; main()",
-        env={**os.environ, "_ASSAY_COMPLETE": f"{shell}_complete", **words},
-    )  # fmt: skip
-    assert "status" in told

@@ -57,9 +57,9 @@ def test_the_figures_are_parameters_of_the_estimators(one):
             assert set(one.config) <= set(estimator.get_params()), name
 
 
-def test_each_built_in_model_has_arms_that_fit():
-    X = load_diabetes().data
-    for name, task in (
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
         ("decision_tree", "classification"),
         ("decision_tree", "regression"),
         ("random_forest", "classification"),
@@ -70,14 +70,18 @@ def test_each_built_in_model_has_arms_that_fit():
         ("hist_gradient_boosting", "regression"),
         ("lightgbm", "classification"),
         ("lightgbm", "regression"),
-    ):
-        built = model(name, task, X)
-        control = built.space.settle(defaults_of(built.estimator, built.space, prefix=built.prefix))
-        found = arms_for(published(), built.estimator, built.space, control, prefix=built.prefix)
-        assert found, (name, task)
-        for arm in found:
-            assert built.space.contains(arm.config)
-            assert arm.config != control
+    ],
+)
+def test_each_built_in_model_has_arms_that_fit(name, task):
+    if name == "lightgbm":
+        pytest.importorskip(name)
+    built = model(name, task, load_diabetes().data)
+    control = built.space.settle(defaults_of(built.estimator, built.space, prefix=built.prefix))
+    found = arms_for(published(), built.estimator, built.space, control, prefix=built.prefix)
+    assert found
+    for arm in found:
+        assert built.space.contains(arm.config)
+        assert arm.config != control
 
 
 def test_a_pipeline_names_its_parameters_by_step():
