@@ -201,7 +201,13 @@ def _hour_table(run: dict[str, Any]) -> str:
         f"**An hour.** {run['updates']:,} updates of a page of {run['trials']:,} trials with {run['panels']} panels in "
         f"view, {run['answers']:,} answers drawn. {_said(run)}"
     )
-    return "\n".join([head, "", *rows])
+    server = [
+        "| updates | server's memory (RSS) | its CPU time |",
+        "|---|---|---|",
+        *(f"| {m['updates']:,} | {m['rss_mb']} MB | {m['cpu_s']} s |" for m in run["server"]),
+    ]
+    said = "The server, while the study grew by one trial for each update and all panels were asked for:"
+    return "\n".join([head, "", *rows, "", said, "", *server])
 
 
 TABLES = {"beside": _beside_table, "hour": _hour_table, "many": _many_table}

@@ -3,12 +3,16 @@
 The page updates each panel at most once a second, so an hour is 3,600 updates. Its own code runs,
 with the answers that the real dashboard gave while its study grew by a dozen trials, one after
 the other, again and again; only time, the open line and the network are played.
+
+`served` is the other half: the real server, while its study really grows by as many trials and every
+panel is asked for after each, by six lines at a time as a browser does.
 """
 
 from __future__ import annotations
 
 import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -17,6 +21,7 @@ from benchmarks.web.servers import Dashboard
 from benchmarks.web.visits import OURS, collected
 
 _RECORDED = 12
+_LINES = 6
 _PLAYED = """
 window.EventSource = class {
   constructor() { window.line = this; this.readyState = 1; setTimeout(() => this.onopen?.()); }
@@ -38,22 +43,43 @@ window.push = (turn, pulse) => { window.turn = turn; window.line.onmessage({data
 
 def recorded(dashboard: Dashboard, paths: list[str]) -> dict[str, list[str]]:
     """What the dashboard answers to each address while its study grows."""
-    base = dashboard.study.partition("/s/")[0]
     found: dict[str, list[str]] = {path: [] for path in paths}
     for _ in range(_RECORDED):
         dashboard.grow()
         for path in paths:
-            request = urllib.request.Request(base + path)
-            request.add_header("Authorization", f"Bearer {dashboard.token}")
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                found[path].append(answer.read().decode())
+            found[path].append(_answer(dashboard, path).decode())
     return found
+
+
+def _answer(dashboard: Dashboard, path: str) -> bytes:
+    request = urllib.request.Request(dashboard.study.partition("/s/")[0] + path)
+    request.add_header("Authorization", f"Bearer {dashboard.token}")
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return answer.read()
+
+
+def served(dashboard: Dashboard, paths: list[str], *, updates: int) -> list[dict[str, Any]]:
+    """The server's memory and CPU time over so many updates, every panel asked for after each."""
+    server = psutil.Process(dashboard.pid)
+    marks = []
+    with ThreadPoolExecutor(_LINES) as lines:
+        for turn in range(1, updates + 1):
+            dashboard.grow()
+            list(lines.map(lambda path: _answer(dashboard, path), paths))
+            if _is_mark(turn, updates):
+                cpu = server.cpu_times()
+                spent = round(cpu.user + cpu.system, 1)
+                rss = round(server.memory_info().rss / 1e6, 1)
+                marks.append({"updates": turn, "rss_mb": rss, "cpu_s": spent})
+    return marks
+
+
+def _is_mark(turn: int, updates: int) -> bool:
+    return turn % max(updates // 12, 1) == 0 or turn == 60
 
 
 def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600) -> dict[str, Any]:
     """The page's memory over an hour of updates, all panels of the overview in view."""
-    server = psutil.Process(dashboard.pid)
-    before_mb = server.memory_info().rss / 1e6
     page = browser.new_page(viewport={"width": 1400, "height": 4000})
     page.add_init_script(_PLAYED)
     page.clock.install()
@@ -66,10 +92,8 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
         "[...document.querySelectorAll('[data-figure]')].map(e => 'figure/' + e.dataset.figure)"
         ".concat([...document.querySelectorAll('[data-part]')].map(e => 'part/' + e.dataset.part))"
     )
-    page.evaluate(
-        "r => { window.recording = r; window.turn = 0; }",
-        recorded(dashboard, [f"/s/{key}/{panel}" for panel in panels]),
-    )
+    paths = [f"/s/{key}/{panel}" for panel in panels]
+    page.evaluate("r => { window.recording = r; window.turn = 0; }", recorded(dashboard, paths))
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable", {"timeDomain": "threadTicks"})
     pulse = {"length": 10 * trials, "trials": trials, "ended": trials, "phase": "search", "done": trials,
@@ -79,7 +103,7 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
         now = {**pulse, "length": pulse["length"] + turn, "ended": trials + turn}
         page.evaluate("([turn, pulse]) => window.push(turn, pulse)", [turn, now])
         page.clock.run_for(1000)
-        if turn % max(updates // 12, 1) == 0 or turn == 60:
+        if _is_mark(turn, updates):
             marks.append({"updates": turn, **collected(client)})
     answered = page.evaluate("window.answered")
     page.close()
@@ -91,7 +115,7 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
         "panels": len(panels),
         "answers": answered,
         "page": marks,
-        "server_mb": [round(before_mb, 1), round(server.memory_info().rss / 1e6, 1)],
+        "server": served(dashboard, paths, updates=updates),
     }
 
 

@@ -22,6 +22,7 @@ from assay.api.reporting import looks_a_trial
 from assay.checks.about import ABOUT
 from assay.core.events import Enqueued, Noted
 from assay.report import words
+from assay.web.assets import assets
 from assay.web.data import FIGURES
 from assay.web.lab import Lab, key_of
 from assay.web.pages import PARTS
@@ -64,6 +65,30 @@ def test_pages_are_there(name, path, ask):
         assert page.faults == []
         assert len(page.ids) == len(set(page.ids)), "an id twice"
         assert found.text.count("<h1") == 1
+
+
+def test_no_browser_runs_a_script_of_an_older_version(ask, monkeypatch):
+    """What is kept without asking has its hash in its address; all else is asked for each time."""
+    page = ask.get(f"/s/{key_of('one')}").text
+    named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    assert named
+    for address in named:
+        assert "immutable" in ask.get(address).headers["cache-control"]
+    imported = {
+        name
+        for script in assets().values()
+        for name in re.findall(r'(?:from|import\() ?"\./([\w.]+)"', script.body.decode())
+    }
+    assert {"panels.js", "echarts.js"} <= imported
+    for name in imported:
+        kept = ask.get(f"/static/{name}")
+        assert "no-cache" in kept.headers["cache-control"]
+        again = {"if-none-match": kept.headers["etag"]}
+        assert ask.get(f"/static/{name}", headers=again).status_code == 304
+        newer = {**assets(), name: replace(assets()[name], tag="0" * 16)}
+        monkeypatch.setattr("assay.web.app.assets", lambda newer=newer: newer)
+        assert ask.get(f"/static/{name}", headers=again).status_code == 200
+        monkeypatch.undo()
 
 
 def test_every_figure_and_part_of_every_study(ask):

@@ -12,23 +12,25 @@ from assay.core.errors import SpecError, StateError
 from assay.stores.chain import head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from assay.analysis.effects import Effect
     from assay.api.study import Study
     from assay.report.corrected import Rows
     from assay.report.influence import Influence
+    from assay.report.plots.outcomes import Outcomes
     from assay.report.view import View
 
 
 FORMS = ("html", "md", "json", "pdf")
 
 
-def view(study: Study, effects: Mapping[int, Effect] | None = None) -> View:
-    """Everything that a page or a terminal says of a study."""
+def view(study: Study, outcomes: Outcomes | None = None) -> View:
+    """Everything that a page or a terminal says of a study.
+
+    Args:
+        outcomes: of its trials, where they are known already; the view is of their length.
+    """
     from assay.report.view import view_of
 
-    history = study.history
+    history = outcomes.history if outcomes else study.history
     last = study.store.rows(study.name, after=max(history.length - 1, 0))
     return view_of(
         study.name,
@@ -36,7 +38,7 @@ def view(study: Study, effects: Mapping[int, Effect] | None = None) -> View:
         history,
         head(study.name, last[:1]),
         rows=stored_rows(study),
-        effects=effects,
+        effects=outcomes.effects if outcomes else None,
     )
 
 
@@ -61,7 +63,7 @@ def whole(study: Study) -> View:
 
     history = study.history
     outcomes = Outcomes(study.spec, history)
-    seen = view(study, outcomes.effects)
+    seen = view(study, outcomes)
     outcomes.looks = seen.looks.share if seen.looks else 1.0
     steps = gains.steps_to_best(outcomes)
     honest = honest_curve(study.spec, history, stored_rows(study))

@@ -118,11 +118,15 @@ class Entry:
 
 
 async def static(request: Request) -> Response:
-    """A file of the fixed table."""
+    """A file of the fixed table.
+
+    Modules import each other by names without a version. The browser keeps these too, but asks
+    each time whether they are still the ones, so that no page runs a script of an older Assay.
+    """
     asset = assets().get(request.path_params["name"])
     if asset is None:
         raise HTTPException(404)
-    headers = {"etag": f'"{asset.tag}"', "cache-control": "private, max-age=3600"}
+    headers = {"etag": f'"{asset.tag}"', "cache-control": "private, no-cache"}
     if request.query_params.get("v") == asset.tag:
         headers["cache-control"] = "private, max-age=31536000, immutable"
     if request.headers.get("if-none-match") == headers["etag"]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from assay.analysis.selection import best_by_value
 from assay.analysis.spending import Limit, limits
 from assay.api.budgets import budget_now
-from assay.api.reporting import stored_rows, whole
+from assay.api.reporting import view, whole
 from assay.api.session import seconds_before
 from assay.core.errors import AssayError, StateError
 from assay.core.events import decode
@@ -25,7 +25,7 @@ from assay.report.log import in_words
 from assay.report.plots import course, gains
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
-from assay.report.view import View, view_of
+from assay.report.view import View
 from assay.stores.chain import genesis
 from assay.web.assets import assets
 from assay.web.data import ident_of, telling_pair
@@ -322,18 +322,7 @@ PARTS: dict[str, Callable[[Watched], Mapping[str, Any]]] = {
 
 def _view(found: Watched) -> View:
     """The study as people see it, of its present length."""
-    study = found.study
-
-    def make() -> View:
-        history = found.outcomes.history
-        last = study.store.rows(study.name, after=max(history.length - 1, 0))
-        head = last[0].hash if last else ""
-        return view_of(
-            study.name, study.spec, history, head, effects=found.outcomes.effects,
-            rows=stored_rows(study),
-        )  # fmt: skip
-
-    return found.once(("view",), make)
+    return found.once(("view",), lambda: view(found.study, found.outcomes))
 
 
 def _limits(found: Watched) -> list[tuple[str, Limit]]:
