@@ -262,7 +262,7 @@ def test_a_meter_command_is_read_while_a_study_runs(tmp_path, monkeypatch):
     assert metered
     assert all(e.kwh == pytest.approx(1.0) for e in metered)
     assert spending(study.spec, study.history).measured_kwh == pytest.approx(len(metered))
-    assert "kWh" in study.report()
+    assert "Wh (" in study.report()
     assert study.verify() == []
 
 

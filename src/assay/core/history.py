@@ -372,9 +372,18 @@ class History:
 
     def last(self, kind: type[Any]) -> Any:
         """The newest milestone of this kind; None if there is none."""
+        found = self._newest(kind)
+        return found[1] if found else None
+
+    def row(self, kind: type[Any]) -> int | None:
+        """The row of the log that holds the newest milestone of this kind; None if there is none."""
+        found = self._newest(kind)
+        return found[0] if found else None
+
+    def _newest(self, kind: type[Any]) -> tuple[int, Any] | None:
         for seq, event in reversed(self._columns.kinds.get(kind, ())):
             if seq < self.length:
-                return event
+                return seq, event
         return None
 
     @property

@@ -20,6 +20,7 @@ from assay.core import units
 from assay.core.events import (
     FLOOR,
     Concluded,
+    Created,
     Environment,
     Inspected,
     Opened,
@@ -37,12 +38,16 @@ Answer: TypeAlias = Literal["Y", "N", "not recorded"]
 
 @dataclass(frozen=True)
 class Item:
-    """A question, its answer, what the answer rests on, and who asks it."""
+    """A question, its answer, what the answer rests on, and who asks it.
+
+    `row`: the row of the log that holds the event behind the answer; None where no single one does.
+    """
 
     question: str
     answer: Answer
     detail: str
     asked_by: str
+    row: int | None = None
 
 
 def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[Item, ...]:
@@ -59,20 +64,23 @@ def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[I
 
 
 def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
+    born = history.row(Created)
     yield Item(
         "Was the plan fixed before the first trial?",
         "Y",
         f"plan {plan_hash(spec, history)[:12]}",
         "REFORMS",
+        born,
     )
     least = words.number(spec.smallest_gain)
     yield _yes("Was the smallest gain worth having stated in advance?", spec.smallest_gain > 0,
-               least, "any gain counts", "REFORMS")  # fmt: skip
+               least, "any gain counts", "REFORMS", born)  # fmt: skip
     yield Item(
         "Are the bounds of every parameter given?",
         "Y",
         f"{len(spec.space)} parameters, see Plan",
         "Dodge",
+        born,
     )
     yield Item(
         "Is the number of trials given?",
@@ -80,7 +88,7 @@ def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
         f"{history.n_trials}, {len(history.failed)} of them failed",
         "Dodge",
     )
-    yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS")
+    yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS", born)
 
 
 def _control(spec: StudySpec, history: History, noise: Noise | None) -> Iterator[Item]:
@@ -122,11 +130,12 @@ def _separation(spec: StudySpec, history: History) -> Iterator[Item]:
     sealed: Sealed | None = history.last(Sealed)
     yield _yes("Was test data set apart before the first fit?", sealed is not None,
                f"{sealed.rows:,} rows, {words.name(sealed.level, 60)}" if sealed else "",
-               _instead(spec), "leakage L1.1")  # fmt: skip
+               _instead(spec), "leakage L1.1", history.row(Sealed))  # fmt: skip
     if sealed:
         looks = history.looks
         yield _yes("Was the test set opened once only?", looks <= 1,
-                   "once" if looks else "not opened yet", f"{looks} times", "REFORMS")  # fmt: skip
+                   "once" if looks else "not opened yet", f"{looks} times", "REFORMS",
+                   history.row(Opening))  # fmt: skip
         later = [e for e in history.milestones() if isinstance(e, Opening) and e.look > 1]
         if later:
             yield Item("Is a reason given for every further look?", "Y", "see Plan", "REFORMS")
@@ -146,26 +155,31 @@ def _instead(spec: StudySpec) -> str:
 def _result(history: History) -> Iterator[Item]:
     selected: Selected | None = history.last(Selected)
     yield _yes("Is the rule of selection stated?", selected is not None,
-               words.name(selected.rule, 60) if selected else "", "nothing is selected", "Dodge")  # fmt: skip
+               words.name(selected.rule, 60) if selected else "", "nothing is selected", "Dodge",
+               history.row(Selected))  # fmt: skip
     fresh = selected is not None and (selected.rule in GUARDED)
     yield _yes("Was the winner chosen on evaluations that the search never saw?", fresh,
-               "recheck", "by the values of the search", "REFORMS")  # fmt: skip
+               "recheck", "by the values of the search", "REFORMS",
+               history.row(Selected))  # fmt: skip
     concluded = history.last(Concluded)
     opened: Opened | None = history.last(Opened)
     form = (opened.results.get("gain") if opened else None) or (
         concluded.verdict.get("gain") if concluded else None
     )
     method = words.name(str((form or {}).get("method") or "interval"), 100)
-    yield _yes("Does the result have an interval?", bool(form), method, "no result yet", "NeurIPS")
+    row = history.row(Opened if opened and opened.results.get("gain") else Concluded)
+    yield _yes("Does the result have an interval?", bool(form), method, "no result yet", "NeurIPS",
+               row)  # fmt: skip
     se_seeds = (form or {}).get("se_seeds")
     seeds = f"standard error of seeds {words.number(se_seeds, 2)}" if se_seeds is not None else ""
     yield Item("Does the interval account for the seeds of refits?",
-               "Y" if se_seeds is not None else "not recorded", seeds, "NeurIPS")  # fmt: skip
+               "Y" if se_seeds is not None else "not recorded", seeds, "NeurIPS", row)  # fmt: skip
 
 
 def _means(spec: StudySpec, history: History) -> Iterator[Item]:
     found: Environment | None = history.last(Environment)
     facts = found.facts if found else {}
+    row = history.row(Environment)
     hardware = str(facts.get("cpu") or "")
     recorded: Answer = "Y" if facts else "not recorded"
     yield Item("Is the run time given?", "Y", "see Cost", "NeurIPS")
@@ -174,16 +188,18 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
         "Y" if hardware else "not recorded",
         words.name(hardware, 100) if hardware else "",
         "NeurIPS",
+        row,
     )
     yield Item(
         "Are the versions of the software given?",
         recorded,
         "see Environment" if facts else "",
         "REFORMS",
+        row,
     )
     commit = (facts.get("git") or {}).get("commit")
     yield Item("Is the version of the code given?", "Y" if commit else "not recorded",
-               words.name(str(commit), 60) if commit else "", "REFORMS")  # fmt: skip
+               words.name(str(commit), 60) if commit else "", "REFORMS", row)  # fmt: skip
     if spec.data:
         mark = spec.data.get("fingerprint")
         yield Item(
@@ -191,6 +207,7 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
             "Y" if mark else "not recorded",
             "fingerprint, see Plan" if mark else "",
             "REFORMS",
+            history.row(Created),
         )
     spent = spending(spec, history)
     yield Item(
@@ -221,7 +238,7 @@ def _on_data(history: History) -> Iterator[Item]:
         form = found.get(code)
         answer: Answer = "Y" if form and form.get("level") != "skipped" else "not recorded"
         text = f"{code}: {form.get('text', '')}" if form else "not looked for"
-        yield Item(question, answer, words.name(text, 200), who)
+        yield Item(question, answer, words.name(text, 200), who, history.row(Inspected))
 
 
 def _open_questions() -> Iterator[Item]:
@@ -235,5 +252,5 @@ def _open_questions() -> Iterator[Item]:
         yield Item(question, "not recorded", "only you can answer this", who)
 
 
-def _yes(question: str, answer: bool, yes: str, no: str, who: str) -> Item:
-    return Item(question, "Y" if answer else "N", yes if answer else no, who)
+def _yes(question: str, answer: bool, yes: str, no: str, who: str, row: int | None = None) -> Item:
+    return Item(question, "Y" if answer else "N", yes if answer else no, who, row)

@@ -102,8 +102,11 @@ def _record(view: View) -> Iterator[str]:
     yield "\n".join(f"* {text(remark)}" for remark in view.plan.remarks)
     yield "## Checklist"
     yield _table(
-        ("question", "answer", "detail", "asked by"),
-        [(i.question, i.answer, i.detail, i.asked_by) for i in view.checklist],
+        ("question", "answer", "detail", "asked by", "row of the log"),
+        [
+            (i.question, i.answer, i.detail, i.asked_by, "" if i.row is None else str(i.row))
+            for i in view.checklist
+        ],
     )
     if view.machine:
         yield "## Environment"

@@ -13,6 +13,8 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.answer import Gain, metric_name
+from assay.report.plots.form import Plot
+from assay.report.plots.splits import splits
 
 _STAGES = ("control", "search", "recheck", "confirm", "ablation", "test")
 _SAY_IT_ALL = ("name", "kind", "path", "class")
@@ -84,6 +86,8 @@ class Plan:
     clauses: tuple[str, ...]
     deviations: tuple[Deviation, ...]
     remarks: tuple[str, ...]
+    splits: Plot | None = None
+    """Which rows train, validate and are sealed; None without data."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def energy(spent: Spent) -> str:
         if error is None
         else f"±{100 * error:.0f} %, " + ("model" if not spent.measured_kwh else "partly measured")
     )
-    said = f"{words.number(spent.kwh, 2)} kWh ({how})"
+    said = f"{words.energy(spent.kwh)} ({how})"
     if spent.kgco2e is not None:
         said += f", {words.number(1000 * spent.kgco2e, 2)} g CO2e"
     if spent.money is not None:
@@ -148,6 +152,7 @@ def plan(spec: StudySpec, history: History) -> Plan:
         space=tuple(_parameter(n, f) for n, f in form["space"]["parameters"].items()),
         clauses=tuple(_clauses(form["space"])),
         deviations=tuple(_deviations(history)),
+        splits=splits(spec),
         remarks=tuple(
             words.name(e.text if e.trial is None else f"trial {e.trial}: {e.text}", 1000)
             for e in history.milestones()

@@ -111,6 +111,15 @@ _LIMITS = {
 }
 
 
+def energy(kwh: float) -> str:
+    """An energy, given in kWh; below a watt-hour in Wh.
+
+    >>> energy(0.024), energy(4.7e-06)
+    ('0.024 kWh', '0.0047 Wh')
+    """
+    return f"{number(1000 * kwh, 2)} Wh" if kwh < 1e-3 else f"{number(kwh, 2)} kWh"
+
+
 def limit_name(limit: str, currency: str = "money") -> str:
     """A limit of a budget in words.
 

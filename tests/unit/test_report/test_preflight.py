@@ -74,7 +74,7 @@ def test_the_checklist_says_what_the_checks_found(made):
     items = {i.question: i for i in view_of("lab", spec, fold(events)).checklist}
     twins = items["Was it checked that no row stands on both sides of a split?"]
     assert (twins.answer, twins.detail) == ("Y", "PF01: Twins: 12 % of rows.")
-    assert "kWh" in items["Is the energy used given?"].detail
+    assert "Wh (" in items["Is the energy used given?"].detail
     spec, events = made.whole()
     items = {i.question: i for i in view_of("lab", spec, fold(events)).checklist}
     assert items[twins.question].answer == "not recorded"

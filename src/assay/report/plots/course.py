@@ -112,6 +112,8 @@ def edf(several: Mapping[str, Outcomes]) -> Plot:
         at = np.unique(np.linspace(0, len(values) - 1, _EDF_POINTS).astype(int))
         share = (at + 1) / len(values) if spec.signs[0] > 0 else 1 - at / len(values)
         xy = list(zip(values[at].tolist(), share.tolist(), strict=True))
+        rising = spec.signs[0] > 0
+        xy = [(xy[0][0], 0.0), *xy] if rising else [*xy, (xy[-1][0], 0.0)]
         marks.append(line(f"series-{i % 8}", words.name(name, 40), xy, steps=True))
         quarters = np.quantile(values, [0.0, 0.25, 0.5, 0.75, 1.0])
         rows.append((words.name(name, 40), *(words.number(float(q)) for q in quarters)))

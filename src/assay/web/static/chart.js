@@ -3,12 +3,13 @@
 import { colours, ofRole } from "./theme.js";
 
 const TALL = 300, LOW = 210, GAP = 46, ROW = 26;
+const COUNTED = new Set(["trial", "trials", "trials ended", "step"]);
 
 /** A number as short text. */
 function number(x) {
   if (x === 0) return "0";
   const size = Math.abs(x);
-  const text = size >= 1e6 || size < 1e-3 ? x.toExponential(2) : String(Number(x.toPrecision(4)));
+  const text = size >= 1e6 || size < 1e-4 ? x.toExponential(2) : String(Number(x.toPrecision(4)));
   return text.replace("-", "\u2212");
 }
 
@@ -53,6 +54,7 @@ function axis(form, vertical, room, narrow) {
     made.axisLabel.showMinLabel = made.axisLabel.showMaxLabel = true;
   }
   if (!form.ticks.length && narrow) made.splitNumber = 3;
+  if (COUNTED.has(form.label)) made.minInterval = 1;
   return made;
 }
 

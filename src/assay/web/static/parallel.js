@@ -3,6 +3,9 @@
 import { colours } from "./theme.js";
 import { cut, number, shadeOf } from "./chart.js";
 
+/** Names at the edges reach inwards, where there is room for them. */
+const placed = (i, axes) => (i === 0 ? "left" : i === axes - 1 ? "right" : "center");
+
 function option(plot, width) {
   const c = colours();
   const { lines } = plot;
@@ -18,7 +21,7 @@ function option(plot, width) {
       return {
         id: `axis-${i}`, dim: i, type: "value", min: axis.low ?? 0, max: axis.high ?? 1,
         name: cut(axis.label, narrow ? 90 : room - 6), nameRotate: narrow ? 60 : 0,
-        nameTextStyle: { color: c.ink, fontSize: 12, align: narrow ? "left" : "center" }, nameGap: 16,
+        nameTextStyle: { color: c.ink, fontSize: 12, align: narrow ? "left" : placed(i, lines.axes.length) }, nameGap: 16,
         axisLine: { lineStyle: { color: c.soft } }, axisTick: { show: false },
         axisLabel: {
           color: c.ink, fontSize: 11, hideOverlap: true, textBorderColor: c.paper, textBorderWidth: 3,
