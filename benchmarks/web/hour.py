@@ -11,6 +11,7 @@ panel is asked for after each, by six lines at a time as a browser does.
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -51,6 +52,13 @@ def recorded(dashboard: Dashboard, paths: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def panels_of(dashboard: Dashboard) -> list[str]:
+    """The address of each panel of the overview."""
+    path = "/s/" + dashboard.study.rpartition("/")[2]
+    found = re.findall(r'data-(figure|part)="(\w+)"', _answer(dashboard, path).decode())
+    return [f"{path}/{kind}/{name}" for kind, name in found]
+
+
 def _answer(dashboard: Dashboard, path: str) -> bytes:
     request = urllib.request.Request(dashboard.study.partition("/s/")[0] + path)
     request.add_header("Authorization", f"Bearer {dashboard.token}")
@@ -87,12 +95,7 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
     page.goto(dashboard.study)
     page.clock.run_for(3000)
     page.wait_for_selector(OURS["chart"], timeout=120_000)
-    key = dashboard.study.rpartition("/")[2]
-    panels = page.evaluate(
-        "[...document.querySelectorAll('[data-figure]')].map(e => 'figure/' + e.dataset.figure)"
-        ".concat([...document.querySelectorAll('[data-part]')].map(e => 'part/' + e.dataset.part))"
-    )
-    paths = [f"/s/{key}/{panel}" for panel in panels]
+    paths = panels_of(dashboard)
     page.evaluate("r => { window.recording = r; window.turn = 0; }", recorded(dashboard, paths))
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -112,7 +115,7 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
     return {
         "trials": trials,
         "updates": updates,
-        "panels": len(panels),
+        "panels": len(paths),
         "answers": answered,
         "page": marks,
         "server": served(dashboard, paths, updates=updates),

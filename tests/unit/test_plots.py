@@ -6,7 +6,7 @@ import json
 import math
 import warnings
 import xml.etree.ElementTree as ET
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 import numpy as np
@@ -178,6 +178,23 @@ def test_a_front_is_beaten_by_none():
         a = values[number]
         assert not any(b[0] <= a[0] and b[1] <= a[1] and b != a for b in values.values())
     assert len(front.trials) >= 2
+
+
+def test_only_what_measures_the_same_is_drawn_beside_each_other():
+    low = study_of([1.0, 0.5])
+    high = Outcomes(replace(low.spec, directions={"auc": "maximize"}), low.history)
+    plot = course.compared({"a": low, "b": high, "c": low})
+    assert {mark.name for panel in plot.panels for mark in panel.marks} == {"a", "c"}
+    assert plot.notes == ("Not drawn: b, which measures something else.",)
+    assert course.compared({"a": low, "c": low}).notes == ()
+
+
+@pytest.mark.parametrize(("way", "ends"), [("minimize", (0.0, 1.0)), ("maximize", (1.0, 0.0))])
+def test_one_trial_has_a_distribution_that_is_seen(way, ends):
+    one = study_of([1.0])
+    found = Outcomes(replace(one.spec, directions={"loss": way}), one.history)
+    (mark,) = course.edf({"a": found}).panels[0].marks
+    assert (mark.y[0], mark.y[-1]) == ends
 
 
 def test_names_that_do_not_exist_are_refused():

@@ -123,26 +123,6 @@ def test_every_size_fits_and_is_usable_by_all(name, width, theme, path, labs, br
         seen.check()
 
 
-def test_every_page_is_usable_by_all(lab, labs, browser, axe):
-    key = key_of("hundred")
-    hostile = next(n for n in Lab(str(lab)).names() if "img" in n)
-    paths = ["/", "/login", f"/s/{key}/trials", f"/s/{key}/trials/3", f"/s/{key}/ledger", f"/s/{key}/evidence", f"/s/{key}/checks", f"/s/{key_of(hostile)}/checks",
-             f"/s/{key}/report", f"/compare?study={key}&study={key_of('one')}"]  # fmt: skip
-    with opened(browser, labs["hundred"], width=700) as (page, seen):
-        for path in paths:
-            page.goto(labs["hundred"].url + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 700
-            if "report" in path:  # its policy forbids scripts, those of the tests too
-                continue
-            for theme in ("light", "dark"):
-                page.emulate_media(color_scheme=theme)
-                assert violations(page, axe) == [], (path, theme)
-        seen.check()
-        missing = page.goto(f"{labs['hundred'].url}/s/nothing")
-        assert missing.status == 404
-        assert violations(page, axe) == []
-
-
 @pytest.mark.parametrize("name", ["hundred", "two", "empty"])
 def test_the_report_is_usable_by_all(name, lab, browser, axe, tmp_path):
     with assay.open_study(str(lab), name, readonly=True) as study:

@@ -130,12 +130,22 @@ def edf(several: Mapping[str, Outcomes]) -> Plot:
 
 
 def compared(several: Mapping[str, Outcomes]) -> Plot:
-    """Several studies beside each other: the best value so far, and the distribution of values."""
-    spread = edf(several)
-    if spread.empty:
-        return spread
-    shown = {name: found for name, found in several.items() if found.numbers}
-    spec = next(iter(shown.values())).spec
+    """Several studies beside each other: the best value so far, and the distribution of values.
+
+    Those that measure another objective than the first one with a value are named, not drawn: on one
+    axis they would say nothing.
+    """
+    with_values = {name: found for name, found in several.items() if found.numbers}
+    if not with_values:
+        return edf(several)
+    spec = next(iter(with_values.values())).spec
+    goal = next(iter(spec.directions.items()))
+    shown = {
+        name: found
+        for name, found in with_values.items()
+        if next(iter(found.spec.directions.items())) == goal
+    }
+    spread = edf(shown)
     marks = []
     for i, (name, found) in enumerate(shown.items()):
         sign = found.spec.signs[0]
@@ -146,7 +156,12 @@ def compared(several: Mapping[str, Outcomes]) -> Plot:
         marks.append(line(f"series-{i % 8}", words.name(name, 40), [*xy, *last], steps=True))
     first = Panel(Axis("trials ended"), objective_axis(spec), tuple(m for m in marks if m.x))
     about = f"The best value so far, and the distribution of all; {better(spec)}."
-    return Plot("compared", "Values", about, (first, *spread.panels), spread.table)
+    plot = Plot("compared", "Values", about, (first, *spread.panels), spread.table)
+    others = [words.name(name, 40) for name in with_values if name not in shown]
+    verb = "measures" if len(others) == 1 else "measure"
+    return plot.with_notes(
+        f"Not drawn: {', '.join(others)}, which {verb} something else." if others else ""
+    )
 
 
 def intermediate_values(outcomes: Outcomes) -> Plot:

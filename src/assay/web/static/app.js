@@ -77,6 +77,8 @@ function beat(pulse) {
   });
   const bar = document.querySelector(".now progress");
   if (bar && pulse.total) { bar.max = pulse.total; bar.value = pulse.done; }
+  const acts = document.querySelector(".acts");
+  if (acts) acts.hidden = pulse.phase === "finished";
   panels.forEach((panel) => panel.want(pulse.length));
 }
 

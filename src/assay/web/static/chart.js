@@ -14,7 +14,7 @@ function number(x) {
 }
 
 function columnsOf(plot, width) {
-  return plot.panels.length < 2 ? 1 : width < 620 ? 1 : width < 1100 ? 2 : 3;
+  return Math.min(plot.panels.length || 1, width < 620 ? 1 : width < 1100 ? 2 : 3);
 }
 
 /** How tall the canvas has to be at this width. */
@@ -30,10 +30,16 @@ function isListed(panel) {
   return panel.y.ticks.length > 0 && panel.marks.every((m) => ["bars", "spans", "points"].includes(m.kind)) && panel.y.label === "";
 }
 
-/** Text cut to about so many pixels, with the whole in the table. */
+/**
+ * Text cut to about so many pixels, with the whole in the table.
+ *
+ * ECharts keeps widths of texts in plain objects, where "__proto__" would be the prototype of all:
+ * such a name gets a character that takes no room.
+ */
 function cut(text, pixels) {
   const most = Math.max(Math.floor(pixels / 6.6), 4);
-  return text.length > most ? `${text.slice(0, most - 1)}\u2026` : text;
+  const shown = text.length > most ? `${text.slice(0, most - 1)}\u2026` : text;
+  return shown in Object.prototype ? `\u200b${shown}` : shown;
 }
 
 function axis(form, vertical, room, narrow) {
