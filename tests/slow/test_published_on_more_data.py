@@ -29,6 +29,19 @@ def significant(control, selected):
     return mcnemar_exact(int((selected > control).sum()), int((control > selected).sum())) < 0.05
 
 
+def luck_by_simulation(losses, rng, draws=2000):
+    """How far above their mean the best of equal trials is expected, from losses (rows, trials) and normal noise.
+
+    Draws from a normal distribution with the covariance that the rows show, without a number of looks.
+    Source: Gaussian multipliers; Chernozhukov, Chetverikov and Kato 2013 (Annals of Statistics 41, 2786-2819).
+    """
+    rows = len(losses)
+    apart = losses - losses.mean(axis=1, keepdims=True)
+    apart -= apart.mean(axis=0)
+    drawn = rng.normal(size=(draws, rows)) @ apart / np.sqrt(rows * (rows - 1))
+    return float((drawn.max(axis=1) - drawn.mean(axis=1)).mean())
+
+
 def equal_configs(data, repetition):
     """60 'configs' that differ by their seed alone, on rows of this table, and what is made of them."""
     from sklearn.tree import DecisionTreeClassifier
@@ -66,6 +79,9 @@ def equal_configs(data, repetition):
         "verdict BETTER": passed and claim(final, 0.005) is Claim.BETTER,
         "record": values.max() - values.mean(),
         "luck line": luck_line(values.std(ddof=1), effective_looks(searched.T)),
+        "luck by simulation": luck_by_simulation(
+            searched.T, np.random.default_rng([6, repetition])
+        ),
     }
 
 
@@ -144,12 +160,19 @@ def test_a_test_of_two_fits_is_no_test_of_two_configs(found):
     assert mean(found, "verdict BETTER") <= 0.025
 
 
-@pytest.mark.xfail(reason="the line is a sixth too low on these tables: see RESULTS.md")
+@pytest.mark.xfail(reason="looks are counted too low where trials are alike: see RESULTS.md")
 def test_the_luck_line_predicts_the_record(found):
     """T6: within 15 % over all data sets, and within 25 % on each."""
     assert 0.85 < mean(found, "luck line") / mean(found, "record") < 1.15
     for name, one in found.items():
         assert 0.75 < one["luck line"] / one["record"] < 1.25, name
+
+
+def test_luck_simulated_from_the_rows_predicts_the_record(found):
+    """T6 without a number of looks: what is wrong with the line is how it counts them. Same limits."""
+    assert 0.85 < mean(found, "luck by simulation") / mean(found, "record") < 1.15
+    for name, one in found.items():
+        assert 0.75 < one["luck by simulation"] / one["record"] < 1.25, name
 
 
 def test_the_paired_t_test_on_folds_needs_its_correction(found):
