@@ -62,8 +62,7 @@ class Gp:
     averaged over: each of 32 draws is a way in which all may end. Failed trials count as a loss one
     sd above the mean; where at least 5 and a tenth fail, as a mean loss, and a second process says
     how likely a config is to succeed. A loss with a standard error counts for less: "se" among the
-    numbers that an objective returns, or else, where losses are means over 3 or more folds, that of
-    the mean difference to the first trial.
+    numbers that an objective returns.
 
     A finite space is never repeated. Numerical trouble gives a quasi-random config, and `why` says so.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from assay.core.events import Told
+from assay.core.events import Failed, Told
 from assay.core.space import Space
 from assay.math import transforms
 from assay.math.checks import Array
@@ -41,7 +41,6 @@ MOST_ROWS = 400  # rows that the process sees
 BENT_FROM = 16  # trials; with fewer, scales are as declared
 STANDARD_ERROR = "se"  # the name under which an objective may tell it
 MOST_VARIANCE = 100.0
-FEWEST_UNITS = 3
 ANCHOR_STEPS, REFIT_STEPS = 30, 12
 FAILURE = 1.0  # target of a failed trial, in sd above the mean: as the worst, it would shut off good places
 MODELLED_FAILURE = 0.0  # the same where failures have a model of their own
@@ -76,7 +75,6 @@ class Memory:
     first_with: dict[bytes, int] = field(default_factory=dict)  # point -> first trial there
     fits: dict[int, Fit] = field(default_factory=dict)
     failing: dict[int, Hyperparameters] = field(default_factory=dict)  # fits of what fails
-    first_ended: float = math.inf  # the position at which the first trial ended
     _points: list[Array] = field(default_factory=list)  # by trial number
 
     @cached_property
@@ -98,17 +96,11 @@ class Memory:
         for position in range(len(self.losses), history.n_ended):
             outcome = history.outcome(ended[position])
             self.losses.append(self._loss(outcome) if isinstance(outcome, Told) else math.nan)
-            self.errors.append(self._error(history, position))
+            main = self.which == 0 and self.bound is None
+            self.errors.append(error_of(outcome) if main else 0.0)
 
     def _loss(self, told: Told) -> float:
         return self.sign * number_of(told, self.which) - (self.bound or 0.0)
-
-    def _error(self, history: History, position: int) -> float:
-        number = history.ended[position]
-        if number == 0:
-            self.first_ended = position
-        main = self.which == 0 and self.bound is None
-        return error_of(history, number, self.first_ended < position) if main else 0.0
 
     def forms(self, losses: Array) -> list[Targets]:
         """The forms in which losses may be seen; NaN is left out."""
@@ -157,23 +149,14 @@ def key_of(point: Array) -> bytes:
 # --- losses
 
 
-def error_of(history: History, number: int, first_ended: bool) -> float:
-    """The standard error of a trial's loss, as far as it can be known; 0 where it cannot.
+def error_of(outcome: Told | Failed | None) -> float:
+    """The standard error of a trial's loss that the objective told; 0 where it told none.
 
-    What the objective told of it; or, where the loss is a mean over units such as folds, that of the
-    mean difference to the first trial on the same units: what units have in common does not count.
-    `first_ended`: that trial had ended before.
+    The spread of a loss over folds is none: all trials have the same folds, near configs err alike
+    on them, and measuring there again would not make their error smaller.
     """
-    outcome = history.outcome(number)
     said = outcome.extra or {} if isinstance(outcome, Told) else {}
-    if STANDARD_ERROR in said:
-        return abs(said[STANDARD_ERROR])
-    ours = history.units(number, "search") if first_ended and number else {}
-    if len(ours) < FEWEST_UNITS:
-        return 0.0
-    theirs = history.units(0, "search")
-    gaps = [event.value - theirs[unit].value for unit, event in ours.items() if unit in theirs]
-    return float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps)) if len(gaps) >= FEWEST_UNITS else 0.0
+    return abs(said.get(STANDARD_ERROR, 0.0))
 
 
 def targets_of(losses: Array, name: str) -> tuple[Targets, Array]:
