@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 MADE = {"build", "dist", "htmlcov", "__pycache__"}
+TRIED = re.compile(r"assay-demo.*|report\.html|[^/]+\.db(-lock|-shm|-wal)?")  # by users, at the top
 HIDDEN_BUT_OURS = {".ci", ".editorconfig", ".gitignore"}
 TEXT = {"", ".cfg", ".css", ".html", ".js", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 LARGEST = 20_000_000
@@ -21,7 +22,9 @@ def files(root: Path) -> list[Path]:
     return [
         path
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not any(_made(part) for part in path.relative_to(root).parts)
+        if path.is_file()
+        and not any(_made(part) for part in path.relative_to(root).parts)
+        and not TRIED.fullmatch(path.relative_to(root).parts[0])
     ]
 
 
@@ -69,7 +72,19 @@ def test_a_fault_is_caught(text, tmp_path):
 
 
 def test_binary_files_are_searched_for_paths_too(tmp_path):
-    (tmp_path / "study.db").write_bytes(b"\0\xff /wor" + b"k/main \0 TOD" + b"O")
+    (tmp_path / "study.bin").write_bytes(b"\0\xff /wor" + b"k/main \0 TOD" + b"O")
+    assert len(faults(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["assay-demo/tree.db", "report.html", "lab.db", "lab.db-wal"])
+def test_what_users_make_while_trying_things_is_not_the_repository(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("/wor" + "k/main")
+    assert faults(tmp_path) == []
+    inside = tmp_path / "docs" / name
+    inside.parent.mkdir(parents=True)
+    inside.write_text("/wor" + "k/main")
     assert len(faults(tmp_path)) == 1
 
 
