@@ -465,3 +465,10 @@ def test_a_study_prints_what_it_is():
     drive(study, 2)
     study.ask()
     assert repr(study) == "<study 'lab': 3 trials, 2 ended>"
+
+
+def test_a_study_that_is_closed_can_still_be_looked_at_in_a_debugger(tmp_path):
+    study = Study(Space(x=Float(0, 1)), storage=str(tmp_path / "lab.db"), name="lab")
+    study.tell(study.ask(), 0.5)
+    study.close()
+    assert repr(study) == "<study 'lab': 1 trials, 1 ended>"

@@ -355,7 +355,8 @@ class Study:
 
     def effects(self) -> list[Effect]:
         """The gain of each trial over the control, with its noise; empty without a control."""
-        return effects(self.spec, self.history) if has_control(self.history) else []
+        history = self.history
+        return effects(self.spec, history) if has_control(history) else []
 
     def importance(
         self,
@@ -471,9 +472,8 @@ class Study:
         self.close()
 
     def __repr__(self) -> str:
-        return (
-            f"<study {self.name!r}: {self.history.n_trials} trials, {self.history.n_ended} ended>"
-        )
+        history = self._ledger.history
+        return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
 
 
 def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:
