@@ -30,6 +30,7 @@ from assay.evaluation.deal import (
 )
 
 Fold: TypeAlias = tuple[Rows, Rows]
+Window: TypeAlias = tuple[int, int]
 Kind: TypeAlias = Literal["holdout", "kfold", "grouped", "forward"]
 
 _FEW_GROUPS = 10
@@ -205,7 +206,7 @@ class Splits:
                 texts.append(
                     f"{found} groups in {self.count} folds: every repeat is the same split."
                 )
-        size = self._valid_rows(n)
+        size = self.valid_rows(n)
         if size < _FEW_ROWS:
             texts.append(f"A validation part holds about {size} rows: its scores will be noisy.")
         if y is not None and discrete(plain_array(y)):
@@ -256,28 +257,52 @@ class Splits:
     def _block(self, n: int) -> int:
         return self.horizon if self.horizon is not None else n // (self.count + 1)
 
-    def _valid_rows(self, n: int) -> int:
+    def valid_rows(self, n: int) -> int:
+        """About how many of `n` rows validate in a fold; exactly so for hold-out and forward splits."""
         if self.kind == "holdout":
             return _held(self.test, n)
         return self._block(n) if self.kind == "forward" else n // self.count
 
-    def _forward(self, repeat: int, n: int, time: NDArray[Any] | None, seed: int) -> list[Fold]:
+    def windows(self, n: int, shift: int = 0) -> list[tuple[Window, Window]]:
+        """Where each forward fold trains and where it validates, in the order of time.
+
+        Args:
+            n: rows.
+            shift: by so many rows all of it comes earlier.
+
+        Raises:
+            DataError: too few rows.
+
+        >>> Splits.forward(2, gap=5).windows(90)
+        [((0, 25), (30, 60)), ((0, 55), (60, 90))]
+        """
+        block, first = self._block(n), self._first(n)
+        found = []
+        for k in range(self.count):
+            start = n - shift - (self.count - k) * block
+            stop = start - self.gap
+            begin = stop - (first - shift) if self.mode == "sliding" else 0
+            found.append(((begin, stop), (start, start + block)))
+        return found
+
+    def _first(self, n: int) -> int:
+        """How many rows train in the earliest forward fold."""
         block = self._block(n)
-        first = n - self.count * block - self.gap  # rows that train in the earliest fold
+        first = n - self.count * block - self.gap
         if block < 1 or first < 1:
             raise DataError(
                 f"{n} rows are too few for {self.count} forward folds of {max(block, 1)} rows with a "
                 f"gap of {self.gap}: nothing is left to train on. Use fewer folds or a smaller "
                 "horizon or gap."
             )
-        shift = origin_shift(repeat, min(block - 1, first // 2), seed)
+        return first
+
+    def _forward(self, repeat: int, n: int, time: NDArray[Any] | None, seed: int) -> list[Fold]:
+        shift = origin_shift(repeat, min(self._block(n) - 1, self._first(n) // 2), seed)
         order = np.arange(n) if time is None else np.argsort(time, kind="stable")
         folds = []
-        for k in range(self.count):
-            start = n - shift - (self.count - k) * block
-            stop = start - self.gap
-            begin = stop - (first - shift) if self.mode == "sliding" else 0
-            train, valid = order[begin:stop], order[start : start + block]
+        for k, (trains, validates) in enumerate(self.windows(n, shift)):
+            train, valid = order[slice(*trains)], order[slice(*validates)]
             if time is not None:  # rows of the same moment as the first validation row do not train
                 train = train[time[train] < time[valid[0]]]
             if not len(train):

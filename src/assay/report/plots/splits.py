@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from assay.core.spec import StudySpec
+from assay.evaluation.splits import Splits, Window
 from assay.report import words
 from assay.report.plots.form import Axis, Mark, Panel, Plot, Table
 
-Span: TypeAlias = tuple[int, int]
+Drawn: TypeAlias = tuple[tuple[Window, ...], Window]
 _MOST_FOLDS = 10
 _WAYS = {
     "holdout": "drawn at random",
@@ -34,9 +34,10 @@ def splits(spec: StudySpec) -> Plot | None:
     """
     data = spec.data or {}
     form, rows = data.get("splits") or {}, int(data.get("rows") or 0)
-    folds = list(_folds(form, rows))
-    if not folds:
+    if rows < 2 or form.get("kind") not in _WAYS:
         return None
+    rule = Splits.from_json(form)
+    folds = _folds(rule, rows)
     sealed = int((data.get("seal") or {}).get("rows") or 0)
     shown = folds[:_MOST_FOLDS]
     count = len(shown)
@@ -62,60 +63,43 @@ def splits(spec: StudySpec) -> Plot | None:
         if folds[count:]
         else ""
     )
-    plot = Plot("splits", "Who sees which rows", _about(form, rows, sealed), (panel,),
+    plot = Plot("splits", "Who sees which rows", _about(rule, rows, sealed), (panel,),
                 _table(shown, rows, sealed))  # fmt: skip
     return plot.with_notes(note)
 
 
-def _about(form: Mapping[str, Any], rows: int, sealed: int) -> str:
-    repeats = int(form.get("repeats") or 1)
-    again = f", {repeats} times anew" if repeats > 1 else ""
-    gap = int(form.get("gap") or 0)
-    between = f", {words.count(gap, 'row')} left out before each validation part" if gap else ""
+def _about(rule: Splits, rows: int, sealed: int) -> str:
+    again = f", {rule.repeats} times anew" if rule.repeats > 1 else ""
+    gap = words.count(rule.gap, "row")
+    between = f", {gap} left out before each validation part" if rule.gap else ""
     apart = f"{words.count(sealed, 'row')} are sealed" if sealed else "no row is sealed"
     return (
-        f"{words.count(rows, 'row')} {_WAYS[str(form['kind'])]}{again}{between}; {apart}. "
+        f"{words.count(rows, 'row')} {_WAYS[rule.kind]}{again}{between}; {apart}. "
         "Fresh evaluations of the best take other folds of the same rows."
     )
 
 
-def _folds(form: Mapping[str, Any], rows: int) -> Iterator[tuple[tuple[Span, ...], Span]]:
+def _folds(rule: Splits, rows: int) -> list[Drawn]:
     """The training rows and the validation rows of each fold, as they lie side by side."""
-    kind, count = form.get("kind"), int(form.get("count") or 1)
-    if rows < 2 or kind not in _WAYS:
-        return
-    if kind == "holdout":
-        held = min(max(round(float(form.get("test") or 0.25) * rows), 1), rows - 1)
-        yield ((0, rows - held),), (rows - held, rows)
-        return
-    if kind == "forward":
-        yield from _forward(form, rows, count)
-        return
-    edges = [round(i * rows / count) for i in range(count + 1)]
-    for start, stop in pairwise(edges):
-        trains = tuple((a, b) for a, b in ((0, start), (stop, rows)) if a < b)
-        yield trains, (start, stop)
+    if rule.kind == "holdout":
+        start = rows - rule.valid_rows(rows)
+        return [(((0, start),), (start, rows))]
+    if rule.kind == "forward":
+        return [((trains,), validates) for trains, validates in rule.windows(rows)]
+    edges = [round(i * rows / rule.count) for i in range(rule.count + 1)]
+    return [
+        (tuple((a, b) for a, b in ((0, start), (stop, rows)) if a < b), (start, stop))
+        for start, stop in pairwise(edges)
+    ]
 
 
-def _forward(
-    form: Mapping[str, Any], rows: int, count: int
-) -> Iterator[tuple[tuple[Span, ...], Span]]:
-    block = int(form.get("horizon") or rows // (count + 1))
-    gap = int(form.get("gap") or 0)
-    first = rows - count * block - gap
-    for k in range(count):
-        start = rows - (count - k) * block
-        begin = start - gap - first if form.get("mode") == "sliding" else 0
-        yield ((max(begin, 0), max(start - gap, 0)),), (start, start + block)
-
-
-def _spans(role: str, name: str, found: list[tuple[int, Span]]) -> Mark:
+def _spans(role: str, name: str, found: list[tuple[int, Window]]) -> Mark:
     low = tuple(float(a) for _, (a, _) in found)
     high = tuple(float(b) for _, (_, b) in found)
     return Mark("spans", role, name, high, tuple(float(y) for y, _ in found), low, high)
 
 
-def _table(folds: list[tuple[tuple[Span, ...], Span]], rows: int, sealed: int) -> Table:
+def _table(folds: list[Drawn], rows: int, sealed: int) -> Table:
     lines = [
         (f"fold {i + 1}", f"{sum(b - a for a, b in trains):,}", f"{stop - start:,}")
         for i, (trains, (start, stop)) in enumerate(folds)
