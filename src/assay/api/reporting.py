@@ -58,6 +58,7 @@ def stored_rows(study: Study) -> Rows:
 def whole(study: Study) -> View:
     """The same with what takes longer: what mattered, and whether the search was worth it."""
     from assay.report.corrected import honest_curve
+    from assay.report.going_on import going_on
     from assay.report.plots import gains
     from assay.report.plots.outcomes import Outcomes
 
@@ -79,7 +80,7 @@ def whole(study: Study) -> View:
         steps=None if steps.empty else steps,
         worth=worth or None,
         second_half=gains.second_half(outcomes),
-        going_on=study.outlook(),
+        going_on=going_on(study.spec, history),
     )
 
 

@@ -36,23 +36,22 @@ def status_text(storage: str, study: str | None) -> str:
     names = [chosen_study(store, study)] if study else top_level(store.studies())
     if not names:
         return f"There is no study in {name(shown(storage))} yet."
-    table = columns([_HEADER, *(_line(store, one) for one in names)], _LIMITS, width())
-    return f"{table}{_outlook(store, names[0])}" if len(names) == 1 else table
+    studies = {one: _opened(store, one) for one in names}
+    lines = (_line(store, one, study) for one, study in studies.items())
+    table = columns([_HEADER, *lines], _LIMITS, width())
+    alone = studies[names[0]] if len(names) == 1 else None
+    return "\n".join([table, *wrap(alone.outlook(), width())]) if alone else table
 
 
-def _outlook(store: Store, named: str) -> str:
-    """What going on can bring, below the line of a study that is asked for alone."""
+def _opened(store: Store, named: str) -> Study | None:
     try:
-        said = open_study(store, named, readonly=True).outlook()
+        return open_study(store, named, readonly=True)
     except AssayError:
-        return ""
-    return "".join(f"\n{line}" for line in wrap(said, width())) if said else ""
+        return None
 
 
-def _line(store: Store, named: str) -> tuple[str, ...]:
-    try:
-        study = open_study(store, named, readonly=True)
-    except AssayError:
+def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
+    if study is None:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
