@@ -37,7 +37,6 @@ class Ledger:
         self._blobs: dict[str, bytes] = {}
         self._turn = RLock()
         self._crowded = 0
-        self._line_up: Callable[..., Sequence[Event]] | None = None
         known = self.history.length
         if self.refresh().length - known >= LONG:
             self._remember()
@@ -133,28 +132,34 @@ class Ledger:
             while True:
                 seen = self.history
                 events = decision(seen)
-                with self._in_line(stands is not None):
-                    while self.history is seen or (stands and stands(seen, self.history)):
+                if stands is None:
+                    if self._written(events):
+                        return events
+                    self.refresh()
+                    continue
+                with self._in_line():
+                    while self.history is seen or stands(seen, self.history):
                         if self._written(events):
                             return events
                         self._catch_up()
 
     @contextmanager
-    def _in_line(self, ready: bool) -> Iterator[None]:
-        """Come to one's turn among many writers, if there are many and nothing else is to be done."""
-        self._line_up = getattr(self.store, "line_up", None) if ready else None
+    def _in_line(self) -> Iterator[None]:
+        """Come to one's turn if others overtake us; for one who has nothing to do but to append."""
         try:
-            if ready and self._crowded:
+            if self._crowded:
                 self._catch_up()
             yield
         finally:
-            if self._line_up:
-                self.store.leave_line(self.study)  # type: ignore[attr-defined]
+            leave = getattr(self.store, "leave_line", None)
+            if leave:
+                leave(self.study)
 
     def _catch_up(self) -> None:
         """Read what others wrote; those that come later wait, where the store can do that."""
-        if self._line_up:
-            new = self._line_up(self.study, after=self.history.length, most=_AT_ONCE)
+        line_up = getattr(self.store, "line_up", None)
+        if line_up:
+            new = line_up(self.study, after=self.history.length, most=_AT_ONCE)
             self.history = fold(new, self.history)
             if len(new) < _AT_ONCE:
                 return
