@@ -91,6 +91,9 @@ def test_reports_wait_for_the_disk_with_the_next_result_and_nothing_else_does(st
         store.append("s", [Reported(1, 1, 0.5)], after=0)
     store.append("s", told(2, 3), after=4)
     assert seen == [1, 2, 2, 2]
+    content = b"losses by row"
+    store.append("s", [], after=5, blobs={hashlib.sha256(content).hexdigest(): content})
+    assert seen == [1, 2, 2, 2, 2]
 
 
 def test_a_report_survives_the_sudden_end_of_its_process(path):

@@ -108,6 +108,9 @@ class Store(Protocol):
     ) -> int:
         """Append all `events`, or none, if the log still has `after` events; durable on return.
 
+        Reports alone need only survive the end of any process until the next append, which brings
+        them to the disk with its own events.
+
         Returns:
             The new length.
 

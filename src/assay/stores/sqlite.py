@@ -94,7 +94,7 @@ class SqliteStore:
         check_blobs(blobs)
         bodies = [body(event) for event in events]
         volume = sum(map(len, bodies)) + sum(map(len, blobs.values()))
-        waits = not all(isinstance(event, Reported) for event in events)
+        waits = bool(blobs) or not all(isinstance(event, Reported) for event in events)
         with self._file.write(volume, waits=waits) as db:
             last = db.execute(_LAST, (study,)).fetchone()
             length, prev = (last[0] + 1, last[1]) if last else (0, genesis(study))
