@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from assay.core.history import History
+from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.course import shown_range, thinned
 from assay.report.evidence import Course, Point, course
@@ -110,9 +111,9 @@ def edf(several: Mapping[str, Outcomes]) -> Plot:
     for i, (name, found) in enumerate(shown.items()):
         values = np.sort(found.values[:, 0])
         at = np.unique(np.linspace(0, len(values) - 1, _EDF_POINTS).astype(int))
-        share = (at + 1) / len(values) if spec.signs[0] > 0 else 1 - at / len(values)
-        xy = list(zip(values[at].tolist(), share.tolist(), strict=True))
         rising = spec.signs[0] > 0
+        share = (at + 1) / len(values) if rising else 1 - at / len(values)
+        xy = list(zip(values[at].tolist(), share.tolist(), strict=True))
         xy = [(xy[0][0], 0.0), *xy] if rising else [*xy, (xy[-1][0], 0.0)]
         marks.append(line(f"series-{i % 8}", words.name(name, 40), xy, steps=True))
         quarters = np.quantile(values, [0.0, 0.25, 0.5, 0.75, 1.0])
@@ -129,6 +130,12 @@ def edf(several: Mapping[str, Outcomes]) -> Plot:
     return Plot("edf", "Distribution of values", about, (panel,), table)
 
 
+def _goal(spec: StudySpec) -> tuple[str, str]:
+    """The first objective, and which way it goes."""
+    name = spec.objectives[0]
+    return name, spec.directions[name]
+
+
 def compared(several: Mapping[str, Outcomes]) -> Plot:
     """Several studies beside each other: the best value so far, and the distribution of values.
 
@@ -139,12 +146,7 @@ def compared(several: Mapping[str, Outcomes]) -> Plot:
     if not with_values:
         return edf(several)
     spec = next(iter(with_values.values())).spec
-    goal = next(iter(spec.directions.items()))
-    shown = {
-        name: found
-        for name, found in with_values.items()
-        if next(iter(found.spec.directions.items())) == goal
-    }
+    shown = {name: one for name, one in with_values.items() if _goal(one.spec) == _goal(spec)}
     spread = edf(shown)
     marks = []
     for i, (name, found) in enumerate(shown.items()):
