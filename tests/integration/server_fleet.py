@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+
+from tests.integration.crew import Crew
 
 from assay import open_study
 from assay.core.events import Asked, Concluded, Event, Measured, Told
 from assay.stores.postgres.store import PostgresStore
 
-PROGRAM = Path(__file__).with_name("fleet_program.py")
 PATIENCE_S = 120.0
 
 
-class ServerFleet:
-    """Drivers and workers of one study, all ended at the end of the test."""
+class ServerFleet(Crew):
+    """Drivers and workers of one study in a database."""
 
     def __init__(
         self, home: Path, url: str, *, trials: int, seconds: float, name: str = "study"
     ) -> None:
-        self.home, self.url, self.trials, self.seconds, self.name = home, url, trials, seconds, name
-        self.processes: list[subprocess.Popen[str]] = []
+        super().__init__(home, PATIENCE_S)
+        self.url, self.trials, self.seconds, self.name = url, trials, seconds, name
 
     def start(self, role: str, *before: str, url: str | None = None) -> subprocess.Popen[str]:
         """A process of the study; `before` are words to put before its command."""
-        words = (role, url or self.url, str(self.seconds), str(self.trials), self.name)
-        process = subprocess.Popen(
-            [*before, sys.executable, str(PROGRAM), *words],
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "ASSAY_HOME": str(self.home)},
-        )
-        self.processes.append(process)
-        return process
-
-    def finish(self, process: subprocess.Popen[str]) -> str:
-        out, err = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, err
-        return out.strip()
-
-    def until(self, seen, seconds: float = PATIENCE_S) -> None:
-        """Wait until something can be seen from outside."""
-        end = time.monotonic() + seconds
-        while not seen():
-            assert time.monotonic() < end, [p.communicate() for p in self.processes if p.poll()]
-            time.sleep(0.05)
+        words = (role, url or self.url, self.seconds, self.trials, self.name)
+        return self.begin(*words, before=before)
 
     def events(self) -> list[Event]:
         with closing(PostgresStore(self.url, readonly=True)) as store:
@@ -79,8 +56,3 @@ class ServerFleet:
             assert (board.tasks(), board.letters()) == ([], [])
         with open_study(self.url, self.name) as study:
             assert study.verify() == []
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.communicate()

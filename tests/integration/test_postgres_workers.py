@@ -22,12 +22,10 @@ def test_drivers_one_after_another_and_workers_meet_the_budget_while_the_server_
     own, tmp_path
 ):
     with closing(ServerFleet(tmp_path, own.new(), trials=24, seconds=0.15)) as fleet:
-        hold = tmp_path / "hold"  # the driver ends nothing until both workers have joined
-        hold.touch()
+        fleet.hold()
         driver = fleet.start("drive")
         workers = [fleet.start("work"), fleet.start("work")]
-        fleet.until(lambda: fleet.crew() == 2)
-        hold.unlink()
+        fleet.gather(2)
         fleet.until(lambda: fleet.told() > 2)
         before = fleet.events()
         own.restart()

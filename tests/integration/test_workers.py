@@ -2,61 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.integration.crew import Crew
 from tests.integration.fleet_program import TRIALS
 
 from assay import open_study
 from assay.core.events import Asked, Concluded, Measured, Retried, Told
 from assay.stores.sqlite import SqliteStore
 
-PROGRAM = Path(__file__).with_name("fleet_program.py")
 PATIENCE_S = 60.0
 
 
-class Fleet:
-    """Processes of one study, all ended at the end of the test."""
+class Fleet(Crew):
+    """Processes of one study in a file."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.storage = home, home / "lab.db"
-        self.processes: list[subprocess.Popen[str]] = []
+        super().__init__(home, PATIENCE_S)
+        self.storage = home / "lab.db"
 
     def start(self, role: str, seconds: float = 0.02) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), role, str(self.storage), str(seconds)],
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "ASSAY_HOME": str(self.home)},
-        )
-        self.processes.append(process)
-        return process
+        return self.begin(role, self.storage, seconds)
 
-    def gather(self, crew: int) -> None:
-        """Let the driver end nothing until the others have joined, however slow the machine is."""
-        try:
-            self.until(lambda: self.crew() == crew)
-        finally:
-            (self.home / "hold").unlink()
-
-    def hold(self) -> None:
-        (self.home / "hold").touch()
-
-    def until(self, seen) -> None:
-        """Wait until something can be seen from outside."""
-        end = time.monotonic() + PATIENCE_S
-        while not seen():
-            assert time.monotonic() < end, self.notes
-            time.sleep(0.02)
+    def said(self) -> object:
+        return self.notes
 
     @property
     def notes(self) -> list[list[str]]:
@@ -83,16 +57,6 @@ class Fleet:
         begun = Counter(n[3] for n in self.notes if n[0] == "begin")
         ended = Counter(n[3] for n in self.notes if n[0] == "end")
         return any(begun[pid] > ended[pid] for pid in children)
-
-    def finish(self, process: subprocess.Popen[str]) -> str:
-        out, err = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, err
-        return out.strip()
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture
