@@ -11,7 +11,7 @@ import click
 
 from assay.cli.commands import command_line
 from assay.cli.demonstration import memory_at
-from assay.cli.printing import columns, inert, paragraph, width, write_whole
+from assay.cli.printing import columns, inert, paragraph, refusal, width, write_whole
 
 if TYPE_CHECKING:
     from assay.analysis.verdict import Verdict
@@ -98,7 +98,7 @@ def _fix_first(folder: Path) -> None:
             folder, data, "chicks", target="weight", model="random_forest", metric="r2", trials=2
         )
     except DataError as refused:
-        _say(f"Error: {refused}")
+        _say(refusal(refused))
     _say(
         "Each chick was weighed up to twelve times. Rows drawn one by one put some weighings of a chick into "
         "training and others into validation, and a model that knows the chick looks good. New chicks "
@@ -183,7 +183,7 @@ def _second_look(folder: Path) -> None:
     try:
         unseal_file(storage, "first", reason="")
     except SealError as refused:
-        _say(f"Error: {refused}")
+        _say(refusal(refused))
     _shell(command_line("unseal", "first", "first.db", "--reason", "a new idea"))
     again = unseal_file(storage, "first", reason="a new idea", progress=False)
     assert again.verdict is not None
@@ -194,7 +194,7 @@ def _second_look(folder: Path) -> None:
     try:
         _tuned(folder, fewer, "second", **asked)
     except SealError as refused:
-        _say(f"Error: {refused}")
+        _say(refusal(refused))
 
 
 ACTS = (

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from assay.cli.printing import inert, paragraph, width
+from assay.cli.printing import inert, paragraph, refusal, width
 from assay.core.errors import AssayError, SpecError, StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,14 +102,13 @@ class _Refused(click.ClickException):
     exit_code = WRONG_USE
 
     def __init__(self, error: AssayError, *, debug: bool) -> None:
-        said, *more = str(error).splitlines() or [""]  # a last line may be a command to paste
-        super().__init__("\n".join([f"{said} [{error.code}]", *more]))
+        super().__init__(refusal(error))
         self._trace = "".join(traceback.format_exception(error)) if debug else ""
 
     def show(self, file: Any = None) -> None:
         if self._trace:
             click.echo(inert(self._trace), err=True)
-        text = f"Error: {self.message}"
+        text = self.message
         if sys.stderr.isatty():
             text = "\n".join(paragraph(line, width()) for line in text.splitlines())
         click.echo(inert(text), err=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.commands import Command, command_line
-from assay.cli.printing import inert, paragraph, width, write_whole
+from assay.cli.printing import inert, paragraph, refusal, width, write_whole
 
 if TYPE_CHECKING:
     from assay.api.study import Study
@@ -150,7 +150,7 @@ def _second_look(part: _Part) -> None:
         try:
             unseal_file(part.storage, part.name, reason="")
         except SealError as refused:
-            _say(f"Error: {refused}")
+            _say(refusal(refused))
 
 
 def _closing(tree: Study, ridge: Study) -> list[str]:

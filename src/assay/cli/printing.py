@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill, wrap
 
-from assay.core.errors import SpecError
+from assay.core.errors import AssayError, SpecError
 from assay.report.words import name
 
 _LEAST = 40
@@ -113,3 +113,16 @@ def paragraph(text: str, total: int) -> str:
     if not text:
         return ""
     return fill(name(text, len(text)), total, break_long_words=False, break_on_hyphens=False)
+
+
+def refusal(error: AssayError) -> str:
+    """What a person is told of an error, with its code behind the first line.
+
+    A last line may be a command to paste, so it stays as it is.
+
+    >>> from assay.core.errors import StateError
+    >>> refusal(StateError("The study is over."))
+    'Error: The study is over. [A104]'
+    """
+    said, *more = str(error).splitlines() or [""]
+    return "\n".join([f"Error: {said} [{error.code}]", *more])
