@@ -16,6 +16,9 @@ PROBLEMS = (
     "yahpo:lcbench/167152/val_accuracy",
     "yahpo:rbv2_xgboost/1468/logloss",
     "yahpo:lcbench/167168/val_accuracy",
+    "training:mlp-digits",
+    "training:lightgbm-randhie",
+    "training:sgd-segments",
 )
 
 
@@ -29,7 +32,6 @@ def main():
     given = parser.parse_args()
     if given.data:
         os.environ["SEARCH_DATA"] = given.data
-    from benchmarks.fidelity.curves import Curve
 
     if set(given.tuners) & {"dehb", "smac"}:  # where they are installed, Assay may not be
         from benchmarks.fidelity.peers import dehb, smac
@@ -44,12 +46,23 @@ def main():
             lines = file.read_text().splitlines() if file.exists() else []
             known = {(r["problem"], r["seed"]) for r in map(json.loads, lines)}
             for name in given.problems:
-                problem = Curve(name)
+                problem = problem_of(name)
                 if (name, seed) not in known and suits(tuner, problem):
                     row = one(TUNERS[tuner], problem, seed, given.full)
                     with file.open("a") as out:
                         out.write(json.dumps({"problem": name, "seed": seed, **row}) + "\n")
                     print(tuner, name, seed, row["best"], row["cpu_s"], flush=True)
+
+
+def problem_of(name):
+    """A surrogate's curves, or trainings made on the spot."""
+    if name.startswith("training:"):
+        from benchmarks.fidelity.trainings import Training
+
+        return Training(name)
+    from benchmarks.fidelity.curves import Curve
+
+    return Curve(name)
 
 
 def suits(tuner, problem):

@@ -16,6 +16,7 @@ BUDGET = 12.0
 MOST = 50
 OURS = ("assay-auto", "assay-thaw")
 DRAWS = 10_000
+PARTS = {"Surrogates": "yahpo:", "Real trainings": "training:"}
 
 
 def main():
@@ -23,15 +24,28 @@ def main():
     for file in sorted((HERE / "results").glob("*.jsonl")):
         for row in map(json.loads, file.read_text().splitlines()):
             runs[file.stem, row["problem"], row["seed"]] = row
+    rules = (HERE / "README.md").read_text().split("## Rules\n")[1]
+    lines = ["# Evaluating in part", "", rules.strip(), ""]
+    for title, prefix in PARTS.items():
+        part = {key: run for key, run in runs.items() if key[1].startswith(prefix)}
+        lines += [f"## {title}", "", *_part(part)]
+    OUT.write_text("\n".join(lines))
+
+
+def _part(runs):
+    """All tables of some problems."""
     problems = sorted({key[1] for key in runs})
     tuners = sorted({key[0] for key in runs})
+    lines = [*_medians(runs, tuners, problems), ""]
+    for ours in OURS:
+        if ours in tuners:
+            lines += [*_pairs(runs, tuners, problems, ours), ""]
+    return [*lines, *_worth(runs, tuners, problems), "", *_to_full(runs, tuners), ""]
+
+
+def _medians(runs, tuners, problems):
+    """What each tuner reaches."""
     lines = [
-        "# Evaluating in part",
-        "",
-        (HERE / "README.md").read_text().split("## Rules\n")[1],
-        "",
-    ]
-    lines += [
         "Median over seeds of the best complete loss after 12 full evaluations' worth of steps (lower",
         "is better); `assay-full` evaluates every trial in full; in brackets the number of seeds.",
         "",
@@ -46,11 +60,7 @@ def main():
             ]
             cells.append(f"{np.median(found):.4g} ({len(found)})" if found else "–")
         lines.append(f"| {tuner} | " + " | ".join(cells) + " |")
-    for ours in OURS:
-        lines += ["", *_pairs(runs, tuners, problems, ours)]
-    lines += ["", *_worth(runs, tuners, problems)]
-    lines += ["", *_to_full(runs, tuners), ""]
-    OUT.write_text("\n".join(lines))
+    return lines
 
 
 def _pairs(runs, tuners, problems, ours):
