@@ -32,8 +32,8 @@ def main():
     given = parser.parse_args()
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     for seed in range(given.seeds) if given.only is None else [given.only]:
-        for name in given.tuners:
-            for task in (task for task in TASKS if task.name in given.tasks):
+        for task in (task for task in TASKS if task.name in given.tasks):
+            for name in given.tuners:
                 if name == "reference":
                     once(name, task, 0, reference)
                 else:

@@ -66,6 +66,21 @@ def test_the_packages_are_those_of_the_metadata():
         assert packages[name] == version(name)
 
 
+def test_a_package_that_is_installed_meanwhile_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert "late-comer" not in environment()["packages"]
+    folder = tmp_path / "late_comer-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: late-comer\nVersion: 1.0\n\n")
+    assert environment()["packages"]["late-comer"] == "1.0"
+
+
+def test_packages_are_read_once_while_nothing_is_installed(monkeypatch):
+    first = environment()["packages"]
+    monkeypatch.setattr(module, "_packages", lambda: iter(()))
+    assert environment()["packages"] == first
+
+
 def test_of_two_copies_of_a_package_the_imported_one_counts(tmp_path, monkeypatch):
     for name in ("numpy-99.0.dist-info", "Only_Here-1.0.dist-info", "broken-1.0.dist-info"):
         (tmp_path / name).mkdir()

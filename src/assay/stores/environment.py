@@ -8,7 +8,10 @@ import platform
 import socket
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -61,7 +64,7 @@ def environment() -> dict[str, Any]:
     >>> environment()["assay"] == __version__
     True
     """
-    packages = dict(sorted(_packages()))
+    packages = dict(_installed(_folders()))
     return {
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": platform.platform(),
@@ -111,6 +114,21 @@ def _said(fact: Any) -> str:
     if isinstance(fact, bool):
         return "yes" if fact else "no"
     return "none" if fact is None else str(fact)
+
+
+def _folders() -> tuple[tuple[str, int], ...]:
+    """Where packages are looked for, and when something was last put there or taken away."""
+    found = []
+    for place in sys.path:
+        with suppress(OSError):
+            found.append((place, os.stat(place or ".").st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _installed(folders: tuple[tuple[str, int], ...]) -> tuple[tuple[str, str], ...]:
+    """All packages by name: read once, and again when a folder has changed, as an installation does."""
+    return tuple(sorted(_packages()))
 
 
 def _packages() -> Iterator[tuple[str, str]]:
