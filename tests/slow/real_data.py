@@ -1,4 +1,4 @@
-"""Real data that ship inside pip packages: scikit-learn, statsmodels and river. Nothing is downloaded."""
+"""Real data that ship inside pip packages: scikit-learn, statsmodels, linearmodels and river. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -124,10 +124,104 @@ def _lagged(values, lags=12):
 _LOAD |= {"solar": _solar, "chicks": _chicks, "waterflow": _water}
 ALL = tuple(_LOAD)
 
+UNITS = {
+    "chicks": "chick", "invest": "firm", "wages": "nr", "states": "STATE", "training": "fcode",
+    "births": "country", "ocean": "YEAR", "travel": "individual",
+}  # fmt: skip
+"""Tables with several rows of one unit, and the column that has its number."""
+
+
+def _wide(frame, unit, column, value):
+    """One row for each unit and column, from one row for each unit."""
+    long = frame.melt(id_vars=unit, var_name=column, value_name=value).dropna()
+    return long.astype({column: float}).reset_index(drop=True)
+
+
+def _units(name):
+    """(table, target) of a table whose rows belong together."""
+    import statsmodels.api as sm
+    from linearmodels.datasets import jobtraining, munnell, wage_panel
+
+    if name == "invest":
+        return sm.datasets.grunfeld.load_pandas().data.assign(
+            invest=lambda f: np.log(f.invest)
+        ), "invest"
+    if name == "wages":
+        return wage_panel.load().drop(columns="expersq"), "lwage"
+    if name == "states":
+        return munnell.load().drop(columns="ST_ABB"), "UNEMP"
+    if name == "training":
+        kept = ["fcode", "year", "employ", "sales", "union", "grant", "hrsemp", "lavgsal"]
+        return jobtraining.load()[kept], "lavgsal"
+    if name == "births":
+        frame = sm.datasets.fertility.load_pandas().data.rename(columns={"Country Code": "country"})
+        years = [c for c in frame.columns if c.isdigit()]
+        return _wide(frame[["country", *years]], "country", "year", "births"), "births"
+    if name == "ocean":
+        frame = sm.datasets.elnino.load_pandas().data
+        months = dict(zip(frame.columns[1:], range(1, 13), strict=True))
+        return _wide(frame.rename(columns=months), "YEAR", "month", "degrees"), "degrees"
+    frame = sm.datasets.modechoice.load_pandas().data
+    return frame.astype({"choice": int}), "choice"
+
+
+def _mroz():
+    from linearmodels.datasets import mroz
+
+    kept = [
+        "kidslt6",
+        "kidsge6",
+        "age",
+        "educ",
+        "husage",
+        "huseduc",
+        "faminc",
+        "unem",
+        "city",
+        "exper",
+    ]
+    frame = mroz.load()[[*kept, "inlf"]].dropna()
+    return frame[kept].to_numpy(float), frame.inlf.to_numpy(int), "classification", tuple(kept)
+
+
+def _meps():
+    """Whether a firm or a union insures, of people above 65."""
+    from linearmodels.datasets import meps
+
+    frame = meps.load().drop(columns=["drugexp", "ldrugexp", "private"]).dropna()
+    y = frame.pop("hi_empunion").to_numpy(int)
+    return frame.to_numpy(float), y, "classification", tuple(map(str, frame.columns))
+
+
+def _union():
+    """Whether a man is in a union, one year of each man."""
+    from linearmodels.datasets import wage_panel
+
+    frame = wage_panel.load().groupby("nr").first().drop(columns=["year", "expersq"])
+    y = frame.pop("union").to_numpy(int)
+    return frame.to_numpy(float), y, "classification", tuple(map(str, frame.columns))
+
+
+_LOAD |= {"mroz": _mroz, "meps": _meps, "wages_union": _union}
+
+
+def _of_units(name):
+    frame, target = _units(name)
+    frame = frame.dropna().reset_index(drop=True)
+    frame = frame.sample(frac=1, random_state=0)  # the order of rows would tell units, too
+    groups = np.unique(frame[UNITS[name]].to_numpy(), return_inverse=True)[1]
+    X = frame.drop(columns=[target, UNITS[name]])
+    task = "classification" if name == "travel" else "regression"
+    columns = tuple(map(str, X.columns))
+    return X.to_numpy(float), frame[target].to_numpy(), task, columns, groups
+
 
 @cache
 def data_set(name: str) -> DataSet:
-    """The data set of this name; see `ALL`."""
+    """The data set of this name; see `ALL` and `UNITS`."""
+    if name in UNITS and name not in _LOAD:
+        X, y, task, columns, groups = _of_units(name)
+        return DataSet(name, X, y, task, groups, None, columns)
     X, y, task, columns = _LOAD[name]()
     groups = time = None
     if name == "chicks":

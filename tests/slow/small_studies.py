@@ -72,13 +72,15 @@ class Measured:
         return self.known[config, repeat]
 
 
-def one_study(data, kind: str, repetition: int) -> dict:
+def one_study(
+    data, kind: str, repetition: int, trials: int = TRIALS, most_hidden: int = HIDDEN
+) -> dict:
     """Everything measured in one study; losses, so that lower is better, in units of the summary."""
     seed = derived_seed(repetition, data.name, kind)
     rng = stream(seed, "rows")
     order = rng.permutation(len(data.y))
     n_dev = min(DEV, len(order) // 2)
-    dev, hidden = order[:n_dev], order[n_dev : n_dev + HIDDEN]
+    dev, hidden = order[:n_dev], order[n_dev : n_dev + most_hidden]
     if data.task == "classification" and not _enough(data.y[dev], data.y[hidden]):
         raise ValueError("a class is too rare in the rows drawn")
     metric = scoring.metric(
@@ -90,17 +92,17 @@ def one_study(data, kind: str, repetition: int) -> dict:
     X, y = data.X[dev], data.y[dev]
     draw = stream(seed, "configs")
     configs = [space.settle(defaults_of(estimator, space, prefix=prefix))]
-    configs += [space.from_unit(draw.random(len(space)).tolist()) for _ in range(TRIALS - 1)]
+    configs += [space.from_unit(draw.random(len(space)).tolist()) for _ in range(trials - 1)]
     unit = 1.0 if data.task == "classification" else float(np.var(data.y[hidden]))
     folds = Measured(FoldEvaluator(X, y, recipe, Splits.kfold(5), seed), configs, seed)
     holds = Measured(FoldEvaluator(X, y, recipe, Splits.holdout(0.25), seed), configs, seed)
     final = FinalEvaluator(X, y, data.X[hidden], data.y[hidden], recipe)
     searches = {
-        "cv": np.array([_losses(metric, folds(c, 0)[0]) for c in range(TRIALS)]) / unit,
-        "fixed": np.array([_losses(metric, holds(c, 0)[0]) for c in range(TRIALS)]) / unit,
-        "reshuffled": np.array([_losses(metric, holds(c, 100 + c)[0]) for c in range(TRIALS)]) / unit,
+        "cv": np.array([_losses(metric, folds(c, 0)[0]) for c in range(trials)]) / unit,
+        "fixed": np.array([_losses(metric, holds(c, 0)[0]) for c in range(trials)]) / unit,
+        "reshuffled": np.array([_losses(metric, holds(c, 100 + c)[0]) for c in range(trials)]) / unit,
     }  # fmt: skip
-    truth = np.array([_truth(metric, final, configs[c], c, seed) for c in range(TRIALS)]) / unit
+    truth = np.array([_truth(metric, final, configs[c], c, seed) for c in range(trials)]) / unit
     fresh = {}
     for name, losses in searches.items():
         measured, repeats = (folds, (1, 2)) if name == "cv" else (holds, range(1, 11))
@@ -109,14 +111,14 @@ def one_study(data, kind: str, repetition: int) -> dict:
             c: np.concatenate([_losses(metric, measured(c, r)[0]) for r in repeats]) / unit
             for c in (0, *best)
         }
-    rows = np.array([folds(c, 0)[1] for c in range(TRIALS)], np.float64).T / unit
+    rows = np.array([folds(c, 0)[1] for c in range(trials)], np.float64).T / unit
     return {
         "data": data.name, "learner": kind, "repetition": repetition, "dev": n_dev,
         "hidden": len(hidden), "task": data.task, "parameters": len(space),
         "cv": _short(searches["cv"]), "fixed": _short(searches["fixed"].mean(axis=1)),
         "reshuffled": _short(searches["reshuffled"].mean(axis=1)), "truth": _short(truth),
         "fresh": {n: {str(c): _short(v) for c, v in f.items()} for n, f in fresh.items()},
-        "changed": [sum(configs[c][k] != configs[0][k] for k in configs[c]) for c in range(TRIALS)],
+        "changed": [sum(configs[c][k] != configs[0][k] for k in configs[c]) for c in range(trials)],
         **_estimates(rows, searches["cv"], seed),
     }  # fmt: skip
 
