@@ -134,7 +134,7 @@ UNITS = {
 def _wide(frame, unit, column, value):
     """One row for each unit and column, from one row for each unit."""
     long = frame.melt(id_vars=unit, var_name=column, value_name=value).dropna()
-    return long.astype({column: float}).reset_index(drop=True)
+    return long.astype({column: float}).sort_values([unit, column])
 
 
 def _units(name):
@@ -208,7 +208,6 @@ _LOAD |= {"mroz": _mroz, "meps": _meps, "wages_union": _union}
 def _of_units(name):
     frame, target = _units(name)
     frame = frame.dropna().reset_index(drop=True)
-    frame = frame.sample(frac=1, random_state=0)  # the order of rows would tell units, too
     groups = np.unique(frame[UNITS[name]].to_numpy(), return_inverse=True)[1]
     X = frame.drop(columns=[target, UNITS[name]])
     task = "classification" if name == "travel" else "regression"

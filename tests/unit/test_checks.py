@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import assay
@@ -107,6 +108,23 @@ def test_a_fault_is_found(make, code, levels):
 def test_groups_that_are_given_settle_repeated_units():
     X, y = units()
     assert quick(X, y, groups=np.repeat(np.arange(40), 8))["PF03"].level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("column", "rows_each", "shuffled"), [("code", 3, False), ("firm", 8, True)]
+)
+def test_units_are_known_by_a_column_in_blocks_and_by_its_name_in_any_order(
+    column, rows_each, shuffled
+):
+    """A number alone says nothing of a unit; that it stands in blocks, or what it is called, does."""
+    rng = np.random.default_rng(4)
+    of_row = np.repeat(np.arange(320 // rows_each), rows_each)[1:]  # one unit has a row less
+    y = rng.normal(size=of_row[-1] + 1)[of_row] + 0.1 * rng.normal(size=len(of_row))
+    X = pd.DataFrame({column: of_row, "x": rng.normal(size=len(of_row))})
+    order = rng.permutation(len(y)) if shuffled else np.arange(len(y))
+    found = quick(X.iloc[order].reset_index(drop=True), y[order])["PF03"].numbers
+    assert found["units"] == pytest.approx(of_row[-1] + 1, abs=5)  # some rows are left out
+    assert found["random"] > found["grouped"]
 
 
 def test_coarse_rows_may_be_equal_by_chance():

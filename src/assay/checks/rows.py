@@ -15,7 +15,8 @@ from assay.math.checks import Array
 
 _UNIT_NAME = re.compile(
     r"(^|[_\W])(ids?|uuid|subject|patient|person|individual|user|customer|client|household|animal|chick|"
-    r"session|site|device|family)s?($|[_\W])|(?-i:[a-z]Id$)",
+    r"session|site|device|machine|vehicle|family|firm|company|employee|worker|student|pupil|school|hospital)"
+    r"s?($|[_\W])|(?-i:[a-z]Id$)",
     re.IGNORECASE,
 )
 _TIME_NAME = re.compile(r"date|time|year|month|week|day|hour", re.IGNORECASE)
@@ -121,7 +122,7 @@ def _is_unit(name: str, labels: NDArray[np.intp], values: Array, words: bool) ->
         return False
     runs = 1 + int((labels[1:] != labels[:-1]).sum())
     # in blocks: each value stands in one run of rows, as in a file of one unit after the other
-    return count >= 10 and runs <= 1.1 * count and n >= 3 * count
+    return count >= 10 and runs <= 1.1 * count
 
 
 def _slow(subject: Subject, rng: np.random.Generator) -> Units | None:
