@@ -54,22 +54,45 @@ SEALING = ("registry", "vault")
 """Over within a few milliseconds."""
 
 
-def data():
+CRASHED = ("generated", "bananas", "phishing", "anes96", "mroz", "wages_union")
+"""What the studies that are killed are of, in turn; all but the first are real tables."""
+
+
+def rows_of(table):
     rng = np.random.default_rng(5)
-    X = rng.normal(size=(120, 4))
-    return X, (X[:, 0] + X[:, 1] ** 2 + 0.5 * rng.normal(size=120) > 1).astype(int)
+    if table == "generated":
+        X = rng.normal(size=(120, 4))
+        return X, (X[:, 0] + X[:, 1] ** 2 + 0.5 * rng.normal(size=120) > 1).astype(int)
+    X, y = different(table, 200)
+    return X, y.astype(int)
+
+
+def different(table, most):
+    """So many rows of a real table, no two of them equal."""
+    from tests.slow.real_data import data_set
+
+    known = data_set(table)
+    rows = np.unique(np.column_stack([known.X, known.y]), axis=0)
+    rows = np.random.default_rng(0).permutation(rows)[:most]
+    return rows[:, :-1], rows[:, -1]
+
+
+def data(storage):
+    """What lies beside the storage: `new_home` put it there."""
+    kept = np.load(storage.parent / "rows.npz")
+    return kept["X"], kept["y"]
 
 
 def tune(storage, isolation="none"):
     return assay.tune(
-        "decision_tree", *data(), metric="log_loss", budget=6, test=SHARE, seed=7,
+        "decision_tree", *data(storage), metric="log_loss", budget=6, test=SHARE, seed=7,
         storage=f"sqlite:///{storage}", name=NAME, isolation=isolation, progress=False,
     )  # fmt: skip
 
 
 def look_again(storage, reason):
     wishes = Wishes(metric="log_loss", budget=assay.Budget(trials=6), test=SHARE, seed=7)
-    prepared = prepare(from_arrays(*data()), "decision_tree", wishes)
+    prepared = prepare(from_arrays(*data(storage)), "decision_tree", wishes)
     study = begin(prepared, store_at(f"sqlite:///{storage}"), NAME)
     with study, driving(study):
         inline = partial(executor_of, workers=1, isolation="none", limits=assay.Limits())
@@ -159,7 +182,7 @@ def only(events, kind):
 
 def looks_remembered(storage):
     """Looks at these test rows that the user's registry counts, all seals together."""
-    X, y = data()
+    X, y = data(storage)
     _, test = hold_out(SHARE, n=len(y), y=y, groups=None, time=None, seed=7)
     registry = SealRegistry(storage.parent / "home")
     hashes = row_hashes(from_arrays(X, y).take(test).columns(), registry.key)
@@ -180,32 +203,36 @@ def check(storage, calm):
         assert study.history.looks == 1
 
 
-def new_home(folder):
-    """A folder for one study, with a key that is the same for all."""
+def new_home(folder, table="generated"):
+    """A folder for one study, with its rows and a key that is the same for all."""
     (folder / "home").mkdir(parents=True)
+    X, y = rows_of(table)
+    np.savez(folder / "rows.npz", X=X, y=y)
     (folder / "home" / "seals.key").write_bytes(bytes(range(32)))
     return folder / "s.db"
 
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory):
-    """The storage of a study that nobody killed."""
-    storage = new_home(tmp_path_factory.mktemp("calm"))
-    run_to_end(storage, "process")
-    return storage
+    """The storages of studies that nobody killed, one of each table."""
+    storages = {table: new_home(tmp_path_factory.mktemp("calm"), table) for table in CRASHED}
+    for storage in storages.values():
+        run_to_end(storage, "process")
+    return storages
 
 
 def test_a_sealed_study_survives_kills_in_all_its_life(calm, tmp_path):
     faulthandler.cancel_dump_traceback_later()  # each process below has a time limit of its own
     rng, killed, studies, orphans = random.Random(15), Counter(), 0, 0
     while killed.total() < KILLS:
-        storage = new_home(tmp_path / str(studies))
+        table = CRASHED[studies % len(CRASHED)]
+        storage = new_home(tmp_path / str(studies), table)
         isolation = ("process", "none")[studies % 2]
         chosen = {*SEALING, *rng.sample(LIFE, 7)}
         for moment in filter(chosen.__contains__, LIFE):
             killed[moment] += kill_at(storage, moment, rng, isolation)
         run_to_end(storage, isolation)
-        check(storage, calm)
+        check(storage, calm[table])
         before = events_of(storage)
         run_to_end(storage, isolation)  # the same call on a finished study
         assert events_of(storage) == before
@@ -218,6 +245,7 @@ def test_a_sealed_study_survives_kills_in_all_its_life(calm, tmp_path):
         "kills_by_moment": {moment: killed[moment] for moment in LIFE if killed[moment]},
         "kills_of_second_looks": sum(second),
         "studies": studies,
+        "tables": list(CRASHED[:studies]),
         "studies_equal_to_the_undisturbed_one": studies,
         "sealed_rows_left_in_the_vault_by_kills_before_the_log_began": orphans,
         "looks_counted_twice": 0,
@@ -243,7 +271,7 @@ def second_look_killed(storage, rng):
     return was_running
 
 
-def test_a_second_look_is_refused_or_marked_for_ever(calm, tmp_path, monkeypatch):
+def test_a_second_look_is_refused_or_marked_for_ever(tmp_path, monkeypatch):
     storage = new_home(tmp_path)
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
     first = tune(storage).verdict
@@ -269,7 +297,7 @@ def test_a_second_look_is_refused_or_marked_for_ever(calm, tmp_path, monkeypatch
 
 # --- the memory of rows (0009), end to end
 
-TABLES = ("diabetes", "digits", "large")
+TABLES = ("diabetes", "digits", "large", "star98", "mroz", "yeast", "meps", "trump")
 
 
 def table(name):
@@ -280,6 +308,8 @@ def table(name):
         rng = np.random.default_rng(0)
         X = rng.normal(size=(5000, 3))
         return X, X[:, 0] + rng.normal(size=5000)
+    if name not in ("diabetes", "digits"):
+        return different(name, 1000)
     loaded = load_diabetes() if name == "diabetes" else load_digits()
     return loaded.data, loaded.target.astype(float)
 
@@ -407,6 +437,6 @@ def test_a_test_set_that_was_never_opened_is_not_spent(name, memory):
 if __name__ == "__main__":
     place, what, *said = sys.argv[1:]
     if what == "again":
-        look_again(place, " ".join(said))
+        look_again(Path(place), " ".join(said))
     else:
-        tune(place, what)
+        tune(Path(place), what)
