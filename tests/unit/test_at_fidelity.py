@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import assay
 from assay import Fidelity, Float, Space
+from assay.api.parts import sampler_of
+from assay.core.history import fold
+from assay.core.rng import stream
 from assay.core.runs import Run
+from assay.samplers import gp_history
 from assay.samplers.at_fidelity import carried, highest
 
 EPOCHS = Fidelity("epochs", 1, 27)
@@ -91,3 +97,66 @@ def test_every_sampler_learns_from_trials_that_were_cut(sampler):
     assert off < 0.28  # at random it is 0.30, and 0.292 for starts that learn nothing
     assert study.verify() == []
     assert {(t.why or {}).get("at") for t in study.trials} & {3, 9}
+
+
+def in_part(trial):
+    """Reports on the way; some fail, some take longer to tell who is good."""
+    x, y = trial.config["x"], trial.config["y"]
+    for step in trial.steps:
+        if y > 0.9 and step == 2:
+            raise ValueError("no luck")
+        value = (
+            (x - 0.7) ** 2 + (y - 0.2) ** 2 + 0.3 / step + 0.05 * ((7 * trial.number + step) % 5)
+        )
+        trial.report(step, value)
+    return value
+
+
+def studied(fidelity, scheduler, budget=45, **options):
+    space = Space(x=Float(0, 1), y=Float(0, 1), fidelity=fidelity)
+    return assay.optimize(
+        in_part, space, budget=budget, sampler="gp", scheduler=scheduler, evidence=None,
+        isolation="none", progress=False, **options,
+    )  # fmt: skip
+
+
+PLANS = [(FOLDS, "racing"), (EPOCHS, "asha"), (EPOCHS, "asha-stopping"), (EPOCHS, "hyperband")]
+
+
+@pytest.mark.parametrize(("fidelity", "scheduler"), PLANS)
+def test_what_is_kept_between_proposals_changes_none_of_them(fidelity, scheduler):
+    study = studied(fidelity, scheduler)
+    events = list(study.store.read(study.name))
+    sampler, late = sampler_of(study.spec), study.trials[-1].number
+    assert late > 40
+    for number in range(8, late, 4):
+        seen = study.history.trial(number).seen
+        fresh = fold(events[:seen])
+        rng = stream(study.spec.seed, "trial", number)
+        assert sampler.ask(study.spec.space, fresh, rng).config == study.history.config(number)
+
+
+@pytest.mark.parametrize(("fidelity", "scheduler"), PLANS)
+def test_fits_are_kept_between_proposals(fidelity, scheduler, monkeypatch):
+    """Each rung, and all folds together, are fitted from the prior at anchors and nowhere else."""
+    sizes = []
+
+    def first_fit(data, start):
+        sizes.append(len(data.losses))
+        return real(data, start)
+
+    real = gp_history._first_fit
+    monkeypatch.setattr(gp_history, "_first_fit", first_fit)
+    assert len(studied(fidelity, scheduler).trials) > 40
+    rungs = 1 if fidelity is FOLDS else 4
+    assert all(sizes.count(n) <= rungs for n in (4, 6, 8, 12, 16, 24, 32))
+    assert len(sizes) == sum(sizes.count(n) for n in (4, 6, 8, 12, 16, 24, 32))
+
+
+@given(runs=searches(5), by=st.integers(0, 12))
+def test_lines_are_fitted_to_the_first_runs_only(runs, by):
+    others = [*runs[:by], *(replace(r, state="stopped", curve=r.curve[:1]) for r in runs[by:])]
+    kept = carried(FOLDS, 1.0, runs, by)
+    assert [a for a, r in zip(kept, runs, strict=True) if len(r.curve) <= 1] == [
+        b for b, r in zip(carried(FOLDS, 1.0, others, by), runs, strict=True) if len(r.curve) <= 1
+    ]

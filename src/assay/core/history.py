@@ -355,6 +355,23 @@ class History:
             place = past.report_before[place]
         return tuple(sorted(latest.items()))
 
+    def reported_at(self, number: int) -> dict[int, int]:
+        """The number of the event with the newest report of each step of a trial."""
+        past, latest = self._columns, dict[int, int]()
+        place = past.last_report[number]
+        while place >= 0:
+            if past.report_at[place] < self.length:
+                latest.setdefault(past.report_step[place], past.report_at[place])
+            place = past.report_before[place]
+        return latest
+
+    def settled_at(self, number: int) -> int | None:
+        """The number of the event with which a trial ended, was cut or went on last; None: it runs."""
+        if (ended := self._columns.ended_at[number]) < self.length:
+            return ended
+        moves = before(self._columns.moves.get(number, []), self.length)
+        return moves[-1][0] if moves else None
+
     def breakages(self) -> list[Broke]:
         """Evaluations outside the search that gave no value."""
         return [event for seq, event in self._columns.broke if seq < self.length]

@@ -26,6 +26,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.history import History, fold
 from assay.core.protocols import Proposal, Sampler
 from assay.core.runs import Run
+from assay.samplers.gp_history import anchor
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -66,32 +67,129 @@ class AtFidelity:
         if fidelity is None or not any(run.curve for run in runs):
             return self.inner.ask(space, history, rng)
         if fidelity.kind == "folds":
-            step, losses = fidelity.most, carried(fidelity, self.sign, runs)
+            step, ends = fidelity.most, _ends_on_folds(history, fidelity, self.sign, runs)
         else:
             enough = max(len(space) + 2, LEAST)
             step, losses = highest(fidelity, self.sign, runs, enough=enough, eta=self.eta)
-        config, why = self.inner.ask(space, view(history, runs, losses, self.sign), rng)
+            ends = _ends_at(history, step, runs, losses)
+        seen = view(history, step, self.sign, ends)
+        config, why = self.inner.ask(space, seen, rng)
         return Proposal(config, {**(why or {}), "at": step})
 
 
-def view(
-    history: History, runs: Sequence[Run], losses: Sequence[float | None], sign: float
-) -> History:
-    """The history in which each trial ended with the loss given; None: it runs, or has failed."""
-    events: list[Event] = [*history.milestones()[:1], *history.learned]
-    ends: list[Event] = []
+class End(NamedTuple):
+    """How a trial ends in a view: after which event, and with which loss; None: it failed."""
+
+    after: int
+    trial: int
+    loss: float | None
+    extra: tuple[tuple[str, float], ...] | None = None
+
+
+class _Seen(NamedTuple):
+    """A view, the ends and the number of asked trials that it was made of, and its length at each."""
+
+    history: History
+    story: list[int | End]
+    lengths: list[int]
+
+
+def view(history: History, step: int, sign: float, ends: Sequence[End]) -> History:
+    """The history in which trials ended as given, and the others run.
+
+    It is kept with the history and only continued where what was told before still holds, so a
+    sampler finds again what it derived from it. What it tells does not depend on that.
+
+    Args:
+        history: of the study.
+        step: at which trials are looked at: for each there is one view.
+        sign: of the losses.
+        ends: of the trials that have ended there, each trial once.
+    """
+    told: list[tuple[int, int | End]] = [(end.after, end) for end in ends]
+    told += [(history.asked_at(trial), trial) for trial in range(history.n_trials)]
+    story = [entry for _, entry in sorted(told, key=lambda entry: entry[0])]
+    kept: dict[int, _Seen] = history.memo("at fidelity", dict)
+    seen = kept.get(step)
+    same = _common(seen.story, story) if seen else 0
+    if seen and same == len(story):
+        return seen.history.at(seen.lengths[same - 1])
+    if seen and same == len(seen.story):
+        now, lengths = seen.history, seen.lengths[:same]
+    else:
+        now, lengths, same = fold([*history.milestones()[:1], *history.learned]), [], 0
+    for entry in story[same:]:
+        now = fold(_events(history, sign, entry), now)
+        lengths.append(now.length)
+    kept[step] = _Seen(now, story, lengths)
+    return now
+
+
+def _common(one: Sequence[int | End], other: Sequence[int | End]) -> int:
+    """How many entries at the start are equal."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _events(history: History, sign: float, entry: int | End) -> list[Event]:
+    if isinstance(entry, End):
+        if entry.loss is None:
+            outcome = history.outcome(entry.trial)
+            assert isinstance(outcome, Failed), "an end without a loss is a failure"
+            return [Failed(entry.trial, outcome.kind, "")]
+        extra = None if entry.extra is None else dict(entry.extra)
+        return [Told(entry.trial, (sign * entry.loss,), extra)]
+    config, origin = history.config(entry), history.origin(entry)
+    queued: list[Event] = [Enqueued(config)] if origin == "given" else []
+    return [*queued, Asked(entry, config, 0, origin)]
+
+
+def _extra(history: History, trial: int) -> tuple[tuple[str, float], ...] | None:
+    outcome = history.outcome(trial)
+    extra = outcome.extra if isinstance(outcome, Told) else None
+    return tuple(extra.items()) if extra else None
+
+
+def _ends_at(
+    history: History, step: int, runs: Sequence[Run], losses: Sequence[float | None]
+) -> list[End]:
+    """Who has a loss at a rung, since the report that brought it there, and who failed before."""
+    found = []
     for run, loss in zip(runs, losses, strict=True):
-        config, origin = history.config(run.trial), history.origin(run.trial)
-        if origin == "given":
-            events.append(Enqueued(config))
-        events.append(Asked(run.trial, config, 0, origin))
-        outcome = history.outcome(run.trial)
+        settled = history.settled_at(run.trial)
         if loss is not None:
-            extra = outcome.extra if isinstance(outcome, Told) else None
-            ends.append(Told(run.trial, (sign * loss,), extra))
-        elif isinstance(outcome, Failed):
-            ends.append(Failed(run.trial, outcome.kind, ""))
-    return fold([*events, *ends])
+            times = history.reported_at(run.trial)
+            there = [at for at in times if at >= step]
+            after = times[min(there)] if there else settled
+            assert after is not None, "who has a loss reported it, or ended with it"
+            found.append(End(after, run.trial, loss, _extra(history, run.trial)))
+        elif run.state == "failed":
+            assert settled is not None, "who failed has ended"
+            found.append(End(settled, run.trial, None))
+    return found
+
+
+def _ends_on_folds(
+    history: History, fidelity: Fidelity, sign: float, runs: Sequence[Run]
+) -> list[End]:
+    """Who was measured as far as it will be, with the loss that it has or is expected to have.
+
+    What is expected changes with the lines, and these at anchors only: between them a sampler that
+    keeps fits need not make them anew.
+    """
+    order = []
+    for run in runs:
+        settled = history.settled_at(run.trial)
+        if run.state != "running" and settled is not None:
+            order.append((settled, run))
+    order.sort(key=lambda entry: entry[0])
+    ended = [run for _, run in order]
+    losses = carried(fidelity, sign, ended, by=anchor(max(len(ended), 4)))
+    return [
+        End(after, run.trial, None if run.state == "failed" else loss, _extra(history, run.trial))
+        for (after, run), loss in zip(order, losses, strict=True)
+        if run.state == "failed" or loss is not None
+    ]
 
 
 def highest(
@@ -132,8 +230,13 @@ def at_rungs(sign: float, run: Run, steps: Sequence[int]) -> list[float | None]:
     return found
 
 
-def carried(fidelity: Fidelity, sign: float, runs: Sequence[Run]) -> list[float | None]:
+def carried(
+    fidelity: Fidelity, sign: float, runs: Sequence[Run], by: int | None = None
+) -> list[float | None]:
     """The mean loss over all folds, measured or expected; None for a trial without a fold.
+
+    Args:
+        by: the lines are fitted to so many runs, the first; None: to all.
 
     >>> full = Run(0, "done", 3, 3, ((1, 0.5), (2, 0.3), (3, 0.4)))
     >>> part = Run(1, "stopped", 3, 1, ((1, 0.9),))
@@ -144,7 +247,7 @@ def carried(fidelity: Fidelity, sign: float, runs: Sequence[Run]) -> list[float 
     for run in runs:
         losses = [sign * value for _, value in run.curve]
         tables.append([sum(losses[:k]) / k for k in range(1, len(losses) + 1)])
-    lines = [_line(tables, k) for k in range(fidelity.most - 1)]
+    lines = [_line(tables[:by], k) for k in range(fidelity.most - 1)]
     found: list[float | None] = []
     for table in tables:
         if not table:
