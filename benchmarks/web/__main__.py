@@ -14,16 +14,16 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.web.hour import hour, panels_of, served
-from benchmarks.web.servers import OPTUNA_DASHBOARD, Dashboard, assay_dashboard, optuna_dashboard
-from benchmarks.web.visits import OURS, THEIRS, chromium, page_of, paints, updates
+from benchmarks.web.servers import OPTUNA_DASHBOARD, assay_dashboard, optuna_dashboard
+from benchmarks.web.visits import OURS, THEIRS, Watch, chromium, page_of
 
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
@@ -66,47 +66,49 @@ def _machine() -> str:
 
 
 def _beside(quick: bool) -> dict[str, Any]:
-    trials = 500 if quick else 10_000
-    return {
-        "trials": trials,
-        "assay": _ours(trials, quick=quick),
-        "optuna_dashboard": _measured(
-            optuna_dashboard, trials, THEIRS, visits=1 if quick else 5, count=1 if quick else 6, rest_s=11
-        ),
-    }  # fmt: skip
+    return _paired(500, rounds=1, updates=(2, 1)) if quick else _paired(10_000)
 
 
 def _many(quick: bool) -> dict[str, Any]:
-    trials = 1000 if quick else 100_000
-    return {"trials": trials, "assay": _ours(trials, quick=quick)}
+    return _paired(1000, rounds=1, updates=(2, 1)) if quick else _paired(100_000, rounds=5)
 
 
-def _ours(trials: int, *, quick: bool) -> dict[str, Any]:
-    visits, count = (2, 2) if quick else (9, 30)
-    rest_s = 1.5 if trials <= 10_000 else 8.0
-    return _measured(assay_dashboard, trials, OURS, visits=visits, count=count, rest_s=rest_s)
+def _paired(trials: int, *, rounds: int = 9, updates: tuple[int, int] = (6, 2)) -> dict[str, Any]:
+    """Both dashboards, each on the same trials, in one run and by turns.
 
-
-def _measured(
-    serve: Callable[[Path, int], AbstractContextManager[Dashboard]],
-    trials: int,
-    wanted: dict[str, str],
-    *,
-    visits: int,
-    count: int,
-    rest_s: float,
-) -> dict[str, Any]:
+    A visit of each so many times, then a visit of each after a trial has ended, then, five times,
+    so many updates of each while it alone is open.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="assay-web-") as folder,
-        serve(Path(folder), trials) as dashboard,
+        assay_dashboard(Path(folder), trials) as ours,
+        optuna_dashboard(Path(folder), trials) as theirs,
         chromium() as browser,
     ):
-        page = page_of(browser, dashboard, wanted)
-        return {
-            "paint_s": paints(page, dashboard, visits=visits),
-            "paint_after_a_trial_s": paints(page, dashboard, visits=visits, before=dashboard.grow),
-            **updates(page, dashboard.grow, count=count, rest_s=rest_s),
+        watches = {
+            "assay": Watch(page_of(browser, ours, OURS), ours),
+            "optuna_dashboard": Watch(page_of(browser, theirs, THEIRS), theirs),
         }
+        found: dict[str, Any] = {name: {} for name in watches}
+        for watch in watches.values():
+            watch.leave()
+        for part in ("visit", "visit_after_a_trial"):
+            for _ in range(rounds):
+                for name, watch in watches.items():
+                    if part == "visit_after_a_trial":
+                        watch.dashboard.grow()
+                    _gather(found[name].setdefault(part, {}), watch.visit())
+                    print(name, part, file=sys.stderr, flush=True)
+        for _ in range(1 if rounds == 1 else 5):
+            for count, (name, watch) in zip(updates, watches.items(), strict=True):
+                _gather(found[name].setdefault("update", {}), watch.updates(count))
+                print(name, "updates", file=sys.stderr, flush=True)
+    return {"trials": trials, "rounds": rounds, "updates": updates, **found}
+
+
+def _gather(kept: dict[str, list[float]], new: dict[str, float]) -> None:
+    for name, amount in new.items():
+        kept.setdefault(name, []).append(round(amount, 4))
 
 
 def _hour(quick: bool) -> dict[str, Any]:
@@ -150,52 +152,49 @@ def _said(run: dict[str, Any]) -> str:
     return f"{run['machine']}; load {begun} when it began, {ended} when it ended."
 
 
-def _row(head: str, run: dict[str, Any], key: str, of: str) -> str:
-    found = run.get(of, {}).get(key)
-    return f"| {head} | {'–' if found is None else f'{found:.2f} s'} |"
+def _spread(amounts: list[float], unit: str, digits: int) -> str:
+    """The median, and the lowest and the highest."""
+    shown = [f"{x:,.{digits}f}" for x in (statistics.median(amounts), min(amounts), max(amounts))]
+    return f"{shown[0]} {unit} ({shown[1]} to {shown[2]})"
 
 
-def _beside_table(run: dict[str, Any]) -> str:
+_VISIT = (
+    ("verdict card is painted", "card", None),
+    ("history is painted, as the server drew it", "history", None),
+    ("live chart", "chart", "chart"),
+    ("CPU time of the page until then", "page_cpu", "page_cpu"),
+    ("CPU time of the server until then", "server_cpu", "server_cpu"),
+)
+_UPDATE = (
+    ("main thread, CPU time", "main_thread_ms", "ms", 0),
+    ("server, CPU time", "server_ms", "ms", 0),
+    ("longest task, wall clock", "longest_task_ms", "ms", 0),
+    ("moved", "moved_kb", "kB", 0),
+    ("heap before", "heap_before_mb", "MB", 1),
+    ("heap after", "heap_after_mb", "MB", 1),
+)
+
+
+def _paired_table(head: str, run: dict[str, Any]) -> str:
+    """The median and the range of both, by turns in one run."""
     ours, theirs = run["assay"], run["optuna_dashboard"]
-
-    def paint(head: str, key: str, of: str, there: str) -> str:
-        return f"| {head} | {ours[of][key]:.2f} s | {there} |"
-
-    same, grown = theirs["paint_s"]["chart"], theirs["paint_after_a_trial_s"]["chart"]
-    rows = [
-        f"| {run['trials']:,} trials | Assay | optuna-dashboard |",
-        "|---|---|---|",
-        paint("verdict card and history are painted", "history", "paint_s", "–"),
-        paint("live chart", "chart", "paint_s", f"{same:.2f} s"),
-        paint("card and history, a trial ended since the last visit", "history", "paint_after_a_trial_s", "–"),
-        paint("live chart, the same", "chart", "paint_after_a_trial_s", f"{grown:.2f} s"),
-        *(
-            f"| {head} | {ours[key]:,} {unit} | {theirs[key]:,} {unit} |"
-            for head, key, unit in (
-                ("main thread per update, CPU time", "main_thread_ms_per_update", "ms"),
-                ("longest task, wall clock", "longest_task_ms", "ms"),
-                ("moved per update", "kilobytes_per_update", "kB"),
-            )
-        ),
-        (f"| heap before and after ({ours['updates']} and {theirs['updates']} updates) "
-        f"| {ours['heap_mb'][0]} and {ours['heap_mb'][-1]} MB | {theirs['heap_mb'][0]} and {theirs['heap_mb'][-1]} MB |"),
-    ]  # fmt: skip
-    return "\n".join([f"**Beside each other.** {_said(run)}", "", *rows])
-
-
-def _many_table(run: dict[str, Any]) -> str:
-    ours = run["assay"]
-    rows = [
-        f"| {run['trials']:,} trials | Assay |",
-        "|---|---|",
-        _row("verdict card and history are painted", ours, "history", "paint_s"),
-        _row("live chart", ours, "chart", "paint_s"),
-        _row("card and history, a trial ended since", ours, "history", "paint_after_a_trial_s"),
-        f"| main thread per update, CPU time | {ours['main_thread_ms_per_update']} ms |",
-        f"| moved per update | {ours['kilobytes_per_update']:,} kB |",
-        f"| heap before and after | {ours['heap_mb'][0]} and {ours['heap_mb'][-1]} MB |",
-    ]
-    return "\n".join([f"**Many trials.** {_said(run)}", "", *rows])
+    rows = [f"| {run['trials']:,} trials | Assay | optuna-dashboard |", "|---|---|---|"]
+    for part, when in (
+        ("visit", "a visit"),
+        ("visit_after_a_trial", "a visit after a trial ended"),
+    ):
+        for what, one, other in _VISIT:
+            there = _spread(theirs[part][other], "s", 2) if other else "–"
+            rows.append(f"| {when}: {what} | {_spread(ours[part][one], 's', 2)} | {there} |")
+    for what, name, unit, digits in _UPDATE:
+        both = (_spread(one["update"][name], unit, digits) for one in (ours, theirs))
+        rows.append(f"| an update: {what} | {' | '.join(both)} |")
+    few, fewer = run["updates"]
+    said = (
+        f"Median (lowest to highest) of {run['rounds']} visits of each kind, by turns, and of the means of "
+        f"{few} and {fewer} updates, five times each."
+    )
+    return "\n".join([f"**{head}.** {_said(run)} {said}", "", *rows])
 
 
 def _hour_table(run: dict[str, Any]) -> str:
@@ -223,7 +222,11 @@ def _hour_table(run: dict[str, Any]) -> str:
     return "\n".join([head, "", *rows, "", said, "", *server])
 
 
-TABLES = {"beside": _beside_table, "hour": _hour_table, "many": _many_table}
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "beside": lambda run: _paired_table("Beside each other", run),
+    "hour": _hour_table,
+    "many": lambda run: _paired_table("Many trials", run),
+}
 
 
 if __name__ == "__main__":

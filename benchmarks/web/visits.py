@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import psutil
 
 from benchmarks.web.servers import Dashboard
 
@@ -61,55 +63,103 @@ def page_of(browser: Any, dashboard: Dashboard, wanted: dict[str, str], **more: 
     return page
 
 
-def paints(
-    page: Any, dashboard: Dashboard, *, visits: int, before: Callable[[], None] | None = None
-) -> dict[str, float]:
-    """Seconds from navigation to the frame with each thing that is wanted, by the browser's own clock.
+class Watch:
+    """A page of a dashboard, and what it and its server have spent."""
 
-    The median of several visits; `before`: what happens before each.
-    """
-    found: dict[str, list[float]] = {}
-    for _ in range(visits):
-        if before:
-            before()
-        page.goto(dashboard.study, wait_until="commit")
-        names = list(page.evaluate("Object.keys(window.wanted)"))
-        while not all(page.evaluate("window.painted").get(name) for name in names):
-            page.wait_for_timeout(25)
-        painted = page.evaluate("window.painted")
-        first = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-        for name, at in {**painted, "anything": page.evaluate(first)}.items():
-            if at is not None:
-                found.setdefault(name, []).append(at / 1000)
-        page.wait_for_timeout(500)
-    return {name: round(statistics.median(times), 3) for name, times in sorted(found.items())}
+    def __init__(self, page: Any, dashboard: Dashboard) -> None:
+        self.page, self.dashboard = page, dashboard
+        self.server = psutil.Process(dashboard.pid)
+        self.client = page.context.new_cdp_session(page)
+        self.client.send("Performance.enable", {"timeDomain": "threadTicks"})
+        self.open = self.answers = self.moved = 0
+        page.on("request", self._began)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+        page.on("response", self._answered)
 
+    def _began(self, request: Any) -> None:
+        self.open += request.resource_type != "eventsource"
 
-def updates(page: Any, grow: Callable[[], None], *, count: int, rest_s: float) -> dict[str, Any]:
-    """What one more trial costs the page, CPU time of its main thread, whoever else is busy."""
-    page.wait_for_timeout(3000)
-    client = page.context.new_cdp_session(page)
-    client.send("Performance.enable", {"timeDomain": "threadTicks"})
-    page.evaluate("window.tasks = []")
-    moved: list[int] = []
-    page.on("response", lambda r: moved.append(int(r.headers.get("content-length") or 0)))
-    heap = [collected(client)]
-    for i in range(count):
-        grow()
-        page.wait_for_timeout(int(rest_s * 1000))
-        if i % max(count // 5, 1) == 0:
-            heap.append(collected(client))
-    heap.append(collected(client))
-    tasks = page.evaluate("window.tasks")
-    return {
-        "updates": count,
-        "main_thread_ms_per_update": round(
-            1000 * (heap[-1]["task_s"] - heap[0]["task_s"]) / count, 1
-        ),
-        "longest_task_ms": round(max(tasks, default=0.0), 1),
-        "kilobytes_per_update": round(sum(moved) / 1000 / count, 1),
-        "heap_mb": [one["heap_mb"] for one in heap],
-    }
+    def _ended(self, request: Any) -> None:
+        self.open -= request.resource_type != "eventsource"
+
+    def _answered(self, response: Any) -> None:
+        self.answers += 1
+        self.moved += int(response.headers.get("content-length") or 0)
+
+    def spent(self) -> tuple[float, float]:
+        """CPU seconds of the page's main thread and of the server."""
+        found = {
+            m["name"]: m["value"] for m in self.client.send("Performance.getMetrics")["metrics"]
+        }
+        cpu = self.server.cpu_times()
+        return found["TaskDuration"], cpu.user + cpu.system
+
+    def visit(self) -> dict[str, float]:
+        """One visit: seconds from navigation to the frame with each thing, by the browser's own clock.
+
+        With them the CPU seconds of page and server until all of them were there. The page is left
+        again, so that it does not disturb the other dashboard.
+        """
+        server = self.spent()[1]
+        self.page.goto(self.dashboard.study, wait_until="commit")
+        names = list(self.page.evaluate("Object.keys(window.wanted)"))
+        while not all(self.page.evaluate("window.painted").get(name) for name in names):
+            self.page.wait_for_timeout(25)
+        after = self.spent()
+        painted = self.page.evaluate("window.painted")
+        self.leave()
+        return {
+            **{name: at / 1000 for name, at in painted.items()},
+            "page_cpu": after[0], "server_cpu": after[1] - server,
+        }  # fmt: skip
+
+    def leave(self) -> None:
+        """Go to an empty page."""
+        self.page.goto("about:blank")
+        self.open = 0
+        self.page.wait_for_timeout(300)
+
+    def updates(self, count: int) -> dict[str, float]:
+        """What one more trial costs while the page is open, the mean of so many; and its heap.
+
+        A panel that took long is drawn anew only after a while, so one update may be paid for in
+        the time of the next: all of them are measured in one.
+        """
+        self.page.goto(self.dashboard.study)
+        self.page.wait_for_selector(next(iter(self.page.evaluate("window.wanted").values())))
+        self._rest()
+        heap = collected(self.client)["heap_mb"]
+        self.page.evaluate("window.tasks = []")
+        before, moved = self.spent(), self.moved
+        for _ in range(count):
+            answers = self.answers
+            self.dashboard.grow()
+            give_up = time.monotonic() + _PATIENCE_MS / 1000
+            while self.answers == answers and time.monotonic() < give_up:
+                self.page.wait_for_timeout(100)
+            self._rest()
+        after = self.spent()
+        found = {
+            "main_thread_ms": 1000 * (after[0] - before[0]) / count,
+            "server_ms": 1000 * (after[1] - before[1]) / count,
+            "moved_kb": (self.moved - moved) / 1000 / count,
+            "longest_task_ms": max(self.page.evaluate("window.tasks"), default=0.0),
+            "heap_before_mb": heap,
+            "heap_after_mb": collected(self.client)["heap_mb"],
+        }
+        self.leave()
+        return found
+
+    def _rest(self) -> None:
+        """Until nothing is under way: no request, and the page's main thread idle for two seconds."""
+        give_up, quiet = time.monotonic() + _PATIENCE_MS / 1000, 0
+        before = self.spent()[0]
+        while quiet < 4 and time.monotonic() < give_up:
+            self.page.wait_for_timeout(500)
+            now = self.spent()[0]
+            quiet = 0 if self.open > 0 or now - before > 0.015 else quiet + 1
+            before = now
 
 
 def collected(client: Any) -> dict[str, float]:

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.errors import DataError, SpecError
+from assay.math.expected_best import expected_best as all_of_them
 from assay.math.rows import grouped
 from assay.math.selection_luck import (
     bbc,
     effective_looks,
     expected_best,
+    expected_bests,
     looks_for,
     luck_line,
     tibshirani_bias,
@@ -144,6 +146,14 @@ def test_expected_best_is_the_mean_over_all_subsets(values, data):
     n = data.draw(st.integers(1, len(values)))
     brute = np.mean([max(subset) for subset in combinations(values, n)])
     assert expected_best(values, n) == pytest.approx(brute, abs=1e-9)
+
+
+def test_expected_bests_of_many_values_are_those_of_each():
+    values = np.random.default_rng(1).normal(size=3000)
+    counts = [1, 2, 7, 100, 1500, 2999, 3000]
+    assert expected_bests(values, counts) == pytest.approx(
+        all_of_them(values)[np.array(counts) - 1]
+    )
 
 
 def test_expected_best_is_exact_on_average():

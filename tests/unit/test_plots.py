@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from dataclasses import asdict, replace
@@ -140,6 +141,29 @@ def test_of_many_trials_the_best_are_drawn():
     best = found.numbers[int(found.order[0])]
     assert best in space.parallel_coordinate(found).lines.trials
     assert best in {n for m in course.history(found).panels[0].marks for n in m.trials}
+
+
+def test_what_more_trials_bring_counts_every_trial():
+    spec = spec_of(3000)
+    found = Outcomes(spec, fold(events_of(spec, 3000)))
+    seen = gains.best_so_far(found).panels[0].marks[0]
+    best = max(effect.gain for effect in found.effects.values())
+    assert (seen.x[-1], seen.y[-1]) == (len(found.effects), pytest.approx(best))
+
+
+def test_one_trial_has_no_neighbours_on_its_axis():
+    spec = spec_of(1)
+    shown = drawn(course.history(Outcomes(spec, fold(events_of(spec, 1)))))
+    ticks = re.findall(r'class="tick"[^>]*text-anchor="middle">([^<]*)<', shown.wide)
+    assert ticks == ["0"]
+
+
+def test_many_failed_trials_are_no_bar():
+    spec = spec_of(6000)
+    plot = course.history(Outcomes(spec, fold(events_of(spec, 6000))))
+    failed = next(mark for mark in plot.panels[0].marks if mark.role == "failed")
+    assert failed.name == "206 failed"
+    assert len(failed.x) <= 60
 
 
 def all_of_large(found):

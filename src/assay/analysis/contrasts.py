@@ -80,9 +80,8 @@ class Effect:
         n = len(self.contrasts)
         times = "matched comparison" if n == 1 else "matched comparisons"
         sure = f"; in {self.sure} the interval excludes 0" if self.sure else ", all inside noise"
-        return (
-            f"{self.move} helped in {self.helped} of {n} {times} (median {self.middle:+.3g}){sure}."
-        )
+        middle = f"{self.middle:+.3g}".replace("-", "−") if self.middle else "0"
+        return f"{self.move} helped in {self.helped} of {n} {times} (median {middle}){sure}."
 
 
 def neighbours(spec: StudySpec, history: History) -> dict[int, Neighbour]:

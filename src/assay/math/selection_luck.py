@@ -6,7 +6,7 @@ looks better than it is. Losses are minimised here; `expected_best` maximises.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import e, inf
 from typing import TypeAlias
@@ -262,15 +262,34 @@ def expected_best(values: npt.ArrayLike, n: int) -> float:
     >>> expected_best([1.0, 2.0, 3.0], 2).__round__(4)
     2.6667
     """
-    ranked = np.sort(finite(values, "values", ndim=1))
-    n = at_least(n, 1, "n")
-    if n > ranked.size:
-        raise SpecError(f"n must not exceed the {ranked.size} values given, got {n}.")
-    # C(N-1, n-1) / C(N, n) = n / N, and each step down multiplies by (i - n + 1) / i.
-    i = np.arange(ranked.size - 1, 0, -1)
-    steps = np.clip((i - n + 1) / i, 0.0, None)
-    weights = n / ranked.size * np.concatenate([[1.0], np.cumprod(steps)])
-    return float(weights @ ranked[::-1])
+    return float(expected_bests(values, [n])[0])
+
+
+def expected_bests(values: npt.ArrayLike, counts: Sequence[int]) -> Array:
+    """`expected_best` for several numbers of trials, shape (len(counts),).
+
+    Raises:
+        DataError: no values, or one that is not finite.
+        SpecError: a count is not a whole number from 1 to N.
+
+    >>> expected_bests([1.0, 2.0, 3.0], [1, 3]).tolist()
+    [2.0, 3.0]
+    """
+    ranked = np.sort(finite(values, "values", ndim=1))[::-1]
+    total = ranked.size
+    found = []
+    for count in counts:
+        n = at_least(count, 1, "n")
+        if n > total:
+            raise SpecError(f"n must not exceed the {total} values given, got {n}.")
+        # C(N-1, n-1) / C(N, n) = n / N, and each step down multiplies by (i - n + 1) / i, that is
+        # by less than 1 - (n - 1) / N: so many steps leave less than a float can hold.
+        most = min(total, 1 + int(40 * total / max(n - 1, 1)))
+        i = np.arange(total - 1, total - most, -1)
+        steps = np.clip((i - n + 1) / i, 0.0, None)
+        weights = n / total * np.concatenate([[1.0], np.cumprod(steps)])
+        found.append(weights @ ranked[:most])
+    return np.array(found)
 
 
 def _winner_and_first(values: ByTrial, counts: Array) -> Array:

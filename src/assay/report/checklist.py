@@ -85,7 +85,7 @@ def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
     yield Item(
         "Is the number of trials given?",
         "Y",
-        f"{history.n_trials}, {len(history.failed)} of them failed",
+        f"{history.n_trials:,}, {len(history.failed):,} of them failed",
         "Dodge",
     )
     yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS", born)

@@ -19,7 +19,7 @@ _STANDINGS = ("unclear", "worse", "inside noise", "better", "control", "")
 _MOST_CURVES = 60
 _MOST_STEPS = 200
 _MOST_SPANS = 400
-_MOST_FAILED = 200
+_MOST_FAILED = 60
 _EDF_POINTS = 400
 
 Times = Mapping[int, tuple[float, float | None]]
@@ -60,7 +60,7 @@ def of_course(found: Course) -> Plot:
         marks.append(line("record", "best so far", [*records, *tail], steps=True))
     if found.failed:
         bottom = low if found.higher_is_better else high
-        failed = found.failed[:: max(1, len(found.failed) // _MOST_FAILED)]
+        failed = found.failed[:: -(-len(found.failed) // _MOST_FAILED)]
         at = tuple(float(n) for n in failed)
         name = f"{len(found.failed):,} failed"
         marks.append(Mark("crosses", "failed", name, at, (bottom,) * len(at), trials=tuple(failed)))

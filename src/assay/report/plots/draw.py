@@ -12,7 +12,8 @@ _GAP = 24.0
 _ROW = 26.0
 _SHADES = 5
 _MOST_PATHS = 150
-_DOT = 5
+COUNTED = ("trial", "trials", "trials ended", "step")
+"""Axes of what has no parts and no negative number."""
 
 
 class Figure:
@@ -105,7 +106,10 @@ def _panel(panel: Panel, width: float, *, tall: bool) -> tuple[float, list[str]]
 
 def _bottom(axis: Axis, x: chart.Scale, y: chart.Scale) -> list[str]:
     parts = [chart.line(x.start, y.start, x.end, y.start, "grid")]
-    found = axis.ticks or tuple((t, words.number(t)) for t in chart.ticks(x.low, x.high, 6))
+    numbers = chart.ticks(x.low, x.high, 6)
+    if axis.label in COUNTED:
+        numbers = [t for t in numbers if t >= 0 and t == int(t)]
+    found = axis.ticks or tuple((t, words.number(t)) for t in numbers)
     free = x.start - 30
     for at, text in found:
         half = chart.width_of(text, 12) / 2
@@ -129,6 +133,8 @@ def _bounds(axis: Axis, marks: Sequence[Mark], which: str) -> tuple[float, float
         if mark.kind == "bars" and which == "x":
             ends.append(0.0)
     low, high = chart.around(ends, 0.03 if which == "x" else 0.06) if ends else (0.0, 1.0)
+    if axis.label in COUNTED and ends and min(ends) == max(ends):
+        low, high = ends[0] - 0.5, ends[0] + 0.5
     low, high = (
         (axis.low if axis.low is not None else low),
         (axis.high if axis.high is not None else high),

@@ -11,7 +11,7 @@ from assay.core.history import History
 from assay.core.parameters import differing
 from assay.core.spec import StudySpec
 from assay.math.pareto import front_ranks
-from assay.math.selection_luck import expected_best
+from assay.math.selection_luck import expected_bests
 from assay.report import words
 from assay.report.answer import metric_name
 from assay.report.corrected import Honest
@@ -22,7 +22,6 @@ from assay.report.plots.outcomes import Outcomes, telling
 
 _MOST_POINTS = 1500
 _MOST_FRONT = 200
-_MOST_VALUES = 2000
 _CURVE_POINTS = 40
 
 
@@ -162,10 +161,10 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     title = "How much more trials bring"
     if len(gains) < 5:
         return Plot("expected_best", title, "Too few trials.", (), Table(title, ("trials",), ()))
-    if len(gains) > _MOST_VALUES:
-        gains = gains[np.linspace(0, len(gains) - 1, _MOST_VALUES).astype(int)]
     counts = sorted({round(n) for n in np.geomspace(1, len(gains), _CURVE_POINTS)})
-    curve = [(float(n), expected_best(gains, n)) for n in counts]
+    curve = [
+        (float(n), float(x)) for n, x in zip(counts, expected_bests(gains, counts), strict=True)
+    ]
     marks = [
         line("record", "expected best of so many of these trials, as the search saw it", curve)
     ]
@@ -215,7 +214,8 @@ def second_half(outcomes: Outcomes) -> str:
     if len(found) < 20:
         return ""
     half = len(found) // 2
-    added = expected_best(found, len(found)) - expected_best(found, half)
+    before, after = expected_bests(found, [half, len(found)])
+    added = float(after - before)
     cpu_s = sum(_cpu_s(outcomes.history, n) for n in list(outcomes.effects)[half:])
     floor = outcomes.noise.floor if outcomes.noise else None
     times = f", {words.number(added / floor, 2)} × the noise floor" if floor else ""
