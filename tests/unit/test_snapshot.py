@@ -62,6 +62,14 @@ def test_packed_rows_come_back_with_their_types(rows, cut):
         back = [dict(zip(*found[i], strict=True)) for i in range(len(rows))]
         assert repr(back) == repr(rows)
         assert list(found.first(len(rows))) == [found[i] for i in range(len(rows))]
+        for length in (min(cut, len(rows)), len(rows), min(cut, len(rows))):
+            tables = list(found.tables_of(length))
+            back = {
+                n: (shape, tuple(c[i] for c in columns))
+                for shape, mine, columns in tables
+                for i, n in enumerate(mine)
+            }
+            assert back == {n: found[n] for n in range(length)}
     shorter = packed.until(min(cut, len(rows)))
     assert list(shorter.first(len(shorter))) == list(packed.first(len(shorter)))
     shorter.append(("new",), (1.0,))

@@ -23,7 +23,7 @@ Standing: TypeAlias = Literal["control", "better", "inside noise", "worse", "unc
 _Z = 1.959964
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Effect:
     """A trial's gain over the control. `interval` is None where the noise is not known yet."""
 

@@ -36,6 +36,15 @@ def losses(spec: StudySpec, history: History) -> Array:
     return found
 
 
+def cpu_seconds(history: History) -> Array:
+    """The CPU time of each trial by its number, shape (trials,); 0 for one that has not ended."""
+    found = np.zeros(history.n_trials)
+    ended = numbers_of_ended(history)
+    for table in history.ends():
+        found[ended[table.places]] = table.cpu_s
+    return found
+
+
 def costs(history: History, apart: Collection[int]) -> tuple[int, float, float]:
     """How many trials ended, and the CPU and wall-clock seconds that they took, without some."""
     if not history.n_ended:

@@ -39,6 +39,7 @@ def view(study: Study, outcomes: Outcomes | None = None) -> View:
         head(study.name, last[:1]),
         rows=stored_rows(study),
         effects=outcomes.effects if outcomes else None,
+        points=outcomes.points if outcomes else (),
     )
 
 

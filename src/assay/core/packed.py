@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice, repeat
@@ -29,7 +30,7 @@ class Packed:
     (2, (('lr', 'kind'), (0.1, 'adam')), (('lr', 'depth'), (0.2, 3)))
     """
 
-    __slots__ = ("_number_of", "place", "shapes", "sizes", "tables", "which")
+    __slots__ = ("_known", "_number_of", "place", "shapes", "sizes", "tables", "which")
 
     def __init__(self, parts: Parts | None = None) -> None:
         self.shapes: list[Shape]
@@ -39,6 +40,7 @@ class Packed:
         self.place: array[int]  # and its place there
         empty: Parts = ([], [], [], array("i"), array("i"))
         self.shapes, self.sizes, self.tables, self.which, self.place = parts or empty
+        self._known: tuple[int, list[array[int]]] = (0, [])  # see `_rows`
         self._number_of = {shape: number for number, shape in enumerate(self.shapes)}
 
     @property
@@ -83,12 +85,24 @@ class Packed:
 
     def tables_of(self, length: int) -> Iterator[tuple[Shape, array[int], list[Column]]]:
         """The first `length` rows by shape: the shape, the numbers of its rows, and its columns."""
-        rows = [array("q") for _ in self.shapes]
-        for row, number in enumerate(islice(self.which, length)):
-            rows[number].append(row)
-        for shape, mine, table in zip(self.shapes, rows, self.tables, strict=True):
+        for shape, rows, table in zip(self.shapes, self._rows(length), self.tables, strict=False):
+            mine = rows[: bisect_left(rows, length)]
             if mine:
                 yield shape, mine, [column[: len(mine)] for column in table]
+
+    def _rows(self, length: int) -> list[array[int]]:
+        """The numbers of the rows of each table, at least of the first `length` rows.
+
+        What was found is kept, and only what came since is looked at. It is put in place at once,
+        so that threads that ask at the same time do no harm.
+        """
+        seen, rows = self._known
+        if seen < length:
+            rows = [some[:] for some in rows] + [array("q") for _ in self.shapes[len(rows) :]]
+            for row, number in enumerate(self.which[seen:length], seen):
+                rows[number].append(row)
+            self._known = length, rows
+        return rows
 
     def until(self, length: int) -> Packed:
         """A copy of the first `length` rows."""

@@ -24,16 +24,17 @@ def shown_range(course: Course) -> tuple[float, float, int]:
     far from the 20 % point as that is from the best.
     """
     sign = 1.0 if course.higher_is_better else -1.0
-    goodness = sorted(sign * point.y for point in course.points)
-    bad, best = goodness[len(goodness) // 5], goodness[-1]
+    goodness = np.sort([sign * point.y for point in course.points])
+    bad, best = float(goodness[len(goodness) // 5]), float(goodness[-1])
     fence = bad - max(best - bad, 1e-12 + abs(bad) * 1e-6)
-    kept = [sign * g for g in goodness if g >= fence]
+    kept = sign * goodness[np.searchsorted(goodness, fence) :]
     extra = [0.0] if course.of_gains else []
     if course.band:
         extra += [course.band, -course.band]
     extra += [gain for _, gain in course.luck[-1:]]
-    low, high = chart.around([*kept, *extra])
-    return low, high, sum(1 for p in course.points if not low <= p.y <= high)
+    low, high = chart.around([float(kept.min()), float(kept.max()), *extra])
+    beyond = np.count_nonzero((sign * goodness < low) | (sign * goodness > high))
+    return low, high, int(beyond)
 
 
 def thinned(points: Sequence[Point], keep: Sequence[Point]) -> list[Point]:

@@ -33,7 +33,7 @@ class Step:
     lost: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """A trial in the history: its gain over the control, or its value where there is no control."""
 
@@ -177,15 +177,17 @@ def course(
     *,
     looks: float = 1.0,
     said: str = "",
+    points: Sequence[Point] = (),
 ) -> Course | None:
     """The history of gains (of values, without a control); None before the first value.
 
-    `looks`: independent looks a trial, by which the luck line goes; `said`: the same in words.
+    `looks`: independent looks a trial, by which the luck line goes; `said`: the same in words;
+    `points`: of all trials, where they are known already.
     """
     if not spec.single:
         return None
     of_gains = has_control(history)
-    points = _gains(history, effects) if of_gains else _plain(spec, history)
+    points = points or (_gains(history, effects) if of_gains else _plain(spec, history))
     if not points:
         return None
     upwards = of_gains or higher_is_better(spec)

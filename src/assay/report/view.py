@@ -5,7 +5,7 @@ A section without facts is None and is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.analysis.effects import Effect
@@ -19,7 +19,7 @@ from assay.report.answer import Card, Changes, Numbers
 from assay.report.audit import AuditView, audit_of
 from assay.report.checklist import Item, checklist
 from assay.report.corrected import Rows, corrected_bar
-from assay.report.evidence import Course, Front, NoiseTable, Recheck, Step, Unsealing
+from assay.report.evidence import Course, Front, NoiseTable, Point, Recheck, Step, Unsealing
 from assay.report.influence import Influence
 from assay.report.looks import Looks, looks
 from assay.report.phase import Standing, standing
@@ -76,6 +76,7 @@ def view_of(
     *,
     rows: Rows | None = None,
     effects: Mapping[int, Effect] | None = None,
+    points: Sequence[Point] = (),
 ) -> View:
     """The view of a study, from its log alone.
 
@@ -85,6 +86,7 @@ def view_of(
         rows: gives the stored per-row values behind a hash; without it the score of the search
             is not corrected for its luck.
         effects: of the trials over the control, where they are known already.
+        points: of the trials in the history, the same.
 
     >>> from assay.core.history import fold
     >>> from assay.core.space import Space
@@ -116,6 +118,7 @@ def view_of(
             noise,
             looks=seen.share if seen else 1.0,
             said=str(seen) if seen else "",
+            points=points,
         ),
         recheck=evidence.recheck(history),
         cost=cost if cost.total.evaluations else None,

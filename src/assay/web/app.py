@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from assay.web.assets import assets
 from assay.web.guard import App, Guard, TooLargeError
 from assay.web.keys import Door
 from assay.web.lab import Lab, UnknownStudyError, as_json
+from assay.web.memory import give_back_now_and_then
 from assay.web.stream import Streams
 
 _COOKIE_S = 30 * 86400
@@ -40,7 +42,9 @@ def application(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         lab.warm(pages.warmed)
+        giving_back = asyncio.create_task(give_back_now_and_then())
         yield
+        giving_back.cancel()
         streams.close()
         lab.close()
 

@@ -194,7 +194,7 @@ def _overtuning(found: Watched, asked: Asked) -> Plot:
 
 
 FIGURES: dict[str, Callable[[Watched, Asked], Plot]] = {
-    "history": lambda w, _: course.history(w.outcomes),
+    "history": lambda w, _: w.history,
     "edf": lambda w, _: course.edf({w.study.name: w.outcomes}),
     "intermediate_values": lambda w, _: course.intermediate_values(w.outcomes),
     "timeline": lambda w, _: course.timeline(w.outcomes, w.times()),

@@ -21,6 +21,8 @@ from assay.core.history import History
 from assay.core.protocols import Store
 from assay.report.influence import Influence
 from assay.report.phase import Standing, standing
+from assay.report.plots import course
+from assay.report.plots.form import Plot
 from assay.report.plots.outcomes import Outcomes
 
 _MOST_OPEN = 16
@@ -90,6 +92,11 @@ class Watched:
             return made
 
     @property
+    def history(self) -> Plot:
+        """The figure of the history, which a page draws and its script asks for."""
+        return self.once(("history",), lambda: course.history(self.outcomes))
+
+    @property
     def standing(self) -> Standing:
         """What is being done."""
         return self.once(("standing",), lambda: standing(self.study.spec, self.outcomes.history))
@@ -111,8 +118,7 @@ class Watched:
     def times(self) -> dict[int, tuple[float, float | None]]:
         """When each trial began and ended."""
         with self.lock:
-            rows = self.study.store.rows(self.study.name, after=self._times.read)
-            return self._times.update(rows)
+            return self._times.follow(self.study.store, self.study.name)
 
     def influence(self, *, wait: bool = True) -> Influence | None:
         """Which parameters mattered; looked at again when there are a tenth more trials.

@@ -22,7 +22,7 @@ from assay.core.protocols import Member, Row
 from assay.report import figures, words
 from assay.report.html import SECTIONS, environment, style
 from assay.report.log import in_words
-from assay.report.plots import course, gains
+from assay.report.plots import gains
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
 from assay.report.view import View
@@ -239,7 +239,7 @@ def first_figure(found: Watched) -> tuple[Plot, Figure]:
 
     def make() -> tuple[Plot, Figure]:
         single = found.study.spec.single
-        plot = course.history(found.outcomes) if single else gains.pareto_front(found.outcomes)
+        plot = found.history if single else gains.pareto_front(found.outcomes)
         return plot, drawn(plot)
 
     return found.once(("first figure",), make)

@@ -29,8 +29,9 @@ Times = Mapping[int, tuple[float, float | None]]
 def history(outcomes: Outcomes) -> Plot:
     """Every trial's gain (without a control: its value), the record, the noise band, the luck line."""
     found = course(
-        outcomes.spec, outcomes.history, outcomes.effects, outcomes.noise, looks=outcomes.looks
-    )
+        outcomes.spec, outcomes.history, outcomes.effects, outcomes.noise, looks=outcomes.looks,
+        points=outcomes.points,
+    )  # fmt: skip
     if found is None:
         return _nothing("history", "History", "No trial has a value yet.")
     return of_course(found)

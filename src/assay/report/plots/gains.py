@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay.analysis.outcomes import cpu_seconds
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.history import History
 from assay.core.parameters import differing
@@ -100,12 +101,13 @@ def _front_table(spec: StudySpec, rows: Sequence[tuple[int, np.ndarray]]) -> Tab
 def gain_and_cost(outcomes: Outcomes) -> Plot:
     """The gain of each trial against the CPU time of evaluating it, with the front of the two."""
     history, title = outcomes.history, "Gain and cost"
-    numbers = [n for n in outcomes.effects if _cpu_s(history, n)]
+    spent = cpu_seconds(history)
+    numbers = [n for n in outcomes.effects if spent[n]]
     if len(numbers) < 2:
         return Plot(
             "gain_and_cost", title, "No costs are recorded.", (), Table(title, ("trial",), ())
         )
-    costs = np.array([_cpu_s(history, n) for n in numbers])
+    costs = spent[numbers]
     if costs.max() < 1.1 * costs.min():
         why = (
             f"Every trial took about as long: {words.seconds(float(np.median(costs)))} of CPU time."
@@ -141,11 +143,6 @@ def gain_and_cost(outcomes: Outcomes) -> Plot:
     )
     about = "What each trial gains over the defaults against the CPU time that evaluating it took."
     return Plot("gain_and_cost", title, about, (panel,), table)
-
-
-def _cpu_s(history: History, number: int) -> float:
-    outcome = history.outcome(number)
-    return outcome.cpu_s if outcome else 0.0
 
 
 def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
@@ -216,7 +213,7 @@ def second_half(outcomes: Outcomes) -> str:
     half = len(found) // 2
     before, after = expected_bests(found, [half, len(found)])
     added = float(after - before)
-    cpu_s = sum(_cpu_s(outcomes.history, n) for n in list(outcomes.effects)[half:])
+    cpu_s = float(cpu_seconds(outcomes.history)[list(outcomes.effects)[half:]].sum())
     floor = outcomes.noise.floor if outcomes.noise else None
     times = f", {words.number(added / floor, 2)} × the noise floor" if floor else ""
     price = f" for {words.seconds(cpu_s)} of CPU time" if cpu_s else ""

@@ -14,8 +14,10 @@ from assay.core.events import CONTROL, Told
 from assay.core.history import History
 from assay.core.space import Space
 from assay.core.spec import StudySpec
+from assay.report.evidence import Point
 
 Array = NDArray[np.float64]
+_CHUNK = 10_000
 
 
 class Outcomes:
@@ -29,6 +31,7 @@ class Outcomes:
         effects: the gain of each over the control, by number; empty without a control.
         noise: the noise of the control; None without one.
         looks: independent looks a trial, where stored rows told; else 1.
+        points: what the history shows of each: its gain, or its value where there is no control.
     """
 
     def __init__(self, spec: StudySpec, history: History) -> None:
@@ -38,9 +41,12 @@ class Outcomes:
         self.effects: dict[int, Effect] = {}
         self.noise: Noise | None = None
         self.looks = 1.0
-        self._values: list[tuple[float, ...]] = []
-        self._feasible: list[bool] = []
-        self._coordinates: list[list[float | None]] = []
+        self.points: list[Point] = []
+        self._values = _Rows(len(spec.directions), np.float64)
+        self._feasible = _Rows(1, np.bool_)
+        self._coordinates = _Rows(len(spec.space), np.float64)
+        self._order: NDArray[np.intp] | None = None
+        self._of_gains = False
         self._ended = 0
         self._control: tuple[int, int] = (-1, -1)
         self.update(history)
@@ -48,15 +54,15 @@ class Outcomes:
     def update(self, history: History) -> Outcomes:
         """Take in what is new."""
         self.history = history
-        new = []
-        for number, outcome in self._told(history):
-            new.append(number)
-            self._values.append(outcome.values)
-            self._feasible.append(history.meets(outcome))
+        told = list(self._told(history))
+        new = [number for number, _ in told]
+        self._values.extend([outcome.values for _, outcome in told])
+        self._feasible.extend([(history.meets(outcome),) for _, outcome in told])
         self.numbers += new
         self._ended = history.n_ended
-        if self.spec.single and has_control(history):
-            self._judge(history, new)
+        self._order = None
+        if self.spec.single:
+            self._point(new)
         return self
 
     def _told(self, history: History) -> Iterator[tuple[int, Told]]:
@@ -68,8 +74,26 @@ class Outcomes:
             if isinstance(outcome := history.outcome(number), Told):
                 yield number, outcome
 
-    def _judge(self, history: History, new: Sequence[int]) -> None:
-        """The effects of new trials; of all when the noise, by which they are judged, has changed."""
+    def _point(self, new: Sequence[int]) -> None:
+        """The points of new trials; of all when they were judged anew, or there is a control at last."""
+        of_gains = has_control(self.history)
+        judged = self._judge(self.history, new) if of_gains else new
+        if of_gains != self._of_gains or len(judged) > len(new):
+            self.points, self._of_gains, judged = [], of_gains, self.numbers
+        if of_gains:
+            found = (self.effects.get(number) for number in judged)
+            self.points += [Point(one.trial, one.gain, one.standing) for one in found if one]
+        else:
+            first = len(self.numbers) - len(judged)
+            rows = zip(judged, self.values[first:, 0].tolist(), self.feasible[first:], strict=True)
+            self.points += [Point(number, value, "") for number, value, fine in rows if fine]
+
+    def _judge(self, history: History, new: Sequence[int]) -> Sequence[int]:
+        """Find the effects of new trials, or of all when the noise by which they are judged has changed.
+
+        Returns:
+            Whose effects were found.
+        """
         key = (min(history.n_ended, 12), len(history.units(CONTROL)))
         if self._control != key:
             before, self.noise = self.noise, control_noise(self.spec, history)
@@ -78,13 +102,12 @@ class Outcomes:
         assert self.noise is not None
         found = Effects(self.spec, history, self.noise)
         self.effects |= {number: one for number in new if (one := found.get(number))}
+        return new
 
     @property
     def values(self) -> Array:
         """Their values, shape (trials, objectives)."""
-        return np.array(self._values, dtype=np.float64).reshape(
-            len(self._values), len(self.spec.directions)
-        )
+        return self._values.held
 
     @property
     def losses(self) -> Array:
@@ -94,26 +117,54 @@ class Outcomes:
     @property
     def feasible(self) -> NDArray[np.bool_]:
         """Which of them meet the constraints, shape (trials,)."""
-        return np.array(self._feasible, dtype=np.bool_)
+        return self._feasible.held[:, 0]
 
     @property
     def coordinates(self) -> Array:
         """Their configs in the unit cube, shape (trials, parameters); NaN where not active."""
         space = self.spec.space
-        for number in self.numbers[len(self._coordinates) :]:
-            self._coordinates.append(_placed(space, self.history.config(number)))
-        return np.array(self._coordinates, dtype=np.float64).reshape(-1, len(space))
+        left = self.numbers[len(self._coordinates.held) :]
+        for start in range(0, len(left), _CHUNK):
+            some = left[start : start + _CHUNK]
+            self._coordinates.extend([_placed(space, self.history.config(n)) for n in some])
+        return self._coordinates.held
 
     @property
     def order(self) -> NDArray[np.intp]:
         """Places of the trials, best first; the infeasible ones last."""
-        return np.lexsort((self.losses, ~self.feasible))
+        if self._order is None:
+            self._order = np.lexsort((self.losses, ~self.feasible))
+        return self._order
 
     def goodness(self) -> Array:
         """The share of trials that each is better than: 1 for the best, 0 for the worst."""
         ranks = np.empty(len(self.numbers))
         ranks[self.order] = np.arange(len(self.numbers))
         return 1 - ranks / max(len(self.numbers) - 1, 1)
+
+
+class _Rows:
+    """Rows of numbers that grow: room is doubled, so that adding one costs little.
+
+    Attributes:
+        held: the rows so far, a view that nobody changes.
+    """
+
+    def __init__(self, width: int, kind: type[np.generic]) -> None:
+        self._room: NDArray[Any] = np.empty((16, width), dtype=kind)
+        self.held: NDArray[Any] = self._room[:0]
+
+    def extend(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows; None becomes NaN."""
+        if not rows:
+            return
+        old, size = self.held, len(self.held) + len(rows)
+        if size > len(self._room):
+            width = self._room.shape[1]
+            self._room = np.empty((max(2 * len(old), size), width), dtype=self._room.dtype)
+            self._room[: len(old)] = old
+        self._room[len(old) : size] = rows
+        self.held = self._room[:size]
 
 
 def _placed(space: Space, config: Mapping[str, Any]) -> list[float | None]:

@@ -1,0 +1,47 @@
+"""What the dashboard frees goes back to the system."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+import psutil
+import pytest
+
+from assay.web import memory
+
+
+def test_free_memory_is_given_back():
+    if memory.trim() is None:
+        assert memory.give_back() is False
+        pytest.skip("this C library keeps it")
+    held = [bytes(100_000) for _ in range(1000)]  # each below the size that goes back by itself
+    last = bytes(100_000)  # above them: what is free below the last one in use is kept
+    held.clear()
+    before = psutil.Process().memory_info().rss
+    assert memory.give_back()
+    assert before - psutil.Process().memory_info().rss > 50e6
+    assert len(last) == 100_000
+
+
+def test_it_is_done_now_and_then_while_the_dashboard_runs(growing, serve, monkeypatch):
+    done = []
+    monkeypatch.setattr(memory, "_EACH_S", 0.01)
+    monkeypatch.setattr(memory, "give_back", lambda: done.append(1))
+    path, _ = growing(1)
+    serve(path)
+    give_up = time.monotonic() + 20
+    while len(done) < 2 and memory.trim():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def test_where_there_is_no_way_nothing_runs(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    memory.trim.cache_clear()
+    try:
+        assert memory.give_back() is False
+        asyncio.run(asyncio.wait_for(memory.give_back_now_and_then(), 5))
+    finally:
+        memory.trim.cache_clear()
