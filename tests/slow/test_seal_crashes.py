@@ -215,6 +215,7 @@ def new_home(folder, table="generated"):
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory):
     """The storages of studies that nobody killed, one of each table."""
+    faulthandler.cancel_dump_traceback_later()  # each process has a time limit of its own
     storages = {table: new_home(tmp_path_factory.mktemp("calm"), table) for table in CRASHED}
     for storage in storages.values():
         run_to_end(storage, "process")
@@ -222,7 +223,7 @@ def calm(tmp_path_factory):
 
 
 def test_a_sealed_study_survives_kills_in_all_its_life(calm, tmp_path):
-    faulthandler.cancel_dump_traceback_later()  # each process below has a time limit of its own
+    faulthandler.cancel_dump_traceback_later()  # as for the calm ones
     rng, killed, studies, orphans = random.Random(15), Counter(), 0, 0
     while killed.total() < KILLS:
         table = CRASHED[studies % len(CRASHED)]

@@ -43,11 +43,11 @@ ABOUT = {
         "The ceiling is that of these rows; with more rows it falls.",
     ),
     "PF03": About(
-        "Rows of one person, animal or machine are alike. Drawn one by one they stand on both "
+        "Rows of one person, firm, animal or machine are alike. Drawn one by one they stand on both "
         "sides of a split, and the score is that for units already known. Suspected are columns "
-        "that are called like an id, columns whose values stand in blocks, and columns that stay "
-        "the same from row to row. Then a forest is scored with rows drawn one by one and with "
-        "units kept together.",
+        "that are called like an id or a unit, columns whose values stand in blocks, and columns "
+        "that stay the same from row to row. Then a forest is scored with rows drawn one by one "
+        "and with units kept together.",
         "fix first if the share of explained variance falls by more than 15 % (20 % where no "
         "column is called like an id), 0.05 and two (three) standard errors; care from half of "
         "that.",
