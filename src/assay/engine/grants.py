@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from heapq import nsmallest
 
 from assay.core.events import Paused, Stopped
 from assay.core.fidelity import Fidelity
@@ -84,8 +85,10 @@ def without_hope(spec: StudySpec, history: History, scheduler: Scheduler) -> Seq
     lost = over(runs, _coming(spec, history))
     paused = [run for run in runs if run.state == "paused" and run.curve]
     sign, fidelity = spec.signs[0], _fidelity(spec)
-    paused.sort(key=lambda r: (-r.step, loss_at(fidelity, sign, r, r.step), r.trial))
-    last = {run.trial for run in paused[: _wanted(spec)]}
+    first = nsmallest(
+        _wanted(spec), paused, key=lambda r: (-r.step, loss_at(fidelity, sign, r, r.step), r.trial)
+    )
+    last = {run.trial for run in first}
     return [trial for trial in lost if trial not in last]
 
 

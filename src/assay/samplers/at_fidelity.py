@@ -17,6 +17,7 @@ Kennedy and O'Hagan 2000, doi:10.1093/biomet/87.1.1 (autoregression over fidelit
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,8 +71,10 @@ class AtFidelity:
             step, ends = fidelity.most, _ends_on_folds(history, fidelity, self.sign, runs)
         else:
             enough = max(len(space) + 2, LEAST)
-            step, losses = highest(fidelity, self.sign, runs, enough=enough, eta=self.eta)
-            ends = _ends_at(history, step, runs, losses)
+            steps = fidelity.rungs(self.eta)
+            tables = _ends_at_rungs(history, self.sign, runs, steps)
+            rung = _highest([[end and end.loss for end in t] for t in tables], enough)
+            step, ends = steps[rung], [end for table in tables if (end := table[rung])]
         seen = view(history, step, self.sign, ends)
         config, why = self.inner.ask(space, seen, rng)
         return Proposal(config, {**(why or {}), "at": step})
@@ -150,22 +153,33 @@ def _extra(history: History, trial: int) -> tuple[tuple[str, float], ...] | None
     return tuple(extra.items()) if extra else None
 
 
-def _ends_at(
-    history: History, step: int, runs: Sequence[Run], losses: Sequence[float | None]
-) -> list[End]:
-    """Who has a loss at a rung, since the report that brought it there, and who failed before."""
-    found = []
-    for run, loss in zip(runs, losses, strict=True):
-        settled = history.settled_at(run.trial)
-        if loss is not None:
-            times = history.reported_at(run.trial)
-            there = [at for at in times if at >= step]
-            after = times[min(there)] if there else settled
-            assert after is not None, "who has a loss reported it, or ended with it"
-            found.append(End(after, run.trial, loss, _extra(history, run.trial)))
-        elif run.state == "failed":
-            assert settled is not None, "who failed has ended"
-            found.append(End(settled, run.trial, None))
+def _ends_at_rungs(
+    history: History, sign: float, runs: Sequence[Run], steps: Sequence[int]
+) -> list[list[End | None]]:
+    """For each trial how it ends at each rung; None: it has not come there, or runs."""
+    kept: dict[int, tuple[Run, list[End | None]]] = history.memo("ends at rungs", dict)
+    for run in runs:
+        if run.trial not in kept or kept[run.trial][0] is not run:
+            kept[run.trial] = run, _ends_of(history, sign, run, steps)
+    return [kept[run.trial][1] for run in runs]
+
+
+def _ends_of(history: History, sign: float, run: Run, steps: Sequence[int]) -> list[End | None]:
+    """It has a loss at a rung since the report that brought it there, or it failed before."""
+    trial, found = run.trial, list[End | None]()
+    extra, settled, times = (
+        _extra(history, trial),
+        history.settled_at(trial),
+        history.reported_at(trial),
+    )
+    for at, loss in zip(steps, at_rungs(sign, run, steps), strict=True):
+        after = min(((step, after) for step, after in times.items() if step >= at), default=None)
+        if loss is not None and after:
+            found.append(End(after[1], trial, loss, extra))
+        elif (loss is not None or run.state == "failed") and settled is not None:
+            found.append(End(settled, trial, loss, extra))
+        else:
+            found.append(None)
     return found
 
 
@@ -207,20 +221,23 @@ def highest(
     """
     steps = fidelity.rungs(eta)
     tables = [at_rungs(sign, run, steps) for run in runs]
-    for rung in reversed(range(len(steps))):
-        found = [table[rung] for table in tables]
-        if sum(loss is not None for loss in found) >= enough or rung == 0:
-            return steps[rung], found
-    raise AssertionError("there is a lowest rung")
+    rung = _highest(tables, enough)
+    return steps[rung], [table[rung] for table in tables]
+
+
+def _highest(tables: Sequence[Sequence[float | None]], enough: int) -> int:
+    """The last column with enough numbers, else the first."""
+    columns = zip(*tables, strict=True)
+    counts = [sum(loss is not None for loss in column) for column in columns]
+    return max((rung for rung, count in enumerate(counts) if count >= enough), default=0)
 
 
 def at_rungs(sign: float, run: Run, steps: Sequence[int]) -> list[float | None]:
     """The loss that a trial had at each rung: its first report there or later, before the next rung."""
     found: list[float | None] = [None] * len(steps)
     for step, value in reversed(run.curve):
-        rung = max((k for k, at in enumerate(steps) if at <= step), default=None)
-        if rung is not None:
-            found[rung] = sign * value
+        if rung := bisect_right(steps, step):
+            found[rung - 1] = sign * value
     if run.state == "done" and run.curve:
         last = run.curve[-1][0]
         found = [

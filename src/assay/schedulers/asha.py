@@ -12,8 +12,9 @@ from functools import cached_property
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
-from assay.schedulers.brackets import bracket_of, checked, index_of, racing, shares
-from assay.schedulers.rungs import Rungs, Standing, check_sign, loss_at
+from assay.schedulers.brackets import bracket_of, checked, shares
+from assay.schedulers.field import Field
+from assay.schedulers.rungs import Rungs, check_sign, loss_at
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,10 @@ class _Brackets:
     def of(self, index: int) -> int:
         return bracket_of(index, self.parts)
 
-    def members(self, runs: Sequence[Run]) -> list[list[Run]]:
-        """The runs of each bracket, by trial."""
-        found: list[list[Run]] = [[] for _ in self.rungs]
-        for index, run in enumerate(racing(runs)):
-            found[self.of(index)].append(run)
-        return found
-
-    def standing(self, runs: Sequence[Run], run: Run, rung: int) -> Standing:
-        """How all of a run's bracket stand at the step with which it came to a rung."""
-        own = self.of(index_of(runs, run.trial))
-        rungs, peers = self.rungs[own], self.members(runs)[own]
-        return rungs.standing([r for r in peers if rungs.came(r, rung)], run.step)
+    @cached_property
+    def field(self) -> Field:
+        """Who takes part, as of the last look."""
+        return Field(self.of, self.rungs.__getitem__)
 
 
 @dataclass(frozen=True)
@@ -96,12 +89,14 @@ class AshaStopping:
         run = runs[trial]
         if run.protected or run.step >= self.fidelity.most:
             return Go()
-        rungs = self._brackets.rungs[self._brackets.of(index_of(runs, trial))]
+        field = self._brackets.field.follow(runs)
+        own = field.bracket(trial)
+        rungs = self._brackets.rungs[own]
         rung = rungs.reached(run)
         loss = loss_at(self.fidelity, self.sign, run, run.step)
         if rung is None or loss is None:
             return Go()
-        standing = self._brackets.standing(runs, run, rung)
+        standing = field.rank(own, rung, run.step).standing
         keep = standing.size // self.eta
         better = standing.better(loss)
         if keep == 0 or better < keep:
@@ -151,16 +146,16 @@ class Asha:
 
     def start(self, runs: Sequence[Run]) -> int:
         """The lowest rung of the bracket to which the next trial belongs."""
-        return self._brackets.rungs[self._brackets.of(len(racing(runs)))].start
+        return self._brackets.rungs[self._brackets.of(self._brackets.field.follow(runs).size)].start
 
     def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
         """Go until the step that was granted, then pause."""
         run = runs[trial]
         if run.protected or run.step < run.until or run.step >= self.fidelity.most:
             return Go()
-        rungs = self._brackets.rungs[0]
-        standing = self._brackets.standing(runs, run, rungs.rung_of(run))
-        place = standing.place(run.trial)
+        rungs, field = self._brackets.rungs[0], self._brackets.field.follow(runs)
+        rank = field.rank(field.bracket(trial), rungs.rung_of(run), run.step)
+        standing, place = rank.standing, rank.place(trial)
         return Pause(
             f"{rungs.shown(run.step)}: place {place + 1} of {standing.size} with "
             f"{rungs.value(standing.places[place][0])}; the best {standing.size // self.eta} go on"
@@ -168,10 +163,11 @@ class Asha:
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
         """The best paused trial of the highest rung at which one has earned more."""
-        members = self._brackets.members(runs)
+        field = self._brackets.field.follow(runs)
+        waiting = field.open()
         for rung in reversed(range(len(self._brackets.rungs[0].steps) - 1)):
-            for rungs, peers in zip(self._brackets.rungs, members, strict=True):
-                if found := self._earned(rungs, peers, rung):
+            for bracket in waiting:
+                if found := self._earned(field, bracket, rung):
                     return found
         return None
 
@@ -183,32 +179,31 @@ class Asha:
             coming: how many more trials can begin. None: not known; then each rung is expected to
                 grow to twice its size at most, and a trial that is given more all the same begins anew.
         """
-        found = []
-        for rungs, peers in zip(self._brackets.rungs, self._brackets.members(runs), strict=True):
+        field, found = self._brackets.field.follow(runs), list[int]()
+        for bracket in field.open():
+            rungs = self._brackets.rungs[bracket]
             for rung in range(len(rungs.steps) - 1):
-                waiting = [r for r in peers if r.state == "paused" and rungs.rung_of(r) == rung]
-                came = [run for run in peers if rungs.came(run, rung)] if waiting else []
-                for step in sorted({run.step for run in waiting}):
-                    standing = rungs.standing(came, step)
-                    most = 2 * standing.size if coming is None else len(peers) + coming
-                    here = {run.trial for run in waiting if run.step == step}
-                    last = standing.places[most // self.eta :]
-                    found += [trial for _, trial in last if trial in here]
+                for step in field.steps(bracket, rung):
+                    rank = field.rank(bracket, rung, step)
+                    size, all_of_them = rank.standing.size, len(field.members[bracket])
+                    most = 2 * size if coming is None else all_of_them + coming
+                    found += rank.waiting_from(most // self.eta)
         return found
 
-    def _earned(self, rungs: Rungs, peers: Sequence[Run], rung: int) -> Resume | None:
-        paused = [r for r in peers if r.state == "paused" and rungs.rung_of(r) == rung]
-        came = [run for run in peers if rungs.came(run, rung)] if paused else []
-        for step in sorted({run.step for run in paused}, reverse=True):
-            standing = rungs.standing(came, step)
-            keep = standing.size // self.eta
-            waiting = {run.trial for run in paused if run.step == step}
-            for place, (loss, trial) in enumerate(standing.places[:keep]):
-                if trial in waiting:
-                    until = rungs.steps[rung + 1]
-                    reason = (
-                        f"{rungs.shown(step)}: place {place + 1} of {standing.size} with "
-                        f"{rungs.value(loss)}; the best {keep} go on to {until}"
-                    )
-                    return Resume(trial, until, reason)
+    def _earned(self, field: Field, bracket: int, rung: int) -> Resume | None:
+        rungs = self._brackets.rungs[bracket]
+        for step in reversed(field.steps(bracket, rung)):
+            rank = field.rank(bracket, rung, step)
+            size = rank.standing.size
+            keep = size // self.eta
+            for loss, trial in rank.waiting[:1]:  # the others stand behind it
+                place = rank.place(trial)
+                if place >= keep:
+                    break
+                until = rungs.steps[rung + 1]
+                reason = (
+                    f"{rungs.shown(step)}: place {place + 1} of {size} with "
+                    f"{rungs.value(loss)}; the best {keep} go on to {until}"
+                )
+                return Resume(trial, until, reason)
         return None

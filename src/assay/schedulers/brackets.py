@@ -5,13 +5,11 @@ Which bracket a trial belongs to follows from its place among the trials, so not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Run
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -64,16 +62,6 @@ def bracket_of(index: int, parts: tuple[float, ...]) -> int:
         if point < 0:
             return number
     return 0
-
-
-def racing(runs: Sequence[Run]) -> list[Run]:
-    """The runs that take part, by trial: all but the control."""
-    return [run for run in runs if not run.protected]
-
-
-def index_of(runs: Sequence[Run], trial: int) -> int:
-    """The place of a trial among those that take part."""
-    return sum(not run.protected for run in runs[:trial])
 
 
 def checked(fidelity: Fidelity, eta: int, brackets: int | None) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Pause, Resume, Run, Verdict
-from assay.schedulers.brackets import Shape, checked, index_of, racing, shape
+from assay.schedulers.brackets import Shape, checked, shape
+from assay.schedulers.field import Field
 from assay.schedulers.rungs import Rungs, check_sign
 
 
@@ -54,70 +57,62 @@ class Halving:
     def _rungs(self) -> tuple[Rungs, ...]:
         return tuple(Rungs(self.fidelity, self.sign, self.eta, s.first) for s in self.shapes)
 
+    @cached_property
+    def _field(self) -> Field:
+        return Field(self._bracket_of, self._rungs_of)
+
     def start(self, runs: Sequence[Run]) -> int:
         """The lowest rung of the bracket to which the next trial belongs."""
-        kind, _ = self._bracket_of(len(racing(runs)))
-        return self._rungs[kind].start
+        number = self._bracket_of(self._field.follow(runs).size)
+        return self._kind(number)[0].start
 
     def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
         """Go until the step that was granted, then pause."""
         run = runs[trial]
         if run.protected or run.step < run.until or run.step >= self.fidelity.most:
             return Go()
-        listed = racing(runs)
-        kind, begin = self._bracket_of(index_of(runs, trial))
-        rungs, sizes = self._rungs[kind], self.shapes[kind].sizes
-        members = listed[begin : begin + sizes[0]]
-        rung = rungs.rung_of(run)
-        standing = rungs.standing([r for r in members if rungs.came(r, rung)], run.step)
-        place = standing.place(run.trial)
+        field = self._field.follow(runs)
+        number = field.bracket(trial)
+        rungs, _ = self._kind(number)
+        rank = field.rank(number, rungs.rung_of(run), run.step)
+        place = rank.place(trial)
         return Pause(
-            f"{rungs.shown(run.step)}: place {place + 1} of {standing.size} so far with "
-            f"{rungs.value(standing.places[place][0])}; when all are there, one in {self.eta} goes on"
+            f"{rungs.shown(run.step)}: place {place + 1} of {rank.standing.size} so far with "
+            f"{rungs.value(rank.places[place][0])}; when all are there, one in {self.eta} goes on"
         )
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
         """The best paused trial of a complete rung, of the oldest bracket first."""
-        listed = racing(runs)
-        for begin, kind in self._begun(len(listed)):
-            sizes, rungs = self.shapes[kind].sizes, self._rungs[kind]
-            members = listed[begin : begin + sizes[0]]
-            if any(run.state == "paused" for run in members):
-                for found in _promotions(rungs, sizes, members):
-                    return found
+        field = self._field.follow(runs)
+        for number in field.open():
+            rungs, sizes = self._kind(number)
+            for found in _promotions(rungs, sizes, field.runs(number)):
+                return found
         return None
 
     def over(self, runs: Sequence[Run], coming: int | None) -> list[int]:
         """The paused trials that will not be given more, whatever comes: enough are better already."""
-        listed, found = racing(runs), []
-        for begin, kind in self._begun(len(listed)):
-            sizes, rungs = self.shapes[kind].sizes, self._rungs[kind]
-            members = listed[begin : begin + sizes[0]]
+        field, found = self._field.follow(runs), list[int]()
+        for number in field.open():
+            rungs, sizes = self._kind(number)
             for rung, follow in enumerate(sizes[1:], start=rungs.first):
-                waiting = [r for r in members if r.state == "paused" and rungs.rung_of(r) == rung]
-                for step in sorted({run.step for run in waiting}):
-                    standing = rungs.standing([r for r in members if rungs.came(r, rung)], step)
-                    here = {run.trial for run in waiting if run.step == step}
-                    found += [t for _, t in standing.places[follow:] if t in here]
+                for step in field.steps(number, rung):
+                    found += field.rank(number, rung, step).waiting_from(follow)
         return found
 
-    def _begun(self, trials: int) -> Iterator[tuple[int, int]]:
-        """(index of its first trial, shape) of every bracket that has a trial."""
-        begin, number = 0, 0
-        while begin < trials:
-            kind = number % len(self.shapes)
-            yield begin, kind
-            begin, number = begin + self.shapes[kind].sizes[0], number + 1
+    def _rungs_of(self, number: int) -> Rungs:
+        return self._kind(number)[0]
 
-    def _bracket_of(self, index: int) -> tuple[int, int]:
-        """(shape, index of its first trial) of the bracket to which trial `index` belongs."""
-        cycle = sum(s.sizes[0] for s in self.shapes)
-        begin = index - index % cycle
-        for kind, s in enumerate(self.shapes):
-            if index < begin + s.sizes[0]:
-                return kind, begin
-            begin += s.sizes[0]
-        raise AssertionError("an index lies in its own cycle")
+    def _kind(self, number: int) -> tuple[Rungs, tuple[int, ...]]:
+        """The rungs of a bracket, and how many trials it has on each of them."""
+        kind = number % len(self.shapes)
+        return self._rungs[kind], self.shapes[kind].sizes
+
+    def _bracket_of(self, index: int) -> int:
+        """The number of the bracket to which trial `index` belongs."""
+        sizes = [s.sizes[0] for s in self.shapes]
+        cycles, index = divmod(index, sum(sizes))
+        return cycles * len(sizes) + bisect_right(list(accumulate(sizes)), index)
 
 
 def _promotions(rungs: Rungs, sizes: tuple[int, ...], members: list[Run]) -> Iterator[Resume]:

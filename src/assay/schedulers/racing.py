@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from functools import cached_property
+from math import fsum, sqrt
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
+from assay.schedulers.field import changes
 from assay.schedulers.rungs import check_sign, loss_at
 
 PRIOR_DF = 3.0
@@ -71,27 +73,28 @@ class Racing:
     def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
         """Go or stop, against the best trial that has all folds."""
         run, folds = runs[trial], self.fidelity.most
-        mean = loss_at(self.fidelity, self.sign, run, run.step)
-        best = self._best(runs, trial)
-        if run.protected or run.step >= folds or mean is None or best is None:
+        if run.protected or run.step >= folds:
             return Go()
-        theirs = self._losses(best)
+        mean, past = loss_at(self.fidelity, self.sign, run, run.step), self._past.follow(runs)
+        if mean is None or past.best is None:
+            return Go()
+        best, theirs = past.best, past.losses[past.best]
         where = f"{self.fidelity.name} {run.step} of {folds}: mean {self.sign * mean:.6g}"
         if self.forgiving and mean > max(theirs):
             return Stop(
-                f"{where} is worse than the worst single fold of the best trial {best.trial}, "
+                f"{where} is worse than the worst single fold of the best trial {best}, "
                 f"{self.sign * max(theirs):.6g}"
             )
         if run.step < 2:
             return Go()
-        differences = _minus(self._losses(run)[: run.step], theirs)
-        chance = chance_to_win(differences, folds, self._earlier(runs, best, trial))
+        differences = _minus(losses_of(self.sign, run), theirs)
+        chance = chance_to_win(differences, folds, past.variance)
         limit = self.alpha / (folds - 2)
         if chance >= limit:
             return Go()
         return Stop(
             f"{where}; fold by fold {abs(sum(differences)) / run.step:.6g} worse than the best trial "
-            f"{best.trial}, and the chance to pass it on the other {folds - run.step} is {chance:.2g} "
+            f"{best}, and the chance to pass it on the other {folds - run.step} is {chance:.2g} "
             f"(< {limit:.2g})"
         )
 
@@ -99,26 +102,65 @@ class Racing:
         """Nothing: nothing was paused."""
         return None
 
-    def _losses(self, run: Run) -> list[float]:
-        return [self.sign * value for _, value in run.curve]
+    @cached_property
+    def _past(self) -> _Past:
+        return _Past(self.sign, self.fidelity.most)
 
-    def _complete(self, run: Run) -> bool:
-        return run.state == "done" and len(run.curve) == self.fidelity.most
 
-    def _best(self, runs: Sequence[Run], trial: int) -> Run | None:
-        """The trial that has all folds and the best mean, the oldest of equals."""
-        others = [r for r in runs if r.trial != trial and self._complete(r)]
-        return min(others, key=lambda r: (sum(self._losses(r)), r.trial), default=None)
+class _Past:
+    """The trials that have all folds, kept from one decision to the next.
 
-    def _earlier(self, runs: Sequence[Run], best: Run, trial: int) -> float | None:
-        """The variance of fold differences that other complete trials had to the best; None: no others."""
-        theirs = self._losses(best)
-        found = [
-            variance(_minus(self._losses(run), theirs))
-            for run in runs
-            if run.trial not in (best.trial, trial) and self._complete(run)
-        ]
-        return sum(found) / len(found) if found else None
+    Args:
+        sign: 1 if values are minimised, -1 if they are maximised.
+        folds: in all.
+
+    Attributes:
+        losses: of each such trial, fold by fold.
+        best: the one with the best mean, the oldest of equals; None: there is none.
+    """
+
+    def __init__(self, sign: float, folds: int) -> None:
+        self._sign, self._folds = sign, folds
+        self._forget()
+
+    def __reduce__(self) -> tuple[type[_Past], tuple[float, int]]:
+        return _Past, (self._sign, self._folds)
+
+    def _forget(self) -> None:
+        self._runs: tuple[Run, ...] = ()
+        self.losses: dict[int, list[float]] = {}
+        self.best: int | None = None
+        self._variances: dict[int, float] = {}  # of the differences to the best
+
+    def follow(self, runs: Sequence[Run]) -> _Past:
+        """Take in what changed since the last call."""
+        now, changed = tuple(runs), changes(self._runs, runs)
+        if len(now) < len(self._runs) or any(trial in self.losses for trial in changed):
+            self._forget()
+            changed = []
+        new = [now[trial] for trial in changed] + list(now[len(self._runs) :])
+        self._runs = now
+        for run in new:
+            if run.state == "done" and len(run.curve) == self._folds:
+                self._add(run)
+        return self
+
+    def _add(self, run: Run) -> None:
+        self.losses[run.trial] = losses_of(self._sign, run)
+        last, self.best = self.best, min(
+            (t for t in (self.best, run.trial) if t is not None),
+            key=lambda trial: (sum(self.losses[trial]), trial),
+        )  # fmt: skip
+        theirs = self.losses[self.best]
+        for trial in self.losses if last != self.best else (run.trial,):
+            self._variances[trial] = variance(_minus(self.losses[trial], theirs))
+        self._variances.pop(self.best, None)
+
+    @property
+    def variance(self) -> float | None:
+        """The variance of fold differences that the others have to the best; None: no others."""
+        found = self._variances.values()
+        return fsum(found) / len(found) if found else None
 
 
 def chance_to_win(differences: Sequence[float], folds: int, earlier: float | None) -> float:
@@ -146,6 +188,11 @@ def chance_to_win(differences: Sequence[float], folds: int, earlier: float | Non
     if se == 0:
         return 0.5 if mean == 0 else float(mean < 0)
     return float(stdtr(df, -mean / se))
+
+
+def losses_of(sign: float, run: Run) -> list[float]:
+    """The losses of a run, fold by fold."""
+    return [sign * value for _, value in run.curve]
 
 
 def variance(values: Sequence[float]) -> float:

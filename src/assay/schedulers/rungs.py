@@ -27,7 +27,7 @@ class Standing:
     """
 
     step: int
-    places: tuple[tuple[float, int], ...]
+    places: Sequence[tuple[float, int]]
     missed: int
 
     @property
@@ -79,7 +79,11 @@ class Rungs:
 
     def rung_of(self, run: Run) -> int:
         """The highest rung that a run has reached; -1 if none."""
-        return bisect_right(self.steps, run.step) - 1
+        return self.at(run.step)
+
+    def at(self, step: int) -> int:
+        """The highest rung that a step reaches; -1 if none."""
+        return bisect_right(self.steps, step) - 1
 
     def came(self, run: Run, rung: int) -> bool:
         """Whether a run has reached a rung, or ended by itself or failed on the way to it.

@@ -27,10 +27,12 @@ class Checkpoints:
 
     def __init__(self, root: Path | None = None) -> None:
         self._root, self._temporary = root, root is None
+        self._gone: set[int] = set()  # dropped by us and not begun again
 
     def begin(self, trial: int, job: int, sealed: str | None = None) -> Path:
         """The directory for a job, with what was sealed under this hash, or empty."""
         own = self._of(trial)
+        self._gone.discard(trial)
         own.mkdir(parents=True, exist_ok=True)
         work = own / f"{_WORK}{job}"
         shutil.rmtree(work, ignore_errors=True)
@@ -73,7 +75,9 @@ class Checkpoints:
 
     def drop(self, trial: int) -> None:
         """Remove all of a trial that will not go on."""
-        shutil.rmtree(self._of(trial), ignore_errors=True)
+        if trial not in self._gone:
+            shutil.rmtree(self._of(trial), ignore_errors=True)
+            self._gone.add(trial)
 
     def clear(self) -> None:
         """Remove everything."""

@@ -129,6 +129,20 @@ class SchedulerContract:
             assert other.judge(runs, trial) == verdict
             assert other.judge(list(runs), trial) == verdict
 
+    @given(seed=SEEDS, workers=WORKERS)
+    @_settings
+    def test_what_is_kept_between_calls_changes_no_answer(self, seed: int, workers: int) -> None:
+        search = self.trained(self.noise(seed, failing=0.1), workers=workers)
+        kept = self.make(1.0)
+        for runs, trial, verdict in search.said[::3]:
+            fresh = self.make(1.0)
+            assert kept.start(runs) == fresh.start(runs)
+            assert kept.resume(runs) == fresh.resume(runs)
+            assert kept.judge(runs, trial) == fresh.judge(runs, trial) == verdict
+            for coming in (None, 5):
+                over = [s.over(runs, coming) for s in (kept, fresh) if hasattr(s, "over")]
+                assert over[:1] == over[1:]
+
     def test_a_study_told_twice_is_the_same(self) -> None:
         first, again = (self.trained(self.noise(3, failing=0.1), workers=4) for _ in range(2))
         assert first.runs == again.runs
