@@ -108,7 +108,13 @@ class Randomized(Plain):
         return grid if len(grid) <= self.n_iter else []
 
 
-_SETTINGS = {"sampler": "random", "control": False, "evidence": None, "select": "score"}
+_SETTINGS = {
+    "sampler": "random",
+    "control": False,
+    "evidence": None,
+    "select": "score",
+    "portfolio": False,
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
 from assay.analysis.verdict import Action
+from assay.core.events import Measured
 from assay.sklearn import SearchCV
 
 X, y = load_diabetes(return_X_y=True)
@@ -67,6 +68,14 @@ def test_the_best_were_measured_again_on_splits_that_the_search_never_saw(ridge)
     assert min(repeat for repeat, _, _ in fresh) == 1
     seen = {history.units(0, "search")[unit].value for unit in history.units(0, "search")}
     assert seen.isdisjoint(event.value for event in fresh.values())
+
+
+def test_what_only_the_verdict_needs_is_fitted_after_the_search(ridge):
+    log = ridge.study_.store.read(ridge.study_.name)
+    stages = [event.stage for event in log if isinstance(event, Measured)]
+    last = max(i for i, stage in enumerate(stages) if stage == "search")
+    assert set(stages[: last + 1]) == {"search"}
+    assert {"floor", "probe", "recheck"} <= set(stages[last + 1 :])
 
 
 def test_defaults_stay_unless_a_gain_was_shown():

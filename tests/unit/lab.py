@@ -189,10 +189,11 @@ class Run:
         kills: int = 0,
         fails: Callable[[dict[str, Any]], bool] = lambda config: False,
         open_test: bool = True,
+        search_first: bool = False,
     ) -> None:
         self.spec, self.rng, self.workers, self.kills = spec, rng, workers, kills
         self.fails = fails
-        self.open_test = open_test
+        self.options = {"open_test": open_test, "search_first": search_first}
         self.same_for_all_seeds = False
         self.sampler = sampler_for(spec)
         self.history = fold(born(spec, sealed=sealed))
@@ -205,7 +206,7 @@ class Run:
             if self.kills and self.busy and self.rng.random() < 0.15:
                 self.kills -= 1
                 self.busy.clear()
-            command = plan(self.spec, self.history, busy=self._keys(), open_test=self.open_test)
+            command = plan(self.spec, self.history, busy=self._keys(), **self.options)
             if isinstance(command, Finish):
                 assert not self.busy or command.failed
                 self.finish = command

@@ -122,6 +122,22 @@ def test_phases_are_barriers(spec, seed, workers):
 
 
 @settings(max_examples=30)
+@given(specs, st.integers(0, 2**32), st.integers(1, 4))
+def test_the_search_may_come_first_and_nothing_else_changes(spec, seed, workers):
+    sealed = spec.data is not None
+    usual = Run(spec, Random(0), sealed=sealed, workers=1).run()
+    early = {"workers": workers, "kills": 5, "search_first": True}
+    run = Run(spec, Random(seed), sealed=sealed, **early).run()
+    last = max(i for i, stage in enumerate(run.stages) if stage == "search")
+    assert set(run.stages[: last + 1]) == {"search"}
+    if spec.budget.cpu_seconds:  # the control's own repeats count, and are done later
+        return
+    assert run.measurements() == usual.measurements()
+    assert run.history.last(Selected) == usual.history.last(Selected)
+    assert run.finish == usual.finish
+
+
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32))
 def test_the_search_never_goes_past_its_looks(looks, folds, workers, seed):
     spec = spec_of(data=data_of(folds=folds), budget=Budget(looks=looks), control=None)

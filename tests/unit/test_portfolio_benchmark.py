@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from benchmarks.portfolio.build import at_random, greedy, interval, left_out, normalised
 
 
@@ -45,3 +46,50 @@ def test_more_random_configs_are_never_worse():
 def test_the_interval_holds_the_mean():
     mean, low, high = interval(np.linspace(-1, 0, 50), np.random.default_rng(3))
     assert low < mean < high < 0
+
+
+# --- what a search tries first
+
+
+@pytest.fixture(scope="module")
+def tables():
+    pytest.importorskip("lightgbm")
+    from benchmarks.portfolio import tables
+
+    return tables
+
+
+def test_what_gains_more_per_second_comes_first(tables):
+    gains = np.array([[0.0, 0.1, 1.0], [0.0, 0.1, 1.0]])
+    dear = np.array([[50.0, 1.0, 1.0]] * 2)
+    assert tables.greedy(gains, np.ones((2, 3)), 1) == [0]
+    assert tables.greedy(gains, dear, 2) == [1, 0]
+
+
+def test_a_list_is_judged_on_a_table_that_had_no_say(tables):
+    found, costs, names = scores(), np.ones((12, 40)), np.repeat(np.arange(6), 2)
+    other = found.copy()
+    other[4:6] = np.random.default_rng(1).random((2, 40))
+    chosen = tables.greedy(np.delete(found, [4, 5], 0), np.delete(costs, [4, 5], 0))
+    for now in (found, other):
+        best = np.minimum.accumulate(now[4:6][:, chosen], axis=1)
+        assert tables.left_out(now, costs, names)[4:6].tolist() == best.tolist()
+
+
+def test_no_table_of_the_benchmark_of_searches_is_among_them(tables):
+    from benchmarks.sklearn.tasks import TASKS
+
+    assert not {task.name for task in TASKS} & {*tables.CLASSES, *tables.NUMBERS}
+
+
+def test_the_written_list_is_what_the_measurements_give(tables):
+    from assay.learners.starts import starts
+
+    written = {one.name: dict(one.config) for one in starts()}
+    chosen = {}
+    for learner in tables.LEARNERS:
+        configs = tables.pool(learner)
+        found, costs, _ = tables.read(learner)
+        for place, at in enumerate(tables.greedy(found, costs), 1):
+            chosen[f"start-{learner.name}-{place}"] = configs[at]
+    assert written == chosen

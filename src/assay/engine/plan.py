@@ -8,7 +8,7 @@ Phases are barriers: the control before the search, the search before the rechec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -99,6 +99,7 @@ def plan(
     stopping: bool = False,
     open_test: bool = True,
     scheduler: Scheduler | None = None,
+    search_first: bool = False,
 ) -> Command:
     """The next command.
 
@@ -108,15 +109,19 @@ def plan(
         stopping: the user asked to stop: start nothing new.
         open_test: whether the sealed test set is opened at the end of the plan.
         scheduler: of the plan, if it has one.
+        search_first: to measure after the search what only the verdict needs: the floor, and more of
+            the control than of any candidate.
     """
     if stopping:
         return Wait() if busy else Finish("interrupted")
     sitting = _Sitting(busy, seconds, open_test, scheduler)
-    for phase in (_floor, _control, _search, _recheck, _confirm, _test):
+    begin = (_first, _search, _floor, _control) if search_first else (_floor, _control, _search)
+    phases: list[_Phase] = [*begin, _recheck, _confirm, _test]
+    for phase in phases:
         command = phase(spec, history, sitting)
         if command is not None:
             return command
-    return Finish("complete")
+    return Wait() if busy else Finish("complete")
 
 
 @dataclass(frozen=True)
@@ -129,13 +134,17 @@ class _Sitting:
     scheduler: Scheduler | None
 
 
+_Phase: TypeAlias = Callable[[StudySpec, History, _Sitting], Command | None]
+
+
 def _floor(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     if not spec.data:
         return None
     return missing(spec, history, now.busy, FLOOR, "floor", units.search(spec))
 
 
-def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
+def _first(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
+    """The control as a candidate."""
     if spec.control is None:
         return None
     if history.n_trials == 0:
@@ -145,6 +154,12 @@ def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None
         return missing_search(spec, history, now.busy, CONTROL)
     if isinstance(outcome, Failed):
         return Finish(f"the control failed: {outcome.reason}", failed=True)
+    return None
+
+
+def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
+    if first := _first(spec, history, now):
+        return first
     if spec.evidence is None or not spec.single or not has_control(history):
         return None
     if history.last(Selected):  # a challenger that turns out noisy now changes nothing about it

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -41,6 +41,8 @@ class Known:
         licence: of what they were taken from.
         data: on what they were found.
         note: what differs between there and here.
+        fixed: what the estimator must have where the space does not say it, such as a kernel.
+        units: what a figure is to be multiplied with, see `assay.learners.starts`.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Known:
     licence: str
     data: str
     note: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,18 @@ class Arm:
 @cache
 def published() -> tuple[Known, ...]:
     """All published configurations, in the order of the file."""
-    return tuple(Known(**_tuples(entry)) for entry in _file("known.toml")["known"])
+    return read("known.toml")
 
 
 @cache
 def portfolio() -> tuple[Known, ...]:
     """Configs that together did well on many public data sets, in the order in which to try them."""
-    return tuple(Known(**_tuples(entry)) for entry in _file("portfolio.toml")["known"])
+    return read("portfolio.toml")
+
+
+def read(file: str) -> tuple[Known, ...]:
+    """The configurations in one of the files of this package."""
+    return tuple(Known(**_tuples(entry)) for entry in _file(file)["known"])
 
 
 def named(model: str | None) -> list[Known]:
@@ -160,7 +169,12 @@ def arms_for(
         if not start.startswith(prefix):
             continue
         kinds = {kind.__name__ for kind in type(part).__mro__}
-        fits = [one for one in known if kinds & set(one.estimators)]
+        fits = [
+            one
+            for one in known
+            if kinds & set(one.estimators)
+            and all(values[start + name] == value for name, value in one.fixed.items())
+        ]
         found += arms(fits, space, base, start=start.removeprefix(prefix))
     return found
 
@@ -215,7 +229,10 @@ A *portfolio* is ours: 8 configs that together do well on many public data sets,
 (119). `--portfolio` (`tune(…, portfolio=True)`) tries it first, as it does published ones. On data sets
 that were left out when it was built it is far ahead of as many random configs
 ([benchmarks/results/portfolio.md](../benchmarks/results/portfolio.md)); that is the start of a search, not
-its end.
+its end. `assay.sklearn.SearchCV` tries first, unless `portfolio=False`, up to six configs for LightGBM,
+support vectors, nearest neighbours and kernel ridge. They were found on small tables, and figures that
+depend on the data are multiples of the target's spread or of what scikit-learn calls `gamma="scale"`
+([benchmarks/results/starts.md](../benchmarks/results/starts.md)).
 
 The figures are facts from papers, documentation and configuration files; no code was taken. The list is
 one file, `src/assay/learners/known.toml` (portfolios: `portfolio.toml`). Figures of the paper *Tunability* other than those of XGBoost,

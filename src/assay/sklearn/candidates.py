@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,6 +69,15 @@ class Candidates:
             except SpaceError as error:
                 refused = error
         raise refused
+
+    def base(self) -> dict[str, Any]:
+        """The estimator's own values as far as the space has them, in the study's form."""
+        found: dict[str, Any] = {_OWN: False} if _OWN in self.space.nodes else {}
+        for name, node in self.space.nodes.items():
+            if name in self.names and node.active(found):
+                with suppress(SpaceError):
+                    found[name] = self._inward(name, node.parameter, self.own)
+        return found
 
     def _follow(self, config: dict[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         if _OWN in self.space.nodes:

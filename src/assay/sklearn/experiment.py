@@ -17,7 +17,7 @@ from assay.api.prepare import by_fold
 from assay.api.session import driving, run_plan
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Concluded, Enqueued
+from assay.core.events import Concluded
 from assay.core.history import History
 from assay.core.protocols import Store
 from assay.core.rng import stream
@@ -27,9 +27,13 @@ from assay.learners.estimators import describe
 from assay.sklearn.bench import Bench, failure, score
 from assay.sklearn.candidates import Candidates
 from assay.sklearn.executor import Fits
+from assay.sklearn.starting import first
 
 LIGHT = Evidence(repeats=1, seeds=1, top=3, rechecks=10)
 """What a search measures again unless it is told: about 45 fits on top of the candidates."""
+
+SEARCH_FIRST = {"search_first": True}
+"""What only the verdict needs is fitted after the search: who waits for a notebook sees it sooner."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Wishes:
     select: str
     smallest_gain: float | None
     given: tuple[Mapping[str, Any], ...]
+    portfolio: bool
     batch: int
     store: Store
     name: str
@@ -79,6 +84,7 @@ class Wishes:
             search.select,
             search.smallest_gain,
             tuple(search.given),
+            bool(search.portfolio),
             batch,
             store_at(search.storage),
             search.study_name or "search",
@@ -109,11 +115,13 @@ def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | 
             "is fitted. Give another study_name."
         )
     sampler_of(spec).ask(spec.space, History(), stream(spec.seed, "trial", 0))
-    queue = [Enqueued(found.config(params)) for params in wishes.given]
+    queue = first(
+        found, bench.search.estimator, bench.X, bench.y, wishes.given, more=wishes.portfolio
+    )
     study = Study.of(spec, wishes.store, wishes.name, queue)
     try:
         with driving(study):
-            finish = run_plan(study, lambda: fits, decide=plan)
+            finish = run_plan(study, lambda: fits, decide=plan, options=SEARCH_FIRST)
             if finish.reason == "interrupted":
                 raise KeyboardInterrupt
             if spec.evidence and not study.ledger.history.last(Concluded):

@@ -65,6 +65,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
             `assay.Evidence` says it in detail; None measures nothing again.
         smallest_gain: the smallest gain worth having; None: 0.005, or 1 % of the control's error.
         given: parameters to try first.
+        portfolio: after these try up to six configs that did well for the same kind of model on
+            other tables, as far as the space has them, each labelled with its source: for LightGBM,
+            support vectors, nearest neighbours and kernel ridge with an RBF kernel. The verdict says
+            if they were enough. See `benchmarks/results/starts.md`.
         batch: candidates that are proposed and fitted together, for machines with more processors
             than `cv` has splits. Results do not depend on `n_jobs`, but on this.
         storage, study_name: where to keep the study's log; see `assay.Study`. None: in memory.
@@ -100,7 +104,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         **dict.fromkeys(
             (
                 "space", "n_trials", "timeout", "sampler", "scheduler", "select", "control", "evidence",
-                "smallest_gain", "given", "batch", "storage", "study_name",
+                "smallest_gain", "given", "portfolio", "batch", "storage", "study_name",
             ),
             "no_validation",  # checked by the study, whose messages say more
         ),
@@ -126,6 +130,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         evidence: Any = "auto",
         smallest_gain: float | None = None,
         given: Any = (),
+        portfolio: bool = True,
         batch: int = 1,
         storage: Any = None,
         study_name: str | None = None,
@@ -156,6 +161,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         self.evidence = evidence
         self.smallest_gain = smallest_gain
         self.given = given
+        self.portfolio = portfolio
         self.batch = batch
         self.storage = storage
         self.study_name = study_name

@@ -1,0 +1,366 @@
+"""What to try first for a few kinds of models, from their losses on tables that come with pip packages.
+
+    pip install -e ".[proofs]" lightgbm
+    python -m benchmarks.portfolio.tables measure LEARNER...    # adds to results/tables.jsonl
+    python -m benchmarks.portfolio.tables write                 # starts.toml and ../results/starts.md
+
+None of the tables of benchmarks/sklearn is among them, and of each at most 1,000 rows are used. Losses are
+means over three folds: log loss and error of classifiers that give probabilities, error of the others, root
+mean squared error of regressors. A loss counts from 0 for the best of the pool to 1 for the model as it comes
+and for all that is worse; tables on which the pool gains less than 0.1 % are left out.
+
+The order is greedy in gain per second: next comes the config that lowers the mean loss of the best so far
+the most, divided by its time and that of the model as it comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightgbm import LGBMClassifier, LGBMRegressor
+from scipy.stats import qmc
+from sklearn import datasets as made
+from sklearn.base import clone, is_classifier
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from tests.slow.real_data import data_set
+
+from benchmarks.portfolio.build import ROOT, interval
+
+RESULTS = Path(__file__).resolve().parent / "results" / "tables.jsonl"
+ROWS, SIZE, DRAWS, SEED = 1000, 6, 300, 20261129
+FAILED = 9e9  # more neighbours than rows
+
+
+def _real(*names):
+    return {name: lambda name=name: (data_set(name).X, data_set(name).y) for name in names}
+
+
+def _made(**how):
+    return {
+        name: lambda of=of, options=options: of(random_state=7, **options)
+        for name, (of, options) in how.items()
+    }
+
+
+CLASSES = _real(
+    "iris", "anes96", "modechoice", "segments", "phishing", "shuttle", "yeast", "solar"
+) | _made(
+    moons=(made.make_moons, {"n_samples": 800, "noise": 0.3}),
+    circles=(made.make_circles, {"n_samples": 800, "noise": 0.15, "factor": 0.6}),
+    hastie=(made.make_hastie_10_2, {"n_samples": 1200}),
+    class20=(
+        made.make_classification,
+        {"n_samples": 1000, "n_features": 20, "n_informative": 6, "flip_y": 0.05},
+    ),
+    class3=(
+        made.make_classification,
+        {"n_samples": 600, "n_features": 10, "n_informative": 5, "n_classes": 3, "flip_y": 0.1},
+    ),
+    quantiles=(made.make_gaussian_quantiles, {"n_samples": 900, "n_features": 6, "n_classes": 3}),
+)
+NUMBERS = _real(
+    "star98", "engel", "trump", "macro", "co2", "sunspots", "waterflow", "chicks"
+) | _made(
+    friedman2=(made.make_friedman2, {"n_samples": 800, "noise": 100.0}),
+    friedman3=(made.make_friedman3, {"n_samples": 800, "noise": 0.1}),
+    linear=(
+        made.make_regression,
+        {"n_samples": 500, "n_features": 20, "n_informative": 8, "noise": 50.0},
+    ),
+    sparse=(made.make_sparse_uncorrelated, {"n_samples": 500, "n_features": 10}),
+    scurve=(made.make_s_curve, {"n_samples": 800, "noise": 0.2}),
+    swiss=(made.make_swiss_roll, {"n_samples": 800, "noise": 0.5}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A kind of model, where its pool is drawn, and what its figures are multiples of.
+
+    Attributes:
+        space: (low, high, "log", "log whole" or "even"), or all values, of each parameter.
+        units: as in `assay.learners.starts`.
+        count: configs of the pool; None: all of them.
+    """
+
+    name: str
+    model: Callable[[], Any]
+    space: dict
+    units: dict = field(default_factory=dict)
+    fixed: dict = field(default_factory=dict)
+    count: int | None = 64
+
+    @property
+    def estimator(self):
+        model = self.model()
+        return model[-1] if hasattr(model, "steps") else model
+
+    @property
+    def tables(self):
+        return CLASSES if is_classifier(self.estimator) else NUMBERS
+
+
+BOOSTING = {
+    "n_estimators": (10, 400, "log whole"),
+    "learning_rate": (0.01, 0.5, "log"),
+    "num_leaves": (3, 127, "log whole"),
+    "min_child_samples": (1, 100, "log whole"),
+    "reg_lambda": (1e-3, 100, "log"),
+    "colsample_bytree": (0.2, 1.0, "even"),
+}
+NEIGHBOURS = {
+    "n_neighbors": [1, 2, 3, 4, 5, 7, 9, 11, 14, 17, 20, 25, 30, 40, 50, 70, 100, 140, 200],
+    "weights": ["uniform", "distance"],
+    "p": [1, 2],
+}
+KERNEL = (1e-2, 1e2, "log")
+
+
+def _scaled(of, **options):
+    return lambda: make_pipeline(StandardScaler(), of(**options))
+
+
+def _boosted(of):
+    return lambda: of(n_jobs=1, verbose=-1, random_state=0)
+
+
+LEARNERS = (
+    Learner("lightgbm-classes", _boosted(LGBMClassifier), BOOSTING, count=48),
+    Learner("lightgbm-numbers", _boosted(LGBMRegressor), BOOSTING, count=48),
+    Learner(
+        "svc", _scaled(SVC), {"C": (1e-2, 1e3, "log"), "gamma": KERNEL},
+        {"gamma": "kernel"}, {"kernel": "rbf"},
+    ),
+    Learner(
+        "svr", _scaled(SVR), {"C": (1e-2, 1e2, "log"), "gamma": KERNEL, "epsilon": (1e-3, 1, "log")},
+        {"gamma": "kernel", "C": "target", "epsilon": "target"}, {"kernel": "rbf"},
+    ),
+    Learner("neighbours-classes", _scaled(KNeighborsClassifier), NEIGHBOURS, count=None),
+    Learner("neighbours-numbers", _scaled(KNeighborsRegressor), NEIGHBOURS, count=None),
+    Learner(
+        "kernel-ridge", _scaled(KernelRidge, kernel="rbf"),
+        {"alpha": (1e-5, 1e2, "log"), "gamma": KERNEL}, {"gamma": "kernel"}, {"kernel": "rbf"},
+    ),
+)  # fmt: skip
+
+
+def pool(learner):
+    """The configs of a learner's pool, in its units."""
+    if learner.count is None:
+        grids = np.meshgrid(*(range(len(v)) for v in learner.space.values()), indexing="ij")
+        places = np.stack([g.ravel() for g in grids], axis=1)
+        values = list(learner.space.values())
+        return [
+            {name: values[i][k] for i, (name, k) in enumerate(zip(learner.space, row, strict=True))}
+            for row in places
+        ]
+    points = qmc.Sobol(len(learner.space), seed=3).random(128)[: learner.count]
+    return [
+        {name: _value(u, *where) for u, (name, where) in zip(point, learner.space.items(), strict=True)}
+        for point in points
+    ]  # fmt: skip
+
+
+def _value(u, low, high, scale):
+    if scale == "even":
+        return float(f"{low + u * (high - low):.4g}")
+    value = low * (high / low) ** u
+    return round(value) if scale == "log whole" else float(f"{value:.4g}")
+
+
+def table(learner, name):
+    """(X, y): at most 1,000 rows, drawn once; classes of fewer than six rows are left out."""
+    X, y = learner.tables[name]()
+    X, y = np.asarray(X, float), np.asarray(y)
+    rows = np.random.default_rng(1).permutation(len(y))[:ROWS]
+    X, y = X[rows], y[rows]
+    if learner.tables is NUMBERS:
+        return X, y.astype(float)
+    values, counts = np.unique(y, return_counts=True)
+    kept = np.isin(y, values[counts >= 6])
+    return X[kept], np.unique(y[kept], return_inverse=True)[1]
+
+
+def measure(learner, name):
+    """[losses, CPU seconds] of the model as it comes, and of each config of the pool."""
+    X, y = table(learner, name)
+    kind = StratifiedKFold if learner.tables is CLASSES else KFold
+    folds = list(kind(3, shuffle=True, random_state=0).split(X, y))
+    model, factor = learner.model(), {"kernel": 1 / X.shape[1], "target": float(np.std(y))}
+    step = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
+    rows = [_losses(model, X, y, folds)]
+    for config in pool(learner):
+        params = {
+            f"{step}{key}": value * factor.get(learner.units.get(key), 1)
+            if key in learner.units
+            else value
+            for key, value in config.items()
+        }
+        try:
+            rows.append(_losses(clone(model).set_params(**params), X, y, folds))
+        except ValueError:
+            rows.append([[FAILED] * len(rows[0][0]), 0.0])
+    return rows
+
+
+def _losses(model, X, y, folds):
+    began, found = time.process_time(), []
+    for train, test in folds:
+        fitted = clone(model).fit(X[train], y[train])
+        if not is_classifier(model):
+            found.append([np.sqrt(np.mean((fitted.predict(X[test]) - y[test]) ** 2))])
+            continue
+        error = np.mean(fitted.predict(X[test]) != y[test])
+        chances = fitted.predict_proba(X[test]) if hasattr(fitted, "predict_proba") else None
+        loss = (
+            [] if chances is None else [log_loss(y[test], chances, labels=np.arange(y.max() + 1))]
+        )
+        found.append([*loss, error])
+    seconds = time.process_time() - began
+    return [[float(f"{v:.6g}") for v in np.mean(found, axis=0)], float(f"{seconds:.3g}")]
+
+
+def read(learner):
+    """Scores (rows, configs), costs relative to the model as it comes, and the table of each row."""
+    scores, costs, names = [], [], []
+    for line in RESULTS.read_text().splitlines():
+        one = json.loads(line)
+        if one["learner"] != learner.name:
+            continue
+        seconds = np.array([row[1] for row in one["rows"]])
+        for losses in np.array([row[0] for row in one["rows"]]).T:
+            own, best = losses[0], losses.min()
+            if own - best > 1e-3 * abs(own):
+                scores.append(np.clip((losses[1:] - best) / (own - best), 0, 1))
+                costs.append(np.maximum(seconds[1:] / seconds[0], 0.2))
+                names.append(one["table"])
+    return np.array(scores), np.array(costs), np.array(names)
+
+
+def greedy(scores, costs, size=SIZE):
+    """The places of the configs in the order in which to try them: most gain per second first."""
+    seconds, best, chosen = np.exp(np.log(costs).mean(0)), np.ones(len(scores)), []
+    for _ in range(size):
+        gains = (best[:, None] - np.minimum(best[:, None], scores)).mean(0)
+        chosen.append(int(np.argmax(gains / (1 + seconds))))
+        best = np.minimum(best, scores[:, chosen[-1]])
+    return chosen
+
+
+def left_out(scores, costs, names):
+    """What the first configs of a list reach on a table that it was built without, (rows, size)."""
+    found = np.zeros((len(scores), SIZE))
+    for name in np.unique(names):
+        own = names == name
+        chosen = greedy(scores[~own], costs[~own])
+        found[own] = np.minimum.accumulate(scores[own][:, chosen], axis=1)
+    return found
+
+
+def section(learner):
+    """What came out, as lines of Markdown."""
+    scores, costs, names = read(learner)
+    rng = np.random.default_rng(SEED)
+    ours = left_out(scores, costs, names)
+    random = np.mean(
+        [
+            np.minimum.accumulate(scores[:, rng.permutation(scores.shape[1])[:SIZE]], axis=1)
+            for _ in range(DRAWS)
+        ],
+        axis=0,
+    )
+    tables = np.unique(names)
+    lines = [
+        f"## {learner.name} ({len(tables)} tables, {scores.shape[1]} configs)", "",
+        "| configs tried | list, left out | random | difference |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for k in range(SIZE):
+        by_table = np.array([(ours - random)[names == t, k].mean() for t in tables])
+        mean, low, high = interval(by_table, rng)
+        lines.append(
+            f"| {k + 1} | {ours[:, k].mean():.3f} | {random[:, k].mean():.3f} | "
+            f"{mean:+.3f} [{low:+.3f}, {high:+.3f}] |"
+        )
+    return [*lines, ""]
+
+
+def entries(learner):
+    """The chosen configs in the form of known.toml."""
+    scores, costs, names = read(learner)
+    configs = pool(learner)
+    for place, at in enumerate(greedy(scores, costs), 1):
+        yield "\n".join(
+            (
+                "[[known]]",
+                f'name = "start-{learner.name}-{place}"',
+                f'model = "{learner.name}"',
+                f'estimators = ["{type(learner.estimator).__name__}"]',
+                f"config = {_inline(configs[at])}",
+                *([f"units = {_inline(learner.units)}"] if learner.units else []),
+                *([f"fixed = {_inline(learner.fixed)}"] if learner.fixed else []),
+                f'source = "portfolio of {SIZE} for {learner.name}, number {place}, by benchmarks/portfolio"',
+                'link = "https://scikit-learn.org/stable/datasets.html"',
+                'licence = "ours"',
+                f'data = "{len(np.unique(names))} tables of scikit-learn, statsmodels and river"',
+                "",
+            )
+        )
+
+
+def _inline(values):
+    said = ", ".join(f"{k} = {json.dumps(v)}" for k, v in values.items())
+    return f"{{ {said} }}"
+
+
+HEAD = """# What a search tries first
+
+Made by `python -m benchmarks.portfolio.tables`; what was measured is in
+`benchmarks/portfolio/results/tables.jsonl`. A loss counts from 0 for the best of a pool of configs on that
+table to 1 for the model as it comes, and for all that is worse. The list of each row was built without the
+table that it is judged on; *random* is as many configs of the pool. Intervals: 95 %, tables drawn again.
+
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["measure", "write"])
+    parser.add_argument("learners", nargs="*", default=[one.name for one in LEARNERS])
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    chosen = [one for one in LEARNERS if one.name in given.learners]
+    if given.what == "write":
+        page = [HEAD.rstrip("\n"), "", *(line for one in chosen for line in section(one))]
+        (ROOT / "benchmarks/results/starts.md").write_text("\n".join(page).rstrip() + "\n")
+        made_by = "# Made by benchmarks/portfolio/tables.py.\n"
+        lines = [made_by, *(entry for one in chosen for entry in entries(one))]
+        (ROOT / "src/assay/learners/starts.toml").write_text("\n".join(lines).rstrip() + "\n")
+        return
+    RESULTS.parent.mkdir(exist_ok=True)
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    done = {(row["learner"], row["table"]) for row in map(json.loads, lines)}
+    for one in chosen:
+        for name in one.tables:
+            if (one.name, name) not in done:
+                row = {"learner": one.name, "table": name, "rows": measure(one, name)}
+                with RESULTS.open("a") as out:
+                    out.write(json.dumps(row) + "\n")
+                print(one.name, name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
