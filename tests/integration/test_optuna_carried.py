@@ -78,6 +78,71 @@ def test_an_error_that_is_not_caught_ends_the_run():
         ours.run(lambda trial: 1 / 0, n_trials=2, catch=(ValueError,))
     with pytest.raises(SpecError, match="nothing to search"):
         ours.run(lambda trial: 1.0, n_trials=2)
+    with pytest.raises(SpecError, match=r"first 3 trials .*ZeroDivisionError"):
+        ours.run(lambda trial: trial.suggest_float("x", 0, 1) / 0, n_trials=5, startup=3)
+    with pytest.raises(SpecError, match="for several objectives give a list as direction"):
+        ours.run(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=2)
+
+
+def test_a_finite_space_ends_the_run_when_all_of_it_was_tried():
+    def objective(trial):
+        return trial.suggest_int("x", 1, 3) + trial.suggest_categorical("y", [0, 10])
+
+    study = ours.run(objective, n_trials=40, startup=2)
+    assert len({tuple(t.config.items()) for t in study.trials}) == 6
+    assert study.best.config == {"x": 1, "y": 0}
+
+
+def test_no_trial_begins_after_the_timeout():
+    study = ours.run(conditional, n_trials=50, startup=1, timeout=1e-9)
+    assert 1 <= study.history.n_trials < 50
+
+
+def test_several_objectives_are_kept_and_gone_on_with(tmp_path):
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        return x, (1 - x) * (1 + trial.suggest_float("y", 0, 1))
+
+    storage = str(tmp_path / "lab.db")
+    ways = {"loss": "minimize", "size": "minimize"}
+    with pytest.raises(Killed):
+        ours.run(until(9, objective), n_trials=12, startup=4, direction=ways, storage=storage)
+    study = ours.run(objective, n_trials=12, startup=4, direction=ways, storage=storage)
+    for trial in study.trials:
+        assert trial.values == objective(optuna.trial.FixedTrial(dict(trial.config)))
+    assert study.spec.objectives == ("loss", "size")
+    assert study.history.n_trials == 12
+
+
+def test_constraints_of_an_objective_become_those_of_the_study(tmp_path):
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        trial.set_constraint("large", 0.5 - x)
+        if x > 0.4:
+            trial.set_constraint("far", x - 0.95)
+        return x
+
+    storage = str(tmp_path / "lab.db")
+    with pytest.raises(Killed):
+        ours.run(until(14, objective), n_trials=25, storage=storage)
+    study = ours.run(objective, n_trials=25, storage=storage)
+    assert set(study.spec.constraints) == {"far <= 0", "large <= 0"}
+    assert 0.5 <= study.best.config["x"] <= 0.95
+    broken = [t for t in study.trials if t.config["x"] < 0.4]
+    assert broken
+    assert not any("far" in t.extra for t in broken)
+    assert study.history.n_trials == 25
+
+
+def test_the_older_names_of_parameters_are_known():
+    def objective(trial):
+        rate = trial.suggest_loguniform("rate", 1e-3, 1)
+        return (
+            rate + trial.suggest_uniform("x", 0, 1) + trial.suggest_discrete_uniform("q", 0, 1, 0.5)
+        )
+
+    space = ours.run(objective, n_trials=10).spec.space
+    assert space == Space(rate=Float(1e-3, 1, log=True), x=Float(0, 1), q=Float(0, 1, step=0.5))
 
 
 # --- studies carried over
@@ -133,6 +198,41 @@ def test_there_and_back_again(tmp_path):
     assert all("attributes" in what for what in lost)
     with pytest.raises(SpecError, match="There is a study"):
         ours.export_study(study, url)
+
+
+def test_constraints_go_there_and_back(tmp_path):
+    space, bounds = Space(x=Float(0, 1, default=0.5)), ["ms <= 10", "accuracy >= 0.75"]
+    study = Study(space, name="lab", constraints=bounds)
+    for ms in (8.0, 12.0, math.inf):
+        study.tell(study.ask(), {"value": ms / 100 if ms < 99 else 1, "ms": ms, "accuracy": 0.5})
+    url = f"sqlite:///{tmp_path}/lab.db"
+    assert ours.export_study(study, url) == []
+    theirs = optuna.load_study(study_name="lab", storage=url)
+    assert [t.constraints for t in theirs.trials] == [
+        {"ms <= 10": over, "accuracy >= 0.75": 0.25} for over in (-2, 2, math.inf)
+    ]
+    back, _ = ours.import_study(url, allow_lossy=True)
+    assert set(back.spec.constraints) == set(study.spec.constraints)
+    assert [t.extra for t in back.trials] == [t.extra for t in study.trials]
+    strict = Study(space, name="strict", constraints=["ms < 10"])
+    with pytest.raises(SpecError, match="bounds themselves are not allowed: ms < 10"):
+        ours.export_study(strict, url)
+
+
+def test_constraints_of_optuna_become_ours(tmp_path):
+    url = f"sqlite:///{tmp_path}/theirs.db"
+    theirs = optuna.create_study(storage=url, study_name="lab")
+    for named in ({"size": -1.0}, {"size": 2.0}, {}, {"<": 1.0, "size": 0.0}):
+        theirs.add_trial(
+            optuna.trial.create_trial(
+                value=1.0, params={"x": 0.5}, distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+                constraints=named,
+            )
+        )  # fmt: skip
+    study, lost = ours.import_study(url, allow_lossy=True)
+    assert study.spec.constraints == ("size <= 0",)
+    assert [dict(t.extra) for t in study.trials] == [{"size": -1}, {"size": 2}, {}, {"size": 0}]
+    assert lost == ["constraints with a name that none of ours can have (1)"]
 
 
 def test_what_would_be_lost_is_named_and_needs_a_yes(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from assay.api.parts import store_at
 from assay.api.study import Study
+from assay.core.constraints import Constraint
 from assay.core.errors import SpaceError, SpecError
 from assay.core.events import CONTROL
 from assay.core.history import Trial
 from assay.core.protocols import Store
 from assay.core.space import Space
+from assay.core.spec import StudySpec
 from assay.optuna.shape import Basis
 from assay.optuna.values import distribution_of, simple, space_seen
 
@@ -36,7 +38,8 @@ def import_study(
     """An Optuna study as one of ours, which you can go on with by ask and tell.
 
     Only values are read: parameters, distributions, values, states, intermediate values. What other
-    programs pickled into its attributes is left where it is.
+    programs pickled into its attributes is left where it is. Its constraints become ours, "name <= 0";
+    a trial without one that others have breaks it.
 
     Args:
         url: "sqlite:///optuna.db", another database that SQLAlchemy knows, or "journal:///file.log".
@@ -58,7 +61,7 @@ def import_study(
     ways = [way.name.lower() for way in theirs.directions]
     ours = Study(
         space, direction=ways[0] if len(ways) == 1 else ways, storage=store_at(storage),
-        name=study or theirs.study_name,
+        name=study or theirs.study_name, constraints=list(map(str, _bounds(trials).values())),
     )  # fmt: skip
     if ours.history.n_trials:
         raise SpecError(
@@ -66,7 +69,7 @@ def import_study(
         )
     for trial in trials:
         if trial.state.is_finished() and _config(trial, space) is not None:
-            _carry(ours, trial, f"{url} {theirs.study_name}")
+            _carry(ours, trial, f"{url} {theirs.study_name}", _bounds(trials))
     return ours, lost
 
 
@@ -97,7 +100,7 @@ def export_study(study: Study, url: str, *, allow_lossy: bool = False) -> list[s
     theirs.set_user_attr("assay:plan", study.spec.plan)
     for trial in study.trials:
         if trial.state != "running":
-            theirs.add_trial(_frozen(trial, distributions))
+            theirs.add_trial(_frozen(trial, distributions, study.spec))
     return lost
 
 
@@ -164,7 +167,7 @@ def _config(trial: FrozenTrial, space: Space) -> dict[str, Any] | None:
         return None
 
 
-def _carry(ours: Study, trial: FrozenTrial, source: str) -> None:
+def _carry(ours: Study, trial: FrozenTrial, source: str, bounds: Mapping[str, Constraint]) -> None:
     config = _config(trial, ours.spec.space)
     assert config is not None
     ours.enqueue(config, source=source, note=f"trial {trial.number}")
@@ -174,9 +177,26 @@ def _carry(ours: Study, trial: FrozenTrial, source: str) -> None:
             ours.report_step(number, step, value)
     values = trial.values
     if trial.state == TrialState.COMPLETE and values and all(map(math.isfinite, values)):
-        ours.tell(number, values if len(values) > 1 else values[0])
+        told = dict(zip(ours.spec.objectives, values, strict=True))
+        for key, bound in bounds.items():
+            told[bound.name] = bound.bound + bound.sign * trial.constraints.get(key, math.inf)
+        ours.tell(number, told)
     else:
         ours.tell(number, failed=trial.state.name.lower())
+
+
+def _bounds(trials: Sequence[FrozenTrial]) -> dict[str, Constraint]:
+    """Ours for each constraint that any trial has a number for, as far as it can have one."""
+    keys = dict.fromkeys(key for t in trials if t.state.is_finished() for key in t.constraints)
+    return {key: bound for key in keys if (bound := _bound(key))}
+
+
+def _bound(key: str) -> Constraint | None:
+    """The constraint of ours that was exported under this name, or "name <= 0"; None for neither."""
+    try:
+        return Constraint.parse(key if set(key) & set("<>=") else f"{key} <= 0")
+    except SpecError:
+        return None
 
 
 # --- what is lost
@@ -194,8 +214,8 @@ def _lost_of_trials(trials: Sequence[FrozenTrial], space: Space) -> Iterator[str
             count["pruned trials, which count as failed; their intermediate values are kept"] += 1
         if trial.user_attrs:
             count["user attributes of trials"] += 1
-        if trial.constraints:
-            count["constraints of trials"] += 1
+        if any(_bound(key) is None for key in trial.constraints):
+            count["constraints with a name that none of ours can have"] += 1
         if any(not math.isfinite(v) for v in trial.intermediate_values.values()):
             count["intermediate values that are not finite"] += 1
     yield from (f"{what} ({n})" for what, n in count.items())
@@ -210,8 +230,8 @@ def _lost_of_ours(study: Study) -> Iterator[str]:
     history = study.history
     if study.spec.space.forbidden or study.spec.space.required:
         yield "forbidden and required combinations"
-    if study.spec.constraints:
-        yield "constraints"
+    if strict := [str(bound) for bound in study.spec.bounds if "=" not in bound.relation]:
+        yield f"that these bounds themselves are not allowed: {', '.join(strict)}"
     if history.running():
         yield f"trials that run ({len(history.running())})"
     if study.spec.evidence is not None and history.measured and study.verdict is not None:
@@ -229,7 +249,9 @@ def _agree(lost: Sequence[str], *, allow_lossy: bool, what: str) -> None:
 # --- writing
 
 
-def _frozen(trial: Trial, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+def _frozen(
+    trial: Trial, distributions: dict[str, BaseDistribution], spec: StudySpec
+) -> FrozenTrial:
     done = trial.state == "done"
     attributes: dict[str, Any] = {"assay:trial": trial.number, "assay:origin": trial.origin}
     if trial.failure is not None:
@@ -244,4 +266,12 @@ def _frozen(trial: Trial, distributions: dict[str, BaseDistribution]) -> FrozenT
         distributions={name: distributions[name] for name in trial.config},
         user_attrs=attributes,
         intermediate_values=dict(trial.curve),
+        constraints=_excesses(trial, spec) if done else {},
     )
+
+
+def _excesses(trial: Trial, spec: StudySpec) -> dict[str, float]:
+    """How far the numbers of a trial lie beyond each bound, by the bound's text; inf without one."""
+    numbers = {**trial.extra, **dict(zip(spec.objectives, trial.values or (), strict=True))}
+    missing = {bound.name: bound.sign * math.inf for bound in spec.bounds}
+    return {str(bound): bound.excess((missing | numbers)[bound.name]) for bound in spec.bounds}
