@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 
-from assay import Belief, Choice, Float, Int, Space, SpecError, Study, When, optimize, tune
+from assay import (
+    Belief,
+    Choice,
+    Fidelity,
+    Float,
+    Int,
+    Space,
+    SpecError,
+    Study,
+    When,
+    optimize,
+    tune,
+)
+from assay.api import parts
 from assay.core.beliefs import settled
+from assay.core.rng import stream
 from assay.core.spec import StudySpec
 from assay.testing.spaces import spaces
 
@@ -125,3 +140,52 @@ def test_tune_takes_beliefs():
         isolation="none",
     )
     assert study.trials[1].config == {"max_depth": 2}
+
+
+EPOCHS = Fidelity("epochs", 1, 27)
+UNDER = [
+    *((EPOCHS, name) for name in parts.SCHEDULERS if name != "racing"),
+    (Fidelity("rows", 10, 90, "subset"), "asha"),
+    (Fidelity("rows", 10, 90, "subset"), "halving"),
+    (Fidelity("fold", 1, 5, "folds"), "racing"),
+    (Fidelity("fold", 1, 5, "folds"), "asha"),
+]
+
+
+@pytest.mark.parametrize(("fidelity", "scheduler"), UNDER)
+@pytest.mark.parametrize("sampler", ["auto", "gp"])
+def test_beliefs_enter_under_every_scheduler(fidelity, scheduler, sampler):
+    """At the start every other config is drawn from them; later they are part of the acquisition."""
+
+    def objective(trial):
+        level = (trial.config["x"] - 0.7) ** 2 + (trial.config["y"] - 0.3) ** 2
+        for step in trial.steps:
+            trial.report(step, level + 0.2 / step)
+        return level + 0.2 / trial.to_step
+
+    space = Space(x=Float(0, 1), y=Float(0, 1), fidelity=fidelity)
+    study = optimize(
+        objective, space, budget=26, sampler=sampler, scheduler=scheduler, evidence=None,
+        beliefs={"x": Belief(0.7, "strong")}, isolation="none", progress=False,
+    )  # fmt: skip
+    starts, late = study.trials[:5], study.trials[14:]
+    assert starts[0].config["x"] == 0.7
+    assert [t.why["design"] for t in starts[:5:2]] == ["belief"] * 3
+    assert all(abs(t.config["x"] - 0.7) < 0.35 for t in starts[:5:2])
+    by_model = [t for t in late if "design" not in t.why and "fallback" not in t.why]
+    without, differing = parts.sampler_of(replace(study.spec, beliefs={})), 0
+    for trial in by_model:
+        before, rng = study.history.at(trial.seen), stream(study.spec.seed, "trial", trial.number)
+        differing += without.ask(space, before, rng).config != trial.config
+    assert differing > len(by_model) / 2
+    assert study.verify() == []
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "racing"])
+def test_samplers_that_would_ignore_beliefs_refuse_them_under_a_scheduler_too(scheduler):
+    fidelity = UNDER[-1][0]
+    with pytest.raises(SpecError, match="'random' makes no use of beliefs"):
+        Study(
+            Space(x=Float(0, 1), fidelity=fidelity), sampler="random", scheduler=scheduler,
+            beliefs={"x": Belief(0.7)},
+        ).ask()  # fmt: skip

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from assay.core.events import Asked, Failed, Told
+from assay.core.events import Asked, Created, Failed, Paused, Reported, Told
+from assay.core.fidelity import Fidelity
 from assay.core.history import History, fold
 from assay.core.parameters import Choice, Constant, Float, Int, Ordinal, When
 from assay.core.rng import stream
@@ -138,6 +139,18 @@ def test_a_belief_fades_as_trials_come_in():
         term(study(lambda c: abs(c["x"] - 0.5), n, Random()), belief).weight for n in (5, 10, 40)
     ]
     assert weights == [WEIGHT / 5, WEIGHT / 10, WEIGHT / 40]
+
+
+def test_a_belief_fades_with_trials_that_were_cut_too():
+    space = Space(x=Float(0, 1), fidelity=Fidelity("rows", 1, 9, "subset"))
+    events = [Created({"space": space.to_json()}, "plan")]
+    for number in range(4):
+        events += [Asked(number, {"x": 0.2 * number}, 0), Reported(number, 1, 0.1 * number)]
+        events.append(Paused(number, 1, ""))
+    history = fold(events)
+    term = believed(memory_of(space, history, 1.0), history, (("x", 0.7, "strong"),))
+    assert history.n_ended == 0
+    assert term.weight == WEIGHT / 4
 
 
 def test_a_belief_that_the_trials_contradict_falls_silent():

@@ -29,6 +29,7 @@ from assay.math.agreement import kendall
 from assay.math.checks import Array
 from assay.math.encoding import Encoding
 from assay.math.intervals import normal_quantile
+from assay.samplers.gp_history import trials_seen
 from assay.samplers.sequence import proposal
 from assay.samplers.sobol import Sobol
 
@@ -177,7 +178,7 @@ def believed(memory: Memory, history: History, beliefs: Beliefs) -> Believed | N
     told = np.isfinite(losses)
     rows = memory.encoding.rows(memory.points(np.asarray(history.ended)[told]))
     tau, sd = kendall(density.log(rows), losses[told])
-    return Believed(density, WEIGHT / history.n_ended) if tau <= DOUBT * sd else None
+    return Believed(density, WEIGHT / trials_seen(history)) if tau <= DOUBT * sd else None
 
 
 # --- the first configs

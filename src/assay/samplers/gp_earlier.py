@@ -29,6 +29,7 @@ from assay.math.checks import Array
 from assay.math.encoding import Encoding, Indices
 from assay.math.gp import Posterior, SingularError
 from assay.math.gp_fit import fit, prior_start
+from assay.samplers.gp_history import trials_seen
 
 if TYPE_CHECKING:
     from assay.core.history import History
@@ -185,7 +186,7 @@ def expected(memory: Memory, history: History) -> Expected | None:
     chosen = np.flatnonzero(weights)
     if not len(chosen):
         return None
-    now = WEIGHT / history.n_ended * weights[chosen]
+    now = WEIGHT / trials_seen(history) * weights[chosen]
     return Expected([earlier.sources[j] for j in chosen], now.tolist())
 
 

@@ -141,6 +141,14 @@ def memory_of(
     return memory
 
 
+def trials_seen(history: History) -> int:
+    """How many trials have told something, in full or on their way; at least 1.
+
+    Under a scheduler few end in full, and what was believed before must fade all the same.
+    """
+    return max(history.n_ended, sum(bool(run.curve) for run in history.runs()), 1)
+
+
 def key_of(point: Array) -> bytes:
     """Equal for points that give the same config, however they were computed."""
     return np.round(point, 9).tobytes()

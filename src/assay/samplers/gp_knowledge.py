@@ -12,6 +12,7 @@ from assay.core.protocols import Proposal
 from assay.samplers.gp_beliefs import Beliefs, Believed, believed, believed_start
 from assay.samplers.gp_cost import Cheap
 from assay.samplers.gp_earlier import Expected, earlier_start, expected
+from assay.samplers.gp_history import trials_seen
 
 if TYPE_CHECKING:
     from assay.core.history import History
@@ -34,7 +35,7 @@ def knowledge(memory: Memory, history: History, beliefs: Beliefs) -> list[Known]
     Raises:
         SingularError: numerical trouble.
     """
-    if history.n_ended > FORGOTTEN:
+    if trials_seen(history) > FORGOTTEN:
         return []
     found = (believed(memory, history, beliefs), expected(memory, history))
     return [term for term in found if term is not None]
