@@ -21,8 +21,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.web.hour import hour, panels_of, served
-from benchmarks.web.servers import OPTUNA_DASHBOARD, assay_dashboard, optuna_dashboard
+import psutil
+
+from assay.api.study import open_study
+from benchmarks.web.hour import answer, hour, panels_of, served
+from benchmarks.web.servers import (
+    NAME,
+    OPTUNA_DASHBOARD,
+    Dashboard,
+    assay_dashboard,
+    assay_storage,
+    dashboard_of,
+    optuna_dashboard,
+)
 from benchmarks.web.visits import OURS, THEIRS, Watch, chromium, page_of
 
 HERE = Path(__file__).parent
@@ -43,10 +54,10 @@ def main() -> None:
         raise SystemExit(
             "This needs Chromium, playwright and optuna-dashboard: pip install optuna-dashboard"
         )
-    known = {} if given.quick or not RESULTS.exists() else json.loads(RESULTS.read_text())
     for name in given.parts or PARTS:
         begun = os.getloadavg()[0]
         found = PARTS[name](given.quick)
+        known = {} if given.quick or not RESULTS.exists() else json.loads(RESULTS.read_text())
         known[name] = {
             **found,
             "machine": _machine(),
@@ -131,10 +142,44 @@ def _fresh(trials: int) -> float:
         return served(dashboard, panels_of(dashboard), updates=1)[-1]["rss_mb"]
 
 
+def _million(quick: bool) -> dict[str, Any]:
+    """Both ways to open a study of a million events: by its log, and by the snapshot of a driver."""
+    trials = 2_000 if quick else 500_000
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-web-") as folder,
+        assay_storage(Path(folder), trials) as (path, grow),
+    ):
+        with dashboard_of(path, grow) as found:
+            by_log = _answered(found)
+        open_study(str(path), NAME).close()
+        with dashboard_of(path, grow) as found:
+            by_snapshot = _answered(found)
+    return {"trials": trials, "log": by_log, "snapshot": by_snapshot}
+
+
+def _answered(dashboard: Dashboard) -> dict[str, Any]:
+    """CPU seconds of the server for the pages and all that they ask for, and its memory after each."""
+    server = psutil.Process(dashboard.pid)
+    found, spent = {}, 0.0
+    for turn in ("first", "after a trial"):
+        if turn != "first":
+            dashboard.grow()
+        for page in ("overview", "explore"):
+            for path in panels_of(dashboard, "" if page == "overview" else f"/{page}"):
+                answer(dashboard, path)
+            cpu = server.cpu_times()
+            now = cpu.user + cpu.system
+            rss = server.memory_info().rss / 1e6
+            found[f"{page}, {turn}"] = {"cpu_s": round(now - spent, 2), "rss_mb": round(rss, 1)}
+            spent = now
+    return found
+
+
 PARTS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "beside": _beside,
     "hour": _hour,
     "many": _many,
+    "million": _million,
 }
 
 
@@ -211,9 +256,13 @@ def _hour_table(run: dict[str, Any]) -> str:
         f"view, {run['answers']:,} answers drawn. {_said(run)}"
     )
     server = [
-        "| updates | server's memory (RSS) | its CPU time |",
-        "|---|---|---|",
-        *(f"| {m['updates']:,} | {m['rss_mb']} MB | {m['cpu_s']} s |" for m in run["server"]),
+        "| updates | server's memory (RSS) | in use | free, but kept | blocks of Python's objects | its CPU time |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {m['updates']:,} | {m['rss_mb']} MB | {m['in_use_mb']} MB | {m['free_mb']} MB "
+            f"| {m['python_blocks']:,} | {m['cpu_s']} s |"
+            for m in run["server"]
+        ),
     ]
     said = (
         "The server, while the study grew by one trial for each update and all panels were asked for "
@@ -222,9 +271,24 @@ def _hour_table(run: dict[str, Any]) -> str:
     return "\n".join([head, "", *rows, "", said, "", *server])
 
 
+def _million_table(run: dict[str, Any]) -> str:
+    rows = [
+        f"| {run['trials']:,} trials | by the log | by the snapshot of a driver | memory after it (RSS) |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {one['cpu_s']} s | {run['snapshot'][name]['cpu_s']} s "
+            f"| {one['rss_mb']:.0f} and {run['snapshot'][name]['rss_mb']:.0f} MB |"
+            for name, one in run["log"].items()
+        ),
+    ]
+    said = "CPU seconds of the server for a page and every panel of it; the first holds the start."
+    return "\n".join([f"**A million events.** {_said(run)} {said}", "", *rows])
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "beside": lambda run: _paired_table("Beside each other", run),
     "hour": _hour_table,
+    "million": _million_table,
     "many": lambda run: _paired_table("Many trials", run),
 }
 

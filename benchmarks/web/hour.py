@@ -48,18 +48,19 @@ def recorded(dashboard: Dashboard, paths: list[str]) -> dict[str, list[str]]:
     for _ in range(_RECORDED):
         dashboard.grow()
         for path in paths:
-            found[path].append(_answer(dashboard, path).decode())
+            found[path].append(answer(dashboard, path).decode())
     return found
 
 
-def panels_of(dashboard: Dashboard) -> list[str]:
-    """The address of each panel of the overview."""
+def panels_of(dashboard: Dashboard, page: str = "") -> list[str]:
+    """The address of each panel of the overview, or of another page of the study."""
     path = "/s/" + dashboard.study.rpartition("/")[2]
-    found = re.findall(r'data-(figure|part)="(\w+)"', _answer(dashboard, path).decode())
+    found = re.findall(r'data-(figure|part)="(\w+)"', answer(dashboard, path + page).decode())
     return [f"{path}/{kind}/{name}" for kind, name in found]
 
 
-def _answer(dashboard: Dashboard, path: str) -> bytes:
+def answer(dashboard: Dashboard, path: str) -> bytes:
+    """What the dashboard answers to whoever has its token."""
     request = urllib.request.Request(dashboard.study.partition("/s/")[0] + path)
     request.add_header("Authorization", f"Bearer {dashboard.token}")
     with urllib.request.urlopen(request, timeout=120) as answer:
@@ -73,12 +74,11 @@ def served(dashboard: Dashboard, paths: list[str], *, updates: int) -> list[dict
     with ThreadPoolExecutor(_LINES) as lines:
         for turn in range(1, updates + 1):
             dashboard.grow()
-            list(lines.map(lambda path: _answer(dashboard, path), paths))
+            list(lines.map(lambda path: answer(dashboard, path), paths))
             if _is_mark(turn, updates):
                 cpu = server.cpu_times()
                 spent = round(cpu.user + cpu.system, 1)
-                rss = round(server.memory_info().rss / 1e6, 1)
-                marks.append({"updates": turn, "rss_mb": rss, "cpu_s": spent})
+                marks.append({"updates": turn, "cpu_s": spent, **dashboard.account()})
     return marks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -23,6 +24,7 @@ from assay.web.lab import key_of
 from benchmarks.web.studies import SPACE, events_of, spec_of, trial_events
 
 NAME = "bench"
+_AT_ONCE = 20_000
 OPTUNA_DASHBOARD = Path(sys.executable).with_name("optuna-dashboard")
 
 
@@ -35,16 +37,18 @@ class Dashboard:
     pid: int
     grow: Callable[[], None]
     token: str = ""
+    account: Callable[[], dict[str, float]] = dict
 
 
 @contextmanager
-def assay_dashboard(folder: Path, trials: int) -> Iterator[Dashboard]:
-    """Ours, of a study with so many trials."""
+def assay_storage(folder: Path, trials: int) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A storage of ours with a study of so many trials, and a function that adds one."""
     path = folder / "lab.db"
     spec, rng = spec_of(trials + 10_000), np.random.default_rng(7)
     store = SqliteStore(path)
     events = events_of(spec, trials)
-    store.append(NAME, events, after=0)
+    for start in range(0, len(events), _AT_ONCE):
+        store.append(NAME, events[start : start + _AT_ONCE], after=start)
     state = {"trials": trials, "length": len(events)}
 
     def grow() -> None:
@@ -53,22 +57,45 @@ def assay_dashboard(folder: Path, trials: int) -> Iterator[Dashboard]:
         state["trials"] += 1
         state["length"] += len(new)
 
+    try:
+        yield path, grow
+    finally:
+        store.close()
+
+
+@contextmanager
+def assay_dashboard(folder: Path, trials: int) -> Iterator[Dashboard]:
+    """Ours, of a study with so many trials."""
+    with assay_storage(folder, trials) as (path, grow), dashboard_of(path, grow) as found:
+        yield found
+
+
+@contextmanager
+def dashboard_of(path: Path, grow: Callable[[], None]) -> Iterator[Dashboard]:
+    """Ours, of a storage."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "assay", "dashboard", str(path), "--port", str(free_port())],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"ASSAY_HOME": str(folder)},
+        [sys.executable, "-m", "benchmarks.web.accounted", str(path), "--port", str(free_port())],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"ASSAY_HOME": str(path.parent)},
     )  # fmt: skip
     assert server.stdout
+    assert server.stdin
+
+    def account() -> dict[str, float]:
+        server.stdin.write("\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
     try:
         link = re.search(r"http://\S+", server.stdout.readline())
         assert link
         token = server.stdout.readline().split()[-1]
         base = link.group().partition("/login")[0]
-        yield Dashboard(link.group(), f"{base}/s/{key_of(NAME)}", server.pid, grow, token)
+        study = f"{base}/s/{key_of(NAME)}"
+        yield Dashboard(link.group(), study, server.pid, grow, token, account)
     finally:
         server.terminate()
         server.wait(20)
-        store.close()
 
 
 @contextmanager
