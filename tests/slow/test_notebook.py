@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -199,7 +200,9 @@ def run_first(page):
     return re.search(r"\[\d+\]", page.locator(".jp-CodeCell .jp-InputPrompt").first.text_content())
 
 
-def test_jupyterlab_shows_a_running_study_and_goes_on_after_the_line_was_cut(lab):
+@contextmanager
+def notebook_of(lab):
+    """The notebook in JupyterLab in Chromium, its first cell run; and the dialogs it opened."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or pytest.skip("Chromium is not installed")
     with playwright.sync_playwright() as running:
@@ -207,22 +210,38 @@ def test_jupyterlab_shows_a_running_study_and_goes_on_after_the_line_was_cut(lab
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.set_default_timeout(60_000)
         dialogs = []
-        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+        page.on("dialog", lambda d: (dialogs.append(d.message), d.accept()))
         page.goto(f"http://127.0.0.1:{lab.port}/lab/tree/live.ipynb?token=look")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
-        page.wait_for_selector(
-            '.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000
-        )
+        ready(page)
         until(lambda: run_first(page), 120)
+        yield page
+        assert page.locator(".assay-snippet img").count() == 0
+        assert [said for said in dialogs if said] == []
+        browser.close()
+
+
+def ready(page):
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+
+
+def trials_of(page):
+    """How many trials the output of the running cell shows."""
+    spent = page.locator(".jp-OutputArea-output .assay-snippet").first.locator(".spent")
+    return int(re.match(r"\d+", spent.text_content()).group())
+
+
+def test_jupyterlab_shows_a_running_study_and_goes_on_after_the_line_was_cut(lab):
+    with notebook_of(lab) as page:
         for _ in range(2):
             page.keyboard.press("Shift+Enter")
         shown = page.locator(".jp-OutputArea-output .assay-snippet").first
-        spent = shown.locator(".spent")
-        spent.wait_for(timeout=60_000)
+        shown.wait_for()
 
         def trials():
-            return int(re.match(r"\d+", spent.text_content()).group())
+            return trials_of(page)
 
         first = trials()
         until(lambda: trials() > first, 60)
@@ -237,9 +256,37 @@ def test_jupyterlab_shows_a_running_study_and_goes_on_after_the_line_was_cut(lab
         until(lambda: trials() == 100, 60)
         if picture := os.environ.get("NOTEBOOK_PICTURE"):
             page.screenshot(path=picture)
-        assert page.locator(".assay-snippet img").count() == 0
-        assert dialogs == []
-        browser.close()
     assert before < after < 100
     kept("jupyterlab", {"trials when the line was cut": before, "trials shown while it was cut for 4 s": frozen,
                         "trials shown when it was mended": after, "at the end": 100})  # fmt: skip
+
+
+def test_a_page_loaded_anew_while_a_cell_runs_shows_what_was_saved_and_the_study_goes_on(lab):
+    """JupyterLab gives what a kernel says to the page that ran the cell, and to no later one.
+
+    So the output of the running cell stays as it was saved, while the study goes on, and every cell
+    run after it shows all of it.
+    """
+    with notebook_of(lab) as page:
+        page.keyboard.press("Shift+Enter")
+        page.locator(".jp-OutputArea-output .assay-snippet").first.wait_for()
+        until(lambda: trials_of(page) > 5, 60)
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(3000)
+        saved = trials_of(page)
+        page.reload()
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+        page.locator(".jp-OutputArea-output .assay-snippet").first.wait_for()
+        shown = trials_of(page)
+        page.wait_for_timeout(6000)
+        later = trials_of(page)
+        ready(page)
+        page.locator(".jp-CodeCell").nth(2).click()
+        page.keyboard.press("Shift+Enter")
+        last = page.locator(".jp-CodeCell").nth(2).locator(".assay-snippet .spent")
+        last.wait_for(timeout=120_000)
+        at_the_end = int(re.match(r"\d+", last.text_content()).group())
+    assert 0 < shown <= saved
+    assert at_the_end == 100
+    kept("loaded anew", {"trials when it was saved": saved, "trials shown when it was loaded anew": shown,
+                         "trials shown 6 s later": later, "trials that the next cell shows": at_the_end})  # fmt: skip

@@ -94,32 +94,23 @@ def labs(lab, many, serve):
     return {"many": serve(many), **dict.fromkeys(("empty", "one", "hundred", "two"), serve(lab))}
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "theme", "path"),
-    [
-        ("empty", 360, "dark", ""),
-        ("one", 1920, "light", "/explore"),
-        ("hundred", 360, "light", ""),
-        ("hundred", 1920, "dark", "/explore"),
-        ("two", 1280, "dark", ""),
-        ("many", 360, "dark", "/explore"),
-        ("many", 1920, "light", ""),
-    ],
-)
-def test_every_size_fits_and_is_usable_by_all(name, width, theme, path, labs, browser, axe):
-    with opened(browser, labs[name], f"/s/{key_of(name)}{path}", width=width, theme=theme) as (
-        page,
-        seen,
-    ):
-        page.wait_for_selector('.live[data-state="live"]')
-        if name not in ("empty", "one"):
-            first = "pareto_front" if name == "two" else "history"
-            drawn(page, "parallel_coordinate" if path else first)
-        until(
-            page, "[...document.querySelectorAll('.about')].slice(0, 1).every(e => e.textContent)"
-        )
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert violations(page, axe) == []
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1920])
+@pytest.mark.parametrize("name", ["empty", "one", "hundred", "many", "two"])
+def test_every_size_fits_and_is_usable_by_all(name, width, theme, labs, browser, axe):
+    with opened(browser, labs[name], width=width, theme=theme) as (page, seen):
+        for path in ("", "/explore"):
+            page.goto(f"{labs[name].url}/s/{key_of(name)}{path}")
+            page.wait_for_selector('.live[data-state="live"]')
+            if name not in ("empty", "one"):
+                first = "pareto_front" if name == "two" else "history"
+                drawn(page, "parallel_coordinate" if path else first)
+            until(
+                page,
+                "[...document.querySelectorAll('.about')].slice(0, 1).every(e => e.textContent)",
+            )
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert violations(page, axe) == []
         seen.check()
 
 
@@ -139,16 +130,19 @@ def test_the_report_is_usable_by_all(name, lab, browser, axe, tmp_path):
     context.close()
 
 
-def test_a_study_is_seen_as_it_grows(growing, serve, browser):
-    path, grow = growing(20)
+@pytest.mark.parametrize("size", [0, 1, 100, 10_000])
+def test_a_study_is_seen_as_it_grows(size, growing, serve, browser):
+    path, grow = growing(size)
     server = serve(path)
     with opened(browser, server, f"/s/{key_of('live')}") as (page, seen):
-        drawn(page, "history")
+        page.wait_for_selector('.live[data-state="live"]')
         ended = page.locator("[data-pulse=ended]")
-        assert ended.text_content() == "20"
+        assert ended.text_content() == f"{size:,}"
         before = page.locator("[data-figure=history] .about").text_content()
         grow(15)
-        until(page, "document.querySelector('[data-pulse=ended]').textContent === '35'")
+        now = f"{size + 15:,}"
+        until(page, "now => document.querySelector('[data-pulse=ended]').textContent === now", now)
+        drawn(page, "history")
         until(
             page,
             "before => document.querySelector('[data-figure=history] .about').textContent !== before",
@@ -156,7 +150,8 @@ def test_a_study_is_seen_as_it_grows(growing, serve, browser):
         )
         until(
             page,
-            "document.querySelector('[data-part=card] .spent').textContent.startsWith('35 trials')",
+            "now => document.querySelector('[data-part=card] .spent').textContent.startsWith(`${now} trials`)",
+            now,
         )
         spent = [
             m["duration"]
@@ -165,6 +160,39 @@ def test_a_study_is_seen_as_it_grows(growing, serve, browser):
             )
         ]
         assert spent
+        seen.check()
+
+
+def test_the_list_of_studies_is_seen_as_it_grows(growing, serve, browser):
+    path, grow = growing(5)
+    server = serve(path)
+    trials = "document.querySelector('[data-of=trials]')?.textContent"
+    with opened(browser, server) as (page, seen):
+        page.wait_for_selector('.live[data-state="live"]')
+        page.locator("input[name=study]").check()
+        page.locator("th a").focus()
+        grow(4)
+        until(page, f"{trials} === '9'")
+        assert page.locator("input[name=study]").is_checked(), "what was chosen stays chosen"
+        assert page.evaluate("document.activeElement.tagName") == "A", "the focus stays too"
+        server.stop()
+        page.wait_for_selector('.live[data-state="lost"]')
+        filled(path, "younger", events_of(spec_of(3), 3))
+        server.start()
+        until(page, f"{trials} === '3'")
+        assert page.locator("input[name=study]").count() == 2
+        seen.faults.clear()  # the browser's own words about the line that was cut
+        seen.check()
+
+
+def test_a_list_without_studies_shows_the_first_one_by_itself(tmp_path, serve, browser):
+    path = tmp_path / "later.db"
+    server = serve(path)
+    with opened(browser, server) as (page, seen):
+        page.wait_for_selector('.live[data-state="live"]')
+        assert "No study is here yet" in page.locator("main").text_content()
+        filled(path, "first", events_of(spec_of(3), 3))
+        page.wait_for_selector("table.studies")
         seen.check()
 
 

@@ -364,6 +364,48 @@ def test_whatever_is_asked_is_answered(path, ask):
     assert ask.get(path).status_code < 500
 
 
+HELD = ("/s/{key}/stream", "/stream")  # they go on until one leaves: tests with a browser hold them
+FILLED = {
+    "{key}": [key_of(name) for name in ("empty", "one", "hundred", "two", "nobody's")],
+    "{figure}": [*FIGURES, "nothing"], "{part}": [*PARTS, "nothing"], "{number:int}": ["0", "1", "99", "9" * 30],
+    "{name}": ["app.js", "nothing"],
+}  # fmt: skip
+ASKED = st.lists(
+    st.tuples(
+        st.sampled_from(["param", "where", "objective", "by", "page", "before", "study", "code"]),
+        text | st.sampled_from(["p0", "p1", "o0", "value:p0:0:1", "share:p1:nan:1", "9" * 15]),
+    ),
+    max_size=3,
+).map(query_of)
+
+
+def routes_of(path):
+    app, _ = asgi(path)
+    return {route.path for route in app._app.routes if "GET" in route.methods}
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_address_there_is_answers_whatever_is_asked(data, lab, ask):
+    path = data.draw(st.sampled_from(sorted(routes_of(lab) - set(HELD))))
+    for gap, values in FILLED.items():
+        if gap in path:
+            path = path.replace(gap, data.draw(st.sampled_from(values)))
+    assert "{" not in path, "an address whose gaps this test does not know"
+    found = ask.get(f"{path}?{data.draw(ASKED)}")
+    assert found.status_code < 500, found.text
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=80)
+    | text.map(lambda typed: urlencode({"token": typed.encode("utf-8", "replace")}).encode())
+)
+def test_whatever_is_typed_to_log_in_is_answered(body, stranger):
+    headers = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://{HOST}"}
+    assert stranger("POST", "/login", content=body, headers=headers).status_code in (401, 413)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),

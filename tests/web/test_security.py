@@ -21,7 +21,7 @@ PAGES = [
     "/", f"/s/{KEY}", f"/s/{KEY}/explore", f"/s/{KEY}/trials", f"/s/{KEY}/trials/3",
     f"/s/{KEY}/ledger", f"/s/{KEY}/report", f"/s/{KEY}/trials.csv", f"/s/{KEY}/part/card",
     f"/s/{KEY}/figure/history", f"/s/{KEY}/stream", f"/compare?study={KEY}",
-    f"/compare/figure?study={KEY}",
+    f"/compare/figure?study={KEY}", "/part/studies", "/stream",
 ]  # fmt: skip
 ACTS = [f"/s/{KEY}/steer", f"/s/{KEY}/note", f"/s/{KEY}/enqueue"]
 

@@ -19,6 +19,7 @@ from assay.web.assets import assets
 from assay.web.guard import App, Guard, TooLargeError
 from assay.web.keys import Door
 from assay.web.lab import Lab, UnknownStudyError, as_json
+from assay.web.listing import Listing
 from assay.web.memory import give_back_now_and_then
 from assay.web.stream import Streams
 
@@ -36,7 +37,8 @@ def application(
         readonly: nothing can be changed through it.
     """
     lab = Lab(storage)
-    streams = Streams(lab)
+    listing = Listing(lab)
+    streams = Streams(lab, listing)
     cookie = f"assay-{port}"
 
     @asynccontextmanager
@@ -49,7 +51,7 @@ def application(
         lab.close()
 
     app = Starlette(
-        routes=_routes(lab, streams, Entry(door, cookie), readonly=readonly),
+        routes=_routes(lab, listing, streams, Entry(door, cookie), readonly=readonly),
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _http_error,
@@ -61,11 +63,16 @@ def application(
     return Guard(app, door=door, hosts=hosts, cookie=cookie, readonly=readonly)
 
 
-def _routes(lab: Lab, streams: Streams, entry: Entry, *, readonly: bool) -> list[Route]:
-    made, figures, acts = pages.Pages(lab, readonly=readonly), data.Data(lab), actions.Actions(lab)
+def _routes(
+    lab: Lab, listing: Listing, streams: Streams, entry: Entry, *, readonly: bool
+) -> list[Route]:
+    made = pages.Pages(lab, listing, readonly=readonly)
+    figures, acts = data.Data(lab), actions.Actions(lab)
     study = "/s/{key}"
     return [
         Route("/", made.studies),
+        Route("/part/studies", made.listed),
+        Route("/stream", streams.answer),
         Route("/login", entry.show),
         Route("/login", entry.log_in, methods=["POST"]),
         Route("/static/{name}", static),

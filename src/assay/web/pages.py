@@ -11,10 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assay.analysis.selection import best_by_value
 from assay.analysis.spending import Limit, limits
 from assay.api.budgets import budget_now
-from assay.api.reporting import view, whole
+from assay.api.reporting import whole
 from assay.api.session import seconds_before
 from assay.core.errors import AssayError, StateError
 from assay.core.events import decode
@@ -25,14 +24,13 @@ from assay.report.log import in_words
 from assay.report.plots import gains
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
-from assay.report.view import View
 from assay.stores.chain import genesis
 from assay.web.assets import assets
 from assay.web.data import ident_of, telling_pair
 from assay.web.lab import Lab, Watched, key_of
+from assay.web.listing import Listing, seen
 from assay.web.trial import trial_page
 
-_MOST_LISTED = 30
 _ROWS = 50
 _LEDGER = 100
 _MOST_COMPARED = 8
@@ -42,24 +40,21 @@ _TAIL = 12
 class Pages:
     """Answers with pages."""
 
-    def __init__(self, lab: Lab, *, readonly: bool) -> None:
-        self._lab, self._readonly = lab, readonly
+    def __init__(self, lab: Lab, listing: Listing, *, readonly: bool) -> None:
+        self._lab, self._listing, self._readonly = lab, listing, readonly
 
     def studies(self, request: Request) -> Response:
         """All studies of the storage, the newest first."""
-        names = self._lab.names()[::-1]
-        listed = [self._line(name) for name in names[:_MOST_LISTED]]
-        rest = [{"key": key_of(name), "name": words.name(name)} for name in names[_MOST_LISTED:]]
-        return html("studies.html", listed=listed, rest=rest, storage=words.name(self._lab.storage))
+        return html("studies.html", storage=words.name(self._lab.storage), **self._listed())
 
-    def _line(self, name: str) -> dict[str, Any]:
-        line: dict[str, Any] = {"key": key_of(name), "name": words.name(name), "error": None}
-        try:
-            found = self._lab.study(line["key"])
-            pulse = found.pulse()
-        except AssayError as error:
-            return {**line, "error": words.headline(str(error))}
-        return {**line, "pulse": pulse, "best": _best(found), "claim": _view(found).card.claim}
+    def listed(self, request: Request) -> Response:
+        """The list alone, for a page that is open."""
+        text = environment("assay.web", "assay.report").get_template("part_studies.html")
+        return _tagged(request, text.render(**self._listed()))
+
+    def _listed(self) -> dict[str, Any]:
+        length = self._listing.pulse().length
+        return {"listed": self._listing.lines(), "rest": self._listing.rest(), "length": length}
 
     def overview(self, request: Request) -> Response:
         """Where a study stands, how it went, what it cost, who works on it."""
@@ -90,7 +85,7 @@ class Pages:
     def trials(self, request: Request) -> Response:
         """The table of trials, a page of it at a time."""
         found = self._found(request)
-        table = _view(found).trials
+        table = seen(found).trials
         by = request.query_params.get("by", "newest")
         numbers = _numbers(found, by)
         pages = max(-(-len(numbers) // _ROWS), 1)
@@ -150,7 +145,7 @@ class Pages:
     def checks(self, request: Request) -> Response:
         """What was found out about the data before the first trial."""
         found = self._found(request)
-        shown, on_data = _view(found), found.study.spec.data is not None
+        shown, on_data = seen(found), found.study.spec.data is not None
         return self._study(request, "checks.html", view=shown, on_data=on_data, figures=figures)
 
     def evidence(self, request: Request) -> Response:
@@ -170,10 +165,7 @@ class Pages:
         found = self._found(request)
         with found.lock:
             text = part_of(found, part)
-        tag = f'"{sha256(text.encode()).hexdigest()[:20]}"'
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"etag": tag})
-        return Response(text, media_type="text/html", headers={"etag": tag})
+        return _tagged(request, text)
 
     def compare(self, request: Request) -> Response:
         """Several studies beside each other."""
@@ -181,8 +173,8 @@ class Pages:
         found = [self._lab.study(key) for key in keys]
         lines = [
             {
-                **self._line(one.study.name),
-                "view": _view(one),
+                **self._listing.line(one.study.name),
+                "view": seen(one),
                 "config": _best_config(one),
             }
             for one in found
@@ -213,6 +205,14 @@ def html(template: str, *, status: int = 200, **facts: Any) -> Response:
     made = environment("assay.web", "assay.report").get_template(template)
     tags = {name: f"/static/{name}?v={asset.tag}" for name, asset in assets().items()}
     return Response(made.render(asset=tags, **facts), status, media_type="text/html")
+
+
+def _tagged(request: Request, text: str) -> Response:
+    """A part of a page, or word that it is as it was."""
+    tag = f'"{sha256(text.encode()).hexdigest()[:20]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(text, media_type="text/html", headers={"etag": tag})
 
 
 def _safe(text: str) -> Any:
@@ -309,20 +309,15 @@ EVIDENCE = (
 """The sections of the report that have their place on the page of evidence, where they exist."""
 
 PARTS: dict[str, Callable[[Watched], Mapping[str, Any]]] = {
-    "card": lambda w: {"view": _view(w)},
-    "numbers": lambda w: {"part": _view(w).numbers},
-    "flow": lambda w: {"part": _view(w).flow},
-    "cost": lambda w: {"view": _view(w), "part": _view(w).cost, "limits": _limits(w)},
-    "changes": lambda w: {"part": _view(w).changes},
+    "card": lambda w: {"view": seen(w)},
+    "numbers": lambda w: {"part": seen(w).numbers},
+    "flow": lambda w: {"part": seen(w).flow},
+    "cost": lambda w: {"view": seen(w), "part": seen(w).cost, "limits": _limits(w)},
+    "changes": lambda w: {"part": seen(w).changes},
     "workers": _workers,
     "tail": _tail,
 }
 """Each part of the overview by its name, and what its template is given."""
-
-
-def _view(found: Watched) -> View:
-    """The study as people see it, of its present length."""
-    return found.once(("view",), lambda: view(found.study, found.outcomes))
 
 
 def _limits(found: Watched) -> list[tuple[str, Limit]]:
@@ -335,14 +330,6 @@ def _limits(found: Watched) -> list[tuple[str, Limit]]:
         (words.limit_name(limit.name, currency), limit)
         for limit in limits(study.spec, budget, history, seconds)
     ]
-
-
-def _best(found: Watched) -> str:
-    spec, history = found.study.spec, found.outcomes.history
-    best = best_by_value(spec, history) if spec.single else None
-    if best is None:
-        return "–"
-    return f"{words.number(history.outcome(best).values[0])} (trial {best})"  # type: ignore[union-attr]
 
 
 def _best_config(found: Watched) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""Server-sent events: each open page is told when its study has grown, and by how much."""
+"""Server-sent events: each open page is told when its study, or the list of them, has changed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
+from typing import TypeAlias
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -12,24 +13,27 @@ from starlette.responses import Response, StreamingResponse
 
 from assay.core.errors import AssayError
 from assay.web.lab import Lab, Pulse, UnknownStudyError, as_json
+from assay.web.listing import Listed, Listing
 
+_LIST = ""  # no key of a study
 _LOOK_S = 0.5
 _BEAT_S = 15.0
 _SHARE = 0.1  # of the time at most goes into looking, however long the log is
 MOST_LISTENERS = 1000
+Told: TypeAlias = Pulse | Listed | None
 
 
 class Streams:
-    """Who listens to which study. One task looks at each study, however many pages are open.
+    """Who listens to which study, or to the list. One task looks at each, however many pages are open.
 
     A listener keeps the newest pulse alone: a slow one misses some, and costs no memory.
     """
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self._listeners: dict[str, set[asyncio.Queue[Pulse | None]]] = {}
+    def __init__(self, lab: Lab, listing: Listing) -> None:
+        self._lab, self._listing = lab, listing
+        self._listeners: dict[str, set[asyncio.Queue[Told]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._latest: dict[str, Pulse] = {}
+        self._latest: dict[str, Pulse | Listed] = {}
         self._closing = False
 
     @property
@@ -38,11 +42,12 @@ class Streams:
         return sum(map(len, self._listeners.values()))
 
     async def answer(self, request: Request) -> Response:
-        """The stream of a study, for a page."""
-        key = request.path_params["key"]
+        """The stream of a study, or of the list where the address names none, for a page."""
+        key = request.path_params.get("key", _LIST)
         if self.count >= MOST_LISTENERS:
             return Response("Too many pages listen.\n", 503, {"retry-after": "10"})
-        await to_thread.run_sync(lambda: self._lab.study(key))
+        if key != _LIST:
+            await to_thread.run_sync(lambda: self._lab.study(key))
         return StreamingResponse(
             self.listen(key), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
         )
@@ -52,7 +57,7 @@ class Streams:
 
         Each line says all, so that a page that was cut off needs nothing of what it missed.
         """
-        queue: asyncio.Queue[Pulse | None] = asyncio.Queue(1)
+        queue: asyncio.Queue[Told] = asyncio.Queue(1)
         self._listeners.setdefault(key, set()).add(queue)
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._look(key))
@@ -60,7 +65,7 @@ class Streams:
             _put(queue, self._latest[key])
         try:
             yield b"retry: 1000\n\n"
-            sent: Pulse | None = None
+            sent: Told = None
             while not self._closing:
                 try:
                     pulse = await asyncio.wait_for(queue.get(), _BEAT_S)
@@ -75,7 +80,7 @@ class Streams:
         finally:
             self._leave(key, queue)
 
-    def _leave(self, key: str, queue: asyncio.Queue[Pulse | None]) -> None:
+    def _leave(self, key: str, queue: asyncio.Queue[Told]) -> None:
         listeners = self._listeners.get(key, set())
         listeners.discard(queue)
         if not listeners:
@@ -90,7 +95,7 @@ class Streams:
         while True:
             began = monotonic()
             try:
-                pulse = await to_thread.run_sync(lambda: self._lab.study(key).pulse())
+                pulse = await to_thread.run_sync(lambda: self._now(key))
             except UnknownStudyError:
                 self._tell(key, None)
                 return
@@ -103,7 +108,10 @@ class Streams:
             took = monotonic() - began
             await asyncio.sleep(max(_LOOK_S, took / _SHARE))
 
-    def _tell(self, key: str, pulse: Pulse | None) -> None:
+    def _now(self, key: str) -> Pulse | Listed:
+        return self._listing.pulse() if key == _LIST else self._lab.study(key).pulse()
+
+    def _tell(self, key: str, pulse: Told) -> None:
         for queue in self._listeners.get(key, ()):
             _put(queue, pulse)
 
@@ -116,7 +124,7 @@ class Streams:
             task.cancel()
 
 
-def _put(queue: asyncio.Queue[Pulse | None], pulse: Pulse | None) -> None:
+def _put(queue: asyncio.Queue[Told], pulse: Told) -> None:
     if queue.full():
         queue.get_nowait()
     queue.put_nowait(pulse)

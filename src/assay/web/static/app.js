@@ -4,7 +4,7 @@ import { figure, part } from "./panels.js";
 import { follow } from "./live.js";
 import { wire } from "./form.js";
 
-const { key, length, compare } = document.body.dataset;
+const { key, length, compare, list } = document.body.dataset;
 const base = key ? `/s/${key}` : "";
 const brushes = new Map(), typed = new Map();
 let panels = [], timer = 0;
@@ -100,7 +100,8 @@ function begin() {
     seen.observe(panel.element);
   }
   filterForm();
-  if (key) { wire(key); follow(key, beat); }
+  if (key) { wire(key); follow(`${base}/stream`, beat); }
+  if (list !== undefined) follow("/stream", (pulse) => panels.forEach((panel) => panel.want(pulse.length)));
 }
 
 begin();

@@ -2,8 +2,8 @@
 
 const WORDS = { live: "live", lost: "connection lost, trying again", out: "logged out: load the page again" };
 
-/** Calls `changed(pulse)` for each change; keeps the lamp of the page up to date. */
-function follow(key, changed) {
+/** Calls `changed(pulse)` for each change told at an address; keeps the lamp of the page up to date. */
+function follow(address, changed) {
   const lamp = document.getElementById("live");
   const said = lamp?.querySelector("[data-live]");
   let source = null, wait = 1000, timer = 0;
@@ -15,7 +15,7 @@ function follow(key, changed) {
   }
 
   function open() {
-    source = new EventSource(`/s/${key}/stream`);
+    source = new EventSource(address);
     source.onopen = () => { state("live"); wait = 1000; };
     source.onmessage = (event) => { state("live"); changed(JSON.parse(event.data)); };
     source.onerror = () => {

@@ -72,18 +72,28 @@ async function fetched(address, panel) {
   return answer;
 }
 
-/** A part of the page that the server renders. */
+const CAN_FOCUS = "a, button, input, summary, [tabindex]";
+
+/** What an element is for, by which it is found again in a newer version of the page. */
+function meant(element) {
+  return [element.tagName, element.getAttribute("href"), element.getAttribute("value"), element.getAttribute("aria-label"), element.tagName === "SUMMARY"].join(" ");
+}
+
+/** A part of the page that the server renders; what was open, chosen or in focus stays so. */
 function part(element, base) {
   return new Stale(element, async (panel) => {
     const answer = await fetched(`${base}/part/${element.dataset.part}`, panel);
     if (!answer) return;
     const text = await answer.text();
-    if (element.contains(document.activeElement) && document.activeElement !== document.body) return;
     const begin = performance.now();
     const open = [...element.querySelectorAll("details")].map((one) => one.open);
     const made = new DOMParser().parseFromString(text, "text/html").body;
     made.querySelectorAll("details").forEach((one, i) => { one.open = open[i] ?? one.open; });
+    const chosen = new Set([...element.querySelectorAll("input:checked")].map((one) => one.value));
+    made.querySelectorAll("input").forEach((one) => { one.checked = chosen.has(one.value); });
+    const had = element.contains(document.activeElement) ? meant(document.activeElement) : null;
     element.replaceChildren(...made.childNodes);
+    if (had) [...element.querySelectorAll(CAN_FOCUS)].find((one) => meant(one) === had)?.focus({ preventScroll: true });
     measure("assay-part", begin);
   });
 }
@@ -98,12 +108,12 @@ function figure(element, base, state) {
 
   function draw() {
     if (!plot) return;
-    const width = canvas.clientWidth;
-    if (!width) return;
-    const begin = performance.now();
     const empty = !plot.lines?.rows.length && !plot.panels.some((p) => p.marks.some((m) => m.x.length));
-    canvas.hidden = empty;
+    canvas.hidden = empty; // before it is measured: what is hidden has no width
     element.classList.toggle("empty", empty);
+    const width = canvas.clientWidth;
+    if (!width && !empty) return;
+    const begin = performance.now();
     if (!empty) {
       const height = heightOf(plot, width);
       if (!chart) {

@@ -1,0 +1,109 @@
+"""The list of studies, kept up to date: only the lines of those that changed are made anew."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from assay.analysis.selection import best_by_value
+from assay.api.reporting import view
+from assay.core.errors import AssayError
+from assay.core.protocols import Store
+from assay.report import words
+from assay.report.view import View
+from assay.web.lab import Lab, UnknownStudyError, Watched, key_of
+
+MOST_LISTED = 30
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What an open list is told: a number that differs whenever the list does."""
+
+    length: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    length: int
+    driver: str
+    line: Line
+
+
+class Listing:
+    """The newest studies of a storage as lines."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._kept: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def lines(self) -> list[Line]:
+        """A line for each of the newest studies, the newest first."""
+        return [self.line(name) for name in self._lab.names()[::-1][:MOST_LISTED]]
+
+    def rest(self) -> list[Line]:
+        """The names of the older ones."""
+        names = self._lab.names()[::-1][MOST_LISTED:]
+        return [{"key": key_of(name), "name": words.name(name)} for name in names]
+
+    def pulse(self) -> Listed:
+        """What tells whether the list has changed; it costs a few short queries a study."""
+        said = repr((self.lines(), len(self._lab.names())))
+        return Listed(int(sha256(said.encode(errors="surrogatepass")).hexdigest()[:12], 16))
+
+    def line(self, name: str) -> Line:
+        """Where a study stands, or why that cannot be said."""
+        with self._lock:
+            store = self._lab.store()
+            kept = self._kept.get(name)
+            try:
+                if kept and store and not _moved(store, name, kept):
+                    return kept.line
+                return self._made(name)
+            except (AssayError, UnknownStudyError) as error:
+                self._kept.pop(name, None)
+                return {**_named(name), "error": words.headline(str(error))}
+
+    def _made(self, name: str) -> Line:
+        found = self._lab.study(key_of(name))
+        pulse = found.pulse()
+        line = {
+            **_named(name),
+            "pulse": pulse,
+            "best": _best(found),
+            "claim": seen(found).card.claim,
+        }
+        self._kept[name] = _Kept(pulse.length, _driver(found.study.store, name), line)
+        return line
+
+
+def seen(found: Watched) -> View:
+    """The study as people see it, of its present length."""
+    return found.once(("view",), lambda: view(found.study, found.outcomes))
+
+
+def _named(name: str) -> Line:
+    return {"key": key_of(name), "name": words.name(name), "error": None}
+
+
+def _moved(store: Store, name: str, kept: _Kept) -> bool:
+    """Whether its log has grown, or somebody else drives it."""
+    grown = store.rows(name, after=kept.length, most=1)
+    return bool(grown) or _driver(store, name) != kept.driver
+
+
+def _driver(store: Store, name: str) -> str:
+    holder = store.driver(name)
+    return f"{holder.pid} on {holder.host}" if holder else ""
+
+
+def _best(found: Watched) -> str:
+    spec, history = found.study.spec, found.outcomes.history
+    best = best_by_value(spec, history) if spec.single else None
+    if best is None:
+        return "–"
+    return f"{words.number(history.outcome(best).values[0])} (trial {best})"  # type: ignore[union-attr]
