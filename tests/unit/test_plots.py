@@ -24,7 +24,8 @@ from assay.core.parameters import Choice, Float, Int, When
 from assay.core.space import Space
 from assay.core.spec import StudySpec
 from assay.plot.drawing import Drawing
-from assay.report.evidence import recheck
+from assay.report.answer import Gain
+from assay.report.evidence import Recheck, Rechecked, recheck
 from assay.report.influence import Influence
 from assay.report.plots import course, gains, space
 from assay.report.plots.draw import drawn
@@ -149,6 +150,17 @@ def test_what_more_trials_bring_counts_every_trial():
     seen = gains.best_so_far(found).panels[0].marks[0]
     best = max(effect.gain for effect in found.effects.values())
     assert (seen.x[-1], seen.y[-1]) == (len(found.effects), pytest.approx(best))
+
+
+@pytest.mark.parametrize(("saw", "said"), [(0.25, "0.15 more"), (0.05, "0.05 less")])
+def test_what_the_search_saw_too_much_or_too_little_is_said_in_words(saw, said):
+    row = Rechecked(1, saw, Gain(0.1, 0.05, 0.15, 0.05), 5, "selected")
+    assert said in gains.overtuning(Recheck("rule", "reason", (row,))).about
+
+
+def test_one_trial_has_a_cost_but_nothing_to_compare():
+    spec = spec_of(1)
+    assert gains.gain_and_cost(Outcomes(spec, fold(events_of(spec, 1)))).about == "Too few trials."
 
 
 def test_one_trial_has_no_neighbours_on_its_axis():

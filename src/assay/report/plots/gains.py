@@ -104,9 +104,8 @@ def gain_and_cost(outcomes: Outcomes) -> Plot:
     spent = cpu_seconds(history)
     numbers = [n for n in outcomes.effects if spent[n]]
     if len(numbers) < 2:
-        return Plot(
-            "gain_and_cost", title, "No costs are recorded.", (), Table(title, ("trial",), ())
-        )
+        why = "Too few trials." if numbers or not outcomes.effects else "No costs are recorded."
+        return Plot("gain_and_cost", title, why, (), Table(title, ("trial",), ()))
     costs = spent[numbers]
     if costs.max() < 1.1 * costs.min():
         why = (
@@ -257,7 +256,10 @@ def overtuning(found: Recheck) -> Plot:
     )
     table = Table(title, ("trial", "in the search", "fresh"), cells)
     lost = sum(s - f for s, f in zip(seen, fresh, strict=True)) / len(rows)
-    about = f"On average the search saw {words.signed(lost)} more than fresh evaluations show."
+    less = "less" if lost < 0 else "more"
+    about = (
+        f"On average the search saw {words.number(abs(lost))} {less} than fresh evaluations show."
+    )
     return Plot("overtuning", title, about, (panel,), table)
 
 

@@ -46,7 +46,7 @@ function axis(form, vertical, room, narrow) {
   const c = colours();
   const made = {
     type: "value", scale: true, min: form.low ?? undefined, max: form.high ?? undefined,
-    axisLine: { show: !vertical, lineStyle: { color: c.soft } }, axisTick: { show: false },
+    axisLine: { show: !vertical, onZero: false, lineStyle: { color: c.soft } }, axisTick: { show: false },
     splitLine: { show: form.ticks.length === 0 || !vertical, lineStyle: { color: c.line } },
     axisLabel: { color: c.soft, fontSize: 12, hideOverlap: true, formatter: number, showMinLabel: form.low === null, showMaxLabel: form.high === null },
     nameTextStyle: { color: c.ink, fontSize: 12 },
