@@ -126,19 +126,20 @@ class Line:
         except OSError:
             pass
         for one in (a, b):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            Line._end(one)
+
+    @staticmethod
+    def _end(one):
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        one.close()
 
     def cut(self):
         self._open = False
-        for pair in self._pairs:
-            for one in pair:
-                try:
-                    one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+        for one in (one for pair in self._pairs for one in pair):
+            self._end(one)
         self._pairs.clear()
 
     def mend(self):
@@ -193,7 +194,9 @@ def until(holds, most_s):
 
 
 def run_first(page):
-    """Run the first cell; a kernel that is not there yet takes no notice."""
+    """Run the first cell; a kernel that is not there yet takes no notice, or JupyterLab says so."""
+    if page.locator(".jp-Dialog").count():
+        page.locator(".jp-Dialog .jp-mod-accept").first.click()
     page.locator(".jp-CodeCell").first.click()
     page.keyboard.press("Shift+Enter")
     page.wait_for_timeout(3000)
