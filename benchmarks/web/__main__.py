@@ -81,13 +81,15 @@ def _beside(quick: bool) -> dict[str, Any]:
 
 
 def _many(quick: bool) -> dict[str, Any]:
-    return _paired(1000, rounds=1, updates=(2, 1)) if quick else _paired(100_000, rounds=5)
+    return _paired(1000, rounds=1, updates=(2, 1)) if quick else _paired(100_000, rounds=3, times=3)
 
 
-def _paired(trials: int, *, rounds: int = 9, updates: tuple[int, int] = (6, 2)) -> dict[str, Any]:
+def _paired(
+    trials: int, *, rounds: int = 9, updates: tuple[int, int] = (6, 2), times: int = 5
+) -> dict[str, Any]:
     """Both dashboards, each on the same trials, in one run and by turns.
 
-    A visit of each so many times, then a visit of each after a trial has ended, then, five times,
+    A visit of each so many times, then a visit of each after a trial has ended, then, `times` times,
     so many updates of each while it alone is open.
     """
     with (
@@ -110,11 +112,11 @@ def _paired(trials: int, *, rounds: int = 9, updates: tuple[int, int] = (6, 2)) 
                         watch.dashboard.grow()
                     _gather(found[name].setdefault(part, {}), watch.visit())
                     print(name, part, file=sys.stderr, flush=True)
-        for _ in range(1 if rounds == 1 else 5):
+        for _ in range(1 if rounds == 1 else times):
             for count, (name, watch) in zip(updates, watches.items(), strict=True):
                 _gather(found[name].setdefault("update", {}), watch.updates(count))
                 print(name, "updates", file=sys.stderr, flush=True)
-    return {"trials": trials, "rounds": rounds, "updates": updates, **found}
+    return {"trials": trials, "rounds": rounds, "updates": updates, "times": times, **found}
 
 
 def _gather(kept: dict[str, list[float]], new: dict[str, float]) -> None:
@@ -129,8 +131,17 @@ def _hour(quick: bool) -> dict[str, Any]:
         assay_dashboard(Path(folder), trials) as dashboard,
         chromium() as browser,
     ):
-        found = hour(browser, dashboard, trials, updates=times)
-    return {**found, "fresh_mb": _fresh(trials + times)}
+        return hour(browser, dashboard, trials, updates=times)
+
+
+def _served(quick: bool) -> dict[str, Any]:
+    trials, times = (500, 60) if quick else (10_000, 3600)
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-web-") as folder,
+        assay_dashboard(Path(folder), trials) as dashboard,
+    ):
+        found = served(dashboard, panels_of(dashboard), updates=times)
+    return {"trials": trials, "updates": times, "server": found, "fresh_mb": _fresh(trials + times)}
 
 
 def _fresh(trials: int) -> float:
@@ -178,6 +189,7 @@ def _answered(dashboard: Dashboard) -> dict[str, Any]:
 PARTS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "beside": _beside,
     "hour": _hour,
+    "served": _served,
     "many": _many,
     "million": _million,
 }
@@ -237,7 +249,7 @@ def _paired_table(head: str, run: dict[str, Any]) -> str:
     few, fewer = run["updates"]
     said = (
         f"Median (lowest to highest) of {run['rounds']} visits of each kind, by turns, and of the means of "
-        f"{few} and {fewer} updates, five times each."
+        f"{few} and {fewer} updates, {run.get('times', 5)} times each."
     )
     return "\n".join([f"**{head}.** {_said(run)} {said}", "", *rows])
 
@@ -255,7 +267,11 @@ def _hour_table(run: dict[str, Any]) -> str:
         f"**An hour.** {run['updates']:,} updates of a page of {run['trials']:,} trials with {run['panels']} panels in "
         f"view, {run['answers']:,} answers drawn. {_said(run)}"
     )
-    server = [
+    return "\n".join([head, "", *rows])
+
+
+def _served_table(run: dict[str, Any]) -> str:
+    rows = [
         "| updates | server's memory (RSS) | in use | free, but kept | blocks of Python's objects | its CPU time |",
         "|---|---|---|---|---|---|",
         *(
@@ -264,11 +280,11 @@ def _hour_table(run: dict[str, Any]) -> str:
             for m in run["server"]
         ),
     ]
-    said = (
-        "The server, while the study grew by one trial for each update and all panels were asked for "
-        f"(a dashboard that is started on the grown study holds {run['fresh_mb']} MB):"
+    head = (
+        f"**The server's hour.** The study of {run['trials']:,} trials grew by {run['updates']:,}, and after each all "
+        f"panels were asked for. A dashboard that is started on the grown study holds {run['fresh_mb']} MB. {_said(run)}"
     )
-    return "\n".join([head, "", *rows, "", said, "", *server])
+    return "\n".join([head, "", *rows])
 
 
 def _million_table(run: dict[str, Any]) -> str:
@@ -288,6 +304,7 @@ def _million_table(run: dict[str, Any]) -> str:
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "beside": lambda run: _paired_table("Beside each other", run),
     "hour": _hour_table,
+    "served": _served_table,
     "million": _million_table,
     "many": lambda run: _paired_table("Many trials", run),
 }

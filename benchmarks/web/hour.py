@@ -10,7 +10,6 @@ panel is asked for after each, by six lines at a time as a browser does.
 
 from __future__ import annotations
 
-import json
 import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -118,23 +117,4 @@ def hour(browser: Any, dashboard: Dashboard, trials: int, *, updates: int = 3600
         "panels": len(paths),
         "answers": answered,
         "page": marks,
-        "server": served(dashboard, paths, updates=updates),
     }
-
-
-if __name__ == "__main__":
-    import sys
-    import tempfile
-    from pathlib import Path
-
-    from benchmarks.web.servers import assay_dashboard
-    from benchmarks.web.visits import chromium
-
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    times = int(sys.argv[2]) if len(sys.argv) > 2 else 3600
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        assay_dashboard(Path(folder), n) as ours,
-        chromium() as shown,
-    ):
-        print(json.dumps(hour(shown, ours, n, updates=times), indent=1))
