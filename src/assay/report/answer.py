@@ -109,6 +109,11 @@ class Numbers:
         """Whether the selected trial was measured on data that no choice has seen."""
         return any(bar.kind == "selected" for bar in self.bars)
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the corrected estimate of the search is among the numbers."""
+        return any(bar.kind == "corrected" for bar in self.bars)
+
     def shown(self, x: float) -> str:
         """A score, to as many decimals as the intervals (else the differences) allow."""
         halves = [

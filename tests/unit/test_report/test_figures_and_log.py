@@ -12,6 +12,7 @@ import pytest
 import assay
 from assay.api.reporting import whole
 from assay.report import figures
+from assay.report.html import page
 from assay.report.plots import course, gains
 from assay.report.plots.outcomes import Outcomes
 
@@ -79,6 +80,12 @@ def test_the_four_numbers_are_control_selected_seen_and_corrected(told):
     assert shown["corrected"] >= shown["validation"], "an error without its selection luck"
     assert numbers.optimism == pytest.approx(shown["selected"] - shown["validation"])
     assert len(figures.four_numbers(numbers).table.rows) == 4
+
+
+def test_a_missing_fourth_number_is_explained(told, pages):
+    study, _ = told
+    assert "is not corrected for its luck" not in page(whole(study))
+    assert "is not corrected for its luck" in pages["whole"]
 
 
 def test_the_flow_counts_what_the_log_holds(told):
