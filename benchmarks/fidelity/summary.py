@@ -16,6 +16,7 @@ BUDGET = 12.0
 MOST = 50
 OURS = ("assay-auto", "assay-thaw")
 DRAWS = 10_000
+GOALS = (5, 10, 15, 20, 30, 40, 50)
 PARTS = {"Surrogates": "yahpo:", "Real trainings": "training:"}
 
 
@@ -40,7 +41,15 @@ def _part(runs):
     for ours in OURS:
         if ours in tuners:
             lines += [*_pairs(runs, tuners, problems, ours), ""]
-    return [*lines, *_worth(runs, tuners, problems), "", *_to_full(runs, tuners), ""]
+    return [
+        *lines,
+        *_worth(runs, tuners, problems),
+        "",
+        *_shares(runs, tuners, problems),
+        "",
+        *_to_full(runs, tuners),
+        "",
+    ]
 
 
 def _medians(runs, tuners, problems):
@@ -133,6 +142,32 @@ def _worth(runs, tuners, problems):
             low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
             cells.append(f"{_equal(ours, theirs)} ({low} to {high})")
         lines.append(f"| {tuner} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _shares(runs, tuners, problems):
+    """What a quality costs that a number of full evaluations reaches."""
+    goals = " | ".join(f"{goal}" for goal in GOALS)
+    lines = [
+        "The same for other goals: how many full evaluations' worth of steps until the median is as good as",
+        "that of `assay-full` after 5, 10, ... 50 full evaluations; `–`: not within 12.",
+        "",
+        f"| tuner, problem | {goals} |",
+        "|---|" + "---|" * len(GOALS),
+    ]
+    costs = np.arange(0.5, BUDGET + 0.01, 0.5)
+    for tuner in (ours for ours in OURS if ours in tuners):
+        for problem in problems:
+            rows = [r for (t, p, _), r in runs.items() if (t, p) == (tuner, problem)]
+            full = [r for (t, p, _), r in runs.items() if (t, p) == ("assay-full", problem)]
+            reached = [np.median([_loss(r, cost) for r in rows]) for cost in costs] if rows else []
+            cells = []
+            for goal in GOALS:
+                wanted = np.median([_loss(r, goal) for r in full])
+                there = np.flatnonzero(reached <= wanted) if rows else []
+                cells.append(f"{costs[there[0]]:.1f}" if len(there) else "–")
+            if rows:
+                lines.append(f"| {tuner}, {_short(problem)} | " + " | ".join(cells) + " |")
     return lines
 
 
