@@ -48,7 +48,7 @@ _HOME = {
     "work": "assay.api.working",
 }
 
-_PARTS = ("callbacks", "plot")
+_PARTS = ("callbacks", "plot", "spaces")
 """Modules that are used as `assay.plot.history(study)`."""
 
 __all__ = sorted([*_HOME, *_PARTS, "__version__"])
@@ -56,6 +56,7 @@ __all__ = sorted([*_HOME, *_PARTS, "__version__"])
 if TYPE_CHECKING:
     from assay import callbacks as callbacks
     from assay import plot as plot
+    from assay import spaces as spaces
     from assay.analysis.verdict import Verdict as Verdict
     from assay.api.ablation import Ablation as Ablation
     from assay.api.ablation import ablate as ablate

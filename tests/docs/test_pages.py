@@ -13,7 +13,9 @@ PAGES = sorted(DOCS.glob("*.md"))
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "concepts", "callbacks"])
+@pytest.mark.parametrize(
+    "page", ["tutorial", "concepts", "callbacks", "optuna", "sklearn", "spaces", "tracking"]
+)
 def test_the_code_of_a_page_runs_in_order(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
@@ -21,7 +23,7 @@ def test_the_code_of_a_page_runs_in_order(page, capsys, tmp_path, monkeypatch):
     assert blocks
     names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
-        exec(compile(block, f"{page}.md", "exec"), names)
+        exec(compile(block, f"{page}.md", "exec", dont_inherit=True), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

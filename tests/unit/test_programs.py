@@ -60,6 +60,9 @@ def test_braces_and_unknown_names():
     assert Command("awk '{{print {x}}}'").words({"x": 1}) == ["awk", "{print 1}"]
     with pytest.raises(SpecError, match="Did you mean 'lr'"):
         Command("train --lr {lrr}").check(["lr"])
+    with pytest.raises(SpecError, match=r"\{lr without the closing brace"):
+        Command("train --depth {depth} --lr {lr").check(["lr", "depth"])
+    Command("train '{\"a\": [{{lr, {lr}]}'").check(["lr"])
     with pytest.raises(SpecError, match="nothing"):
         Command("  ")
     with pytest.raises(SpecError, match="quotation"):

@@ -24,11 +24,23 @@ Mark: TypeAlias = Literal["ok", "note", "problem"]
 _EXTRAS = {
     "sklearn": ("sklearn", "pandas"),
     "parquet": ("pyarrow",),
+    "plot": ("matplotlib", "plotly"),
     "optuna": ("optuna",),
+    "hydra": ("hydra",),
     "yaml": ("yaml",),
+    "boosting": ("catboost", "lightgbm", "xgboost"),
+    "torch": ("torch",),
+    "lightning": ("lightning",),
+    "keras": ("keras",),
+    "transformers": ("transformers",),
+    "mlflow": ("mlflow",),
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
+    "postgres": ("psycopg",),
     "dask": ("distributed",),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "gpu": ("pynvml",),
 }
 _LEAST_FREE = 500 * 2**20
 

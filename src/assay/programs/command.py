@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.errors import SpecError, did_you_mean
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_BEGUN = re.compile(r"\{([\w.]+)")
 OWN = ("seed", "trial", "config", "config.json", "config.toml")
 """What a command may name besides parameters: the seed and number of the trial, and files with its config."""
 
@@ -56,11 +57,14 @@ class Command:
         return list(dict.fromkeys(name for name in found if name is not None))
 
     def check(self, known: Collection[str]) -> None:
-        """See that every name is a parameter or one of our own.
+        """See that every name is a parameter or one of our own, and that its brace closes.
 
         Raises:
-            SpecError: one is neither.
+            SpecError: one is neither, or does not.
         """
+        for begun in _BEGUN.finditer(_PLACE.sub(" ", self.text)):
+            if (name := begun.group(1)) in known or name in OWN:
+                raise SpecError(f"The command has {{{name} without the closing brace: {{{name}}}.")
         for name in self.names:
             if name not in known and name not in OWN:
                 raise SpecError(

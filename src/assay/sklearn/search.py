@@ -20,7 +20,7 @@ from sklearn.model_selection._validation import (
 )
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel
-from sklearn.utils.validation import _check_method_params, _num_samples
+from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from assay.analysis.selection import best_trial
 from assay.core.history import History
@@ -257,8 +257,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         """The study's report as one HTML page; written to `path` if given.
 
         Raises:
-            AttributeError: it is not fitted, or every measurement of the control failed.
+            NotFittedError: it is not fitted.
+            AttributeError: every measurement of the control failed.
         """
+        check_is_fitted(self, "study_")
         return str(self.study_.report(path))
 
     def __getstate__(self) -> dict[str, Any]:
