@@ -34,5 +34,13 @@ def in_words(found: list[tuple[str, Any, Any]]) -> str:
 
     >>> in_words([('budget.trials', 60, 100)])
     'budget.trials: 60 → 100'
+    >>> in_words([("data.fingerprint.rows", 9, 8), ("data.fingerprint.content", "aa", "bb")])
+    'the data'
     """
-    return "; ".join(f"{path}: {before!r:.60} → {after!r:.60}" for path, before, after in found)
+    said = (
+        "the data"  # its hashes tell nobody anything
+        if path.startswith("data.fingerprint")
+        else f"{path}: {before!r:.60} → {after!r:.60}"
+        for path, before, after in found
+    )
+    return "; ".join(dict.fromkeys(said))
