@@ -45,15 +45,18 @@ ABOUT = {
     "PF03": About(
         "Rows of one person, firm, animal or machine are alike. Drawn one by one they stand on both "
         "sides of a split, and the score is that for units already known. Suspected are columns "
-        "that are called like an id or a unit, columns whose values stand in blocks, and columns "
-        "that stay the same from row to row. Then a forest is scored with rows drawn one by one "
-        "and with units kept together.",
+        "that are called like an id or a unit (`customer`, `firm`, `patient`), columns whose values "
+        "stand in blocks, and columns that stay the same from row to row. Then a forest is scored "
+        "with rows drawn one by one and with units kept together.",
         "fix first if the share of explained variance falls by more than 15 % (20 % where no "
         "column is called like an id), 0.05 and two (three) standard errors; care from half of "
         "that.",
         "`--groups COLUMN`.",
         "If you will predict for the very same units, rows drawn one by one are right: override "
-        "it.",
+        "it. It is silent where a column of numbers has a name that says nothing and the rows were "
+        "shuffled: of eight tables with several rows of one unit six were refused as they come, and "
+        "two once their rows were shuffled (`tests/slow/results/units.json`). If you know of units, "
+        "say so by `--groups`.",
     ),
     "PF04": About(
         "A tree of depth 3 sees each feature alone. One that explains nearly all that a forest "
