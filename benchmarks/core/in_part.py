@@ -1,7 +1,8 @@
 """What a study in part costs besides its trials: CPU milliseconds of proposals and of schedulers' decisions.
 
     python -m benchmarks.core.in_part              # a minute
-    python -m benchmarks.core.in_part 400 4000     # decisions alone, with so many trials
+    python -m benchmarks.core.in_part 400 4000     # studies of so many random trials, and what is decided
+    python -m benchmarks.core.in_part calls        # single reports, 400 and 4,000 trials being known
 
 The trials are formulas, so nearly all of the time is Assay's own. Figures: docs/decisions/0028 and 0022.
 """
@@ -16,10 +17,14 @@ import numpy as np
 import assay
 from assay import Fidelity, Float, Space
 from assay.core.history import History
+from assay.core.runs import Run
 from assay.engine import grants
 from assay.samplers.unique import Unique
+from assay.schedulers.asha import Asha, AshaStopping
+from assay.schedulers.halving import Halving
+from assay.schedulers.racing import Racing
 
-D, TRIALS, FOLDS = 6, 60, (0.3, -0.1, 0.05, -0.2, -0.05)
+CALLS, D, TRIALS, FOLDS = 60, 6, 60, (0.3, -0.1, 0.05, -0.2, -0.05)
 PLANS = {
     "none": (None, None),
     "racing": (Fidelity("fold", 1, 5, "folds"), "racing"),
@@ -114,6 +119,39 @@ def decisions(counts):
             )
 
 
+def calls():
+    """A report and what is asked after it, on made-up runs of which one changes each time."""
+    fidelity, rng = Fidelity("epochs", 1, 27), np.random.default_rng(0)
+    folds = Fidelity("fold", 1, 5, "folds")
+    for kind in (Asha(fidelity), AshaStopping(fidelity), Halving(fidelity), Racing(folds)):
+        for count in (400, 4000):
+            runs = [_run(kind, trial, rng) for trial in range(count)]
+            for trial in range(50):  # imports, and what is kept from call to call
+                kind.judge(tuple(runs), trial)
+            began = time.process_time()
+            going = [trial for trial in range(count) if runs[trial].state != "done"]
+            for trial in rng.permutation(going)[:CALLS].tolist():
+                runs[trial] = _run(kind, trial, rng, "running")
+                now = tuple(runs)
+                kind.judge(now, trial)
+                kind.resume(now)
+                kind.start(now)
+            ms = 1000 * (time.process_time() - began) / CALLS
+            print(f"calls, {type(kind).__name__}, {count} trials: {ms:.2f} ms a report", flush=True)
+
+
+def _run(kind, trial, rng, state=None):
+    """Somewhere on its way: most were cut at the first rung."""
+    most = kind.fidelity.most
+    step = int(rng.choice([1, 3, 9, 27], p=[0.67, 0.22, 0.08, 0.03])) if most == 27 else 2
+    if most == 5 and state is None and rng.random() < 0.4:
+        step = 5
+    curve = tuple((at, float(rng.random())) for at in range(1, step + 1))
+    cut = "paused" if isinstance(kind, Asha | Halving) else "stopped"
+    state = "done" if step == most else state or cut
+    return Run(trial, state, step if cut == "paused" else most, step, curve)
+
+
 def _everywhere(name):
     """Let modules that imported the function by name have the timed one."""
     for module in list(sys.modules.values()):
@@ -123,7 +161,10 @@ def _everywhere(name):
 
 
 if __name__ == "__main__":
-    sizes = [int(word) for word in sys.argv[1:]]
-    if not sizes:
-        proposals()
-    decisions(sizes or [400])
+    given = sys.argv[1:]
+    if given == ["calls"]:
+        calls()
+    else:
+        if not given:
+            proposals()
+        decisions([int(word) for word in given] or [400])

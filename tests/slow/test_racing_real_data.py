@@ -27,14 +27,14 @@ QUICK = Evidence(repeats=1, seeds=1, top=1, rechecks=1, refits=1)
 def test_racing_is_free_on_real_data():
     assert FOUND["data sets"] >= 6
     ours = FOUND["all"]["both (the default)"]
-    assert ours["fits"][0] < 0.60
+    assert ours["fits"][2] < 0.60
     assert abs(ours["lost"][0]) < 0.1
     assert ours["lost"][1] < 0 < ours["lost"][2]
 
 
 def test_so_it_is_on_the_half_that_had_no_part_in_choosing_alpha():
     ours = FOUND["odd repetitions"]["both (the default)"]
-    assert ours["fits"][0] < 0.60
+    assert ours["fits"][2] < 0.60
     assert ours["lost"][1] < 0 < ours["lost"][2]
 
 

@@ -26,8 +26,14 @@ def fidelity_of(past: Columns) -> Fidelity | None:
 
 
 def newest_runs(past: Columns) -> tuple[Run, ...]:
-    """The runs of all trials, as the newest event left them; only what changed is made anew."""
-    runs: list[Run] = past.memos.setdefault(_NEWEST, [])
+    """The runs of all trials, as the newest event left them; only what changed is made anew.
+
+    Where nothing changed it is the same tuple.
+    """
+    kept: tuple[Run, ...] = past.memos.get(_NEWEST, ())
+    if kept and not past.touched:
+        return kept
+    runs = list(kept)
     fidelity = fidelity_of(past)
     assert fidelity is not None, "runs are of studies with a fidelity"
     known = len(runs)
@@ -38,7 +44,8 @@ def newest_runs(past: Columns) -> tuple[Run, ...]:
         else:
             runs.append(run)
     past.touched.clear()
-    return tuple(runs)
+    found = past.memos[_NEWEST] = tuple(runs)
+    return found
 
 
 def run_of(past: Columns, fidelity: Fidelity, trial: int, length: int) -> Run:

@@ -97,6 +97,8 @@ class Field:
 
     def follow(self, runs: Sequence[Run]) -> Field:
         """Take in what changed since the last call."""
+        if runs is self._runs:
+            return self
         now, known = tuple(runs), self._runs
         changed = changes(known, now)
         if len(now) < len(known) or any(known[t].protected != now[t].protected for t in changed):

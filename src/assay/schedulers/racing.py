@@ -53,7 +53,7 @@ class Racing:
 
     fidelity: Fidelity
     sign: float = 1.0
-    alpha: float = 0.1
+    alpha: float = 0.2
     forgiving: bool = True
 
     def __post_init__(self) -> None:
@@ -134,6 +134,8 @@ class _Past:
 
     def follow(self, runs: Sequence[Run]) -> _Past:
         """Take in what changed since the last call."""
+        if runs is self._runs:
+            return self
         now, changed = tuple(runs), changes(self._runs, runs)
         if len(now) < len(self._runs) or any(trial in self.losses for trial in changed):
             self._forget()
