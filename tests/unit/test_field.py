@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from assay import Float, Space
+from assay.core.events import Asked, Created, Reported
 from assay.core.fidelity import Fidelity
+from assay.core.history import fold
 from assay.core.runs import Run
 from assay.schedulers.asha import AshaStopping
 from assay.schedulers.field import Field
@@ -52,6 +55,16 @@ def test_of_one_report_only_its_trial_is_looked_at(monkeypatch):
     runs[40] = Run(40, "running", 27, 1, ((1, -1.0),))
     scheduler.judge(runs, 40)
     assert looked == [40]
+
+
+def test_who_changed_before_an_append_that_failed_is_seen_all_the_same():
+    space = Space(x=Float(0, 1), fidelity=RUNGS.fidelity)
+    asked = [Created({"space": space.to_json()}, "plan"), Asked(0, {"x": 0.1}, 0)]
+    begun = fold([*asked, Asked(1, {"x": 0.2}, 0)])
+    assert [run.step for run in begun.runs()] == [0, 0]
+    known = fold([Reported(0, 1, 0.5)], begun)
+    fold([Reported(1, 1, 0.7), Asked(2, {"x": 0.3}, 0)], known)  # another writer was first
+    assert [run.step for run in known.apart().runs()] == [1, 0]
 
 
 def test_a_checkpoint_that_was_dropped_can_be_begun_and_dropped_again(tmp_path):

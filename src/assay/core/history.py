@@ -297,6 +297,7 @@ class History:
             return self
         own = past.until(self.length)
         own.memos, past.memos = past.memos, {}
+        own.touched = {trial for trial in past.touched if trial < self.n_trials}
         own.found, own.found_upto = past.found, past.found_upto
         past.found, past.found_upto = {}, 0
         return History(own, self.length)
