@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import assay
 from assay import Evidence, Float, Space, Splits
+from assay.analysis.overtuning import incumbents
 
 N = 90
 QUICK = Evidence(repeats=1, seeds=1, top=1, rechecks=1, refits=1)
@@ -191,6 +192,24 @@ def apart(trained, rows, told):
         assert not {row // 6 for row in trained} & {row // 6 for row in rows}
     if "time" in told:
         assert max(trained) < min(rows)
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+@pytest.mark.parametrize("path", ["no early stopping", "rows to watch"])
+def test_no_shadow_row_is_ever_searched_on(path, kind):
+    """It is judged by itself, by fits on all rows of the search, as often as there were incumbents."""
+    make, space = PATHS[path]
+    splits, told = SPLITS[kind]
+    study = searched(make(), space, splits, told | {"shadow": 0.2})
+    size = study.spec.data["shadow"]["rows"]
+    known = frozenset().union(*FITTED, *(rows for _, rows in WATCHED))
+    alone = [(trained, rows) for trained, rows in JUDGED if not rows & known]
+    assert len(alone) == len(incumbents(study.spec, study.history))
+    assert len({rows for _, rows in alone}) == 1
+    assert len(alone[0][1]) == size
+    assert len(known) + size + study.spec.data["seal"]["rows"] <= N
+    for trained, rows in alone:
+        apart(trained, rows, told)
 
 
 @pytest.mark.parametrize("kind", SPLITS)

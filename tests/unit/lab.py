@@ -232,7 +232,7 @@ class Run:
     def _check(self, job):
         assert job.units
         assert not {(job.trial, job.stage, u) for u in job.units} & self._keys()
-        own = job.stage in ("floor", "probe", "test")
+        own = job.stage in ("floor", "probe", "shadow", "test")
         done = self.history.units(job.trial, job.stage if own else None)
         assert not set(job.units) & set(done)
         lost = {(b.trial, b.stage, u) for b in self.history.breakages() for u in b.units}

@@ -65,6 +65,31 @@ def test_effective_looks_counts_what_is_different():
     assert effective_looks(apart[:, :1]) == 1
 
 
+@pytest.mark.parametrize("factors", [1, 2, 5])
+@pytest.mark.parametrize("shared", [0.5, 0.9])
+def test_the_luck_line_of_trials_that_are_alike_is_their_expected_record(factors, shared):
+    """T6 by simulation: equal trials of which a few strong directions make much of the noise."""
+    rng = np.random.default_rng([8, factors])
+    records, spread, looks = [], [], []
+    for _ in range(60):
+        weights = rng.normal(size=(60, factors))
+        weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+        common = np.sqrt(shared) * rng.normal(size=(80, factors)) @ weights.T
+        losses = common + np.sqrt(1 - shared) * rng.normal(size=(80, 60))
+        values = losses.mean(axis=0)
+        records.append(values.max() - values.mean())
+        spread.append(values.var(ddof=1))
+        looks.append(effective_looks(losses))
+    noise = float(np.mean(spread)) ** 0.5
+    assert np.mean([luck_line(noise, n) for n in looks]) == pytest.approx(np.mean(records), rel=0.1)
+
+
+def test_effective_looks_says_the_same_again_in_other_units():
+    losses = np.random.default_rng(9).normal(size=(50, 30))
+    assert effective_looks(losses) == effective_looks(losses)
+    assert effective_looks(1e150 * losses) == pytest.approx(effective_looks(losses), rel=1e-3)
+
+
 def test_effective_looks_ignores_what_all_trials_share():
     rng = np.random.default_rng(2)
     apart, shared = rng.normal(size=(500, 20)), 10 * rng.normal(size=(500, 1))

@@ -76,6 +76,7 @@ def entries(history: History) -> Iterator[tuple[str, int, float, float]]:
         measured = [
             *history.units(number).values(),
             *history.units(number, "probe").values(),
+            *history.units(number, units.SHADOW).values(),
             *history.units(number, "test").values(),
         ]
         for event in measured:
@@ -214,6 +215,7 @@ def _ahead(spec: StudySpec, history: History, config: Mapping[str, Any]) -> tupl
     outcomes = [history.outcome(n) for n in ended]
     costs = np.array([[o.cpu_s, o.wall_s] for o in outcomes if o is not None], dtype=float)
     coming = [config, *(history.config(n) for n in history.running())]
+    costs *= 1 + len(units.shadow(spec)) / len(units.search(spec))  # it may become the incumbent
     if len(costs) < FEWEST:
         most = costs.max(axis=0) * 1.5 * len(coming)
         return float(most[0]), float(most[1])

@@ -10,7 +10,8 @@ from assay.core.events import Enqueued
 from assay.core.space import Space
 
 if TYPE_CHECKING:
-    from assay.api.prepare import Chosen, Prepared
+    from assay.api.choices import Chosen
+    from assay.api.prepare import Prepared
 
 
 def known(model: str, space: Space) -> list[dict[str, Any]]:
@@ -56,7 +57,7 @@ def lent_for(prepared: Prepared, *, known: bool, portfolio: bool) -> list[dict[s
 
 def borrowed_line(found: list[dict[str, Any]]) -> Chosen:
     """The line of the plan that says how many there are."""
-    from assay.api.prepare import Chosen
+    from assay.api.choices import Chosen
 
     what = f"{len(found)} tried first" if found else "none fits this model and space"
     why = "as trials, each with its source" if found else ""

@@ -54,6 +54,7 @@ def tune(
     splits: Splits | None = None,
     test: float | None = None,
     final: str | None = None,
+    shadow: float | None = None,
     groups: Any = None,
     time: Any = None,
     smallest_gain: float | None = None,
@@ -105,6 +106,9 @@ def tune(
             "bbc": the validation rows of the search, each choice judged on rows left out of it, for no
             further fit; "nested": the whole study once more on each outer fold, as many times the cost.
             The verdict is then about the procedure, not about the fitted model.
+        shadow: share of the other rows that the search never uses, such as 0.1. Only the best so far
+            are scored on it, each once: the report then shows whether later ones are better on rows
+            that did not choose them. The last fits, for the test, use these rows too. None: no such set.
         groups: one label a row; rows of one group are never split.
         time: one value a row that orders it; models are trained on the past only.
         smallest_gain: the smallest gain worth having, in units of the metric.
@@ -147,6 +151,7 @@ def tune(
         splits=splits,
         test=test,
         final=final,
+        shadow=shadow,
         smallest_gain=smallest_gain,
         seed=seed,
         sampler=sampler,
@@ -213,7 +218,7 @@ def begin(
     events: list[Event] = [*found, *(enqueued(prepared.spec.space, config) for config in given)]
     events += learned_from(prepared.spec, store, name, learn_from)
     if prepared.test is not None and not _exists(store, name):
-        made = seal(name, prepared.dev, prepared.test, store, reason=reason)
+        made = seal(name, prepared.development, prepared.test, store, reason=reason)
         events.insert(0, made.event)
         if made.warning:
             warnings.warn(made.warning, stacklevel=3)
@@ -250,7 +255,7 @@ def run_data(
         if not history.last(Frozen) and not history.last(Concluded):
             finish = run_plan(
                 study,
-                lambda: with_workers(study, executor(prepared.evaluator())),
+                lambda: with_workers(study, executor(prepared.worker())),
                 watch=watch,
                 decide=plan,
                 options={"open_test": False},

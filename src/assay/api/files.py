@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.api.borrowing import borrowed_line, lent_for
+from assay.api.choices import Chosen
 from assay.api.data import begin, run_data
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
 from assay.api.parts import executor_of, order_settings, slots_for, store_at
-from assay.api.prepare import Chosen, Prepared, Wishes, prepare
+from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.session import driving
 from assay.api.study import Study, open_study
 from assay.core.errors import DataError, SpecError
@@ -68,6 +69,7 @@ def wishes_from(options: TuneOptions) -> Wishes:
         splits=splits_of(options.splits, options.gap) if options.splits else None,
         test=options.test,
         final=options.final,
+        shadow=options.shadow,
         smallest_gain=options.smallest_gain,
         seed=options.seed,
         sampler=options.sampler,

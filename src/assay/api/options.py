@@ -33,6 +33,7 @@ class TuneOptions:
         drop: columns to leave out.
         test: share of rows to seal as test set; 0 for none.
         final: "test", or where none can be spared "bbc" or "nested".
+        shadow: share of the other rows that the search never uses; incumbents are scored on it.
         splits: "kfold:5", "repeated:5x3", "holdout:0.25", "grouped:5" or "forward:5".
         gap: rows between training and validation of a forward split.
         seed: every random stream derives from it.
@@ -80,6 +81,7 @@ class TuneOptions:
     drop: tuple[str, ...] = ()
     test: float | None = None
     final: str | None = None
+    shadow: float | None = None
     splits: str | None = None
     gap: int = 0
     seed: int = 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,11 @@ from numpy.typing import NDArray
 from assay.analysis.final import Judge, drawn_rows
 from assay.analysis.procedure import FINALS
 from assay.analysis.selection import members
+from assay.api import choices
+from assay.api.choices import Chosen
 from assay.api.metering import settled
 from assay.api.parts import sampler_of, sampler_settings, scheduler_settings
+from assay.api.shadow import set_apart, shadow_facts
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import FLOOR, Selected
 from assay.core.fidelity import Fidelity
@@ -23,12 +25,12 @@ from assay.core.jobs import Job
 from assay.core.rates import Rates
 from assay.core.rng import derived_seed, stream
 from assay.core.space import Space
-from assay.core.spec import RULES, Budget, Evidence, Limits, StudySpec
+from assay.core.spec import Budget, Evidence, Limits, StudySpec
 from assay.evaluation.fingerprint import fingerprint
 from assay.evaluation.splits import Fold, Splits, hold_out, seal_share
 from assay.inputs import Table, task
 from assay.learners import scoring
-from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe
+from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe, ShadowedEvaluator
 from assay.learners.models import model
 from assay.learners.spaces import defaults_of, space_for
 from assay.math.rows import Rows
@@ -38,16 +40,6 @@ _OUTER = 5
 """Outer folds where the search has a single split."""
 _BY_FOLD = ("auto", "racing", "asha-stopping", "median", "percentile")
 """The schedulers that pause nothing: the folds of a trial are measured by one job."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """One line of the plan as it is printed: what, its value, why, and the option that changes it."""
-
-    what: str
-    value: str
-    why: str
-    option: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +54,7 @@ class Wishes:
     splits: Splits | None = None
     test: float | None = None
     final: str | None = None
+    shadow: float | None = None
     smallest_gain: float | None = None
     seed: int = 0
     sampler: str | Mapping[str, Any] = "auto"
@@ -76,7 +69,14 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study on data that is ready to be sealed and run."""
+    """A study on data that is ready to be sealed and run.
+
+    Attributes:
+        dev: the rows that the search may use.
+        test: the rows to seal.
+        shadow: rows on which only incumbents are scored while the search lasts.
+        together: both `dev` and `shadow`, in their order; None without a shadow set.
+    """
 
     spec: StudySpec
     recipe: Recipe
@@ -87,9 +87,24 @@ class Prepared:
     classes: NDArray[Any] | None
     horizon: int = 1
     chosen_gain: bool = False
+    shadow: Table | None = None
+    together: Table | None = None
+
+    @property
+    def development(self) -> Table:
+        """All rows but those of the test set, for what is done when the search is over."""
+        return self.dev if self.together is None else self.together
+
+    def worker(self) -> FoldEvaluator | ShadowedEvaluator:
+        """What a worker runs in the search: folds, and incumbents on the shadow set where there is one."""
+        folds, dev, shadow = self.evaluator(), self.dev, self.shadow
+        if shadow is None:
+            return folds
+        scored = FinalEvaluator(dev.X, dev.y, shadow.X, shadow.y, self.recipe, dev.groups, dev.time)
+        return ShadowedEvaluator(folds, scored)
 
     def evaluator(self) -> FoldEvaluator:
-        """What a worker runs in the search: it holds development rows only."""
+        """What evaluates by folds: it holds the rows of the search only."""
         dev = self.dev
         return FoldEvaluator(
             dev.X, dev.y, self.recipe, self.splits, self.spec.seed, dev.groups, dev.time
@@ -104,7 +119,7 @@ class Prepared:
 
     def final_evaluator(self, test: Table, history: History) -> FinalEvaluator:
         """What a worker runs when the seal is opened: an ensemble stands for its best member."""
-        dev = self.dev
+        dev = self.development
         configs = [dict(history.config(number)) for number in members(history)]
         averaged = {history.last(Selected).challenger: configs} if configs else {}
         return FinalEvaluator(
@@ -164,7 +179,10 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     space = wishes.space or known or space_for(whole, prefix=prefix, rows=len(table))
     control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)
-    dev, test, test_line = _divide(table, kind, wishes)
+    development, test, test_line = _divide(table, kind, wishes)
+    dev, shadow = set_apart(
+        development, wishes.shadow, kind=kind, final=wishes.final, seed=wishes.seed
+    )
     labels = dev.y if kind == "classification" else None
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
     facts = described(dev, evaluator)
@@ -186,6 +204,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         "notes": [*table.notes, *advice],
         # plans from before there was a choice keep their hashes
         **({"final": wishes.final} if wishes.final in FINALS else {}),
+        **shadow_facts(shadow),
         "fingerprint": fingerprint(table.columns()).to_json(),
     }
     spec = _spec(wishes, metric, space, control, gain, data)
@@ -194,25 +213,20 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
         Chosen("rows", f"{len(table):,}, {len(table.names)} features", "", "--drop"),
         Chosen("task", kind, kind_why, "--task"),
         Chosen("metric", f"{metric.name} ({metric.direction})", metric.why, "--metric"),
-        Chosen("model", name, _model_why(estimator), "--model"),
-        Chosen("space", _space_in_words(space), _space_why(wishes), "--space"),
-        Chosen("splits", _splits_in_words(splits, folds), splits_why, "--splits"),
+        choices.model_line(name, estimator),
+        choices.space_line(space, own=wishes.space is not None),
+        choices.splits_line(splits, folds, splits_why),
         test_line,
+        *choices.shadow_line(dev, shadow),
         Chosen("smallest gain", f"{gain:.4g} {metric.name}", gain_why, "--smallest-gain"),
-        _sampler_line(spec),
-        _budget_line(wishes, spec),
-        *_order_line(spec),
-        *_scheduler_line(spec),
-        *_rule_line(spec),
+        *choices.search_lines(spec, own_budget=wishes.budget is not None),
     )
     classes = np.unique(table.y) if kind == "classification" else None
     own = wishes.smallest_gain is not None
     prepared = Prepared(spec, recipe, splits, dev, test, chosen, classes, wishes.horizon, own)
-    # what cannot go well is refused before anything is sealed
-    sampler_of(spec).ask(space, History(), stream(spec.seed, "trial", 0))
-    if test is not None:
-        prepared.drawn(test)
-    _check_final(prepared, wishes.final)
+    if shadow is not None:
+        prepared = replace(prepared, shadow=shadow, together=development)
+    _check(prepared, wishes.final)
     return prepared
 
 
@@ -226,6 +240,15 @@ def described(dev: Table, evaluator: FoldEvaluator) -> dict[str, Any]:
         "ratio": splits.test_train_ratio(len(dev)),
         "fingerprint": fingerprint(dev.columns()).to_json(),
     }
+
+
+def _check(prepared: Prepared, final: str | None) -> None:
+    """Refuse what cannot go well before anything is sealed."""
+    spec = prepared.spec
+    sampler_of(spec).ask(spec.space, History(), stream(spec.seed, "trial", 0))
+    if prepared.test is not None:
+        prepared.drawn(prepared.test)
+    _check_final(prepared, final)
 
 
 def _check_final(prepared: Prepared, final: str | None) -> None:
@@ -321,56 +344,6 @@ def by_fold(space: Space, scheduler: str | Mapping[str, Any] | None, folds: int)
     return space.with_fidelity(Fidelity("folds", 1, folds, "folds"))
 
 
-def _scheduler_line(spec: StudySpec) -> tuple[Chosen, ...]:
-    if spec.scheduler is None:
-        return ()
-    why = "a trial that can hardly become the best is not evaluated on the folds that are left"
-    return (Chosen("scheduler", str(spec.scheduler["name"]), why, "--scheduler"),)
-
-
-def _rule_line(spec: StudySpec) -> tuple[Chosen, ...]:
-    rule = (spec.evidence or Evidence()).select
-    return () if rule == RULES[0] else (Chosen("selection", rule, "you chose it", "--select"),)
-
-
-def _model_why(estimator: Any) -> str:
-    auto = isinstance(estimator, str) and estimator == "auto"
-    return "the usual first choice for tables" if auto else "you chose it"
-
-
-def _space_in_words(space: Space) -> str:
-    size = "" if math.isinf(space.size) else f", {space.size:,.0f} configs"
-    return f"{len(space)} parameters{size}"
-
-
-def _space_why(wishes: Wishes) -> str:
-    return "you gave it" if wishes.space is not None else "built in, sources in docs/models.md"
-
-
-def _sampler_line(spec: StudySpec) -> Chosen:
-    name = str(spec.sampler["name"])
-    why = "a model of the trials so far proposes the next" if name == "auto" else "you chose it"
-    if name == "grid":
-        from assay.samplers.grid import Grid
-
-        points = {k: v for k, v in spec.sampler.items() if k != "name"}
-        name = f"grid of {Grid(**points).size(spec.space):,} configs"
-    return Chosen("sampler", name, why, "--sampler")
-
-
-def _order_line(spec: StudySpec) -> tuple[Chosen, ...]:
-    if spec.lag is None:
-        return ()
-    why = f"the same trials for any number of workers; up to {spec.lag + 1} run at once"
-    return (Chosen("order", f"strict, lag {spec.lag}", why, "--order, --lag"),)
-
-
-def _budget_line(wishes: Wishes, spec: StudySpec) -> Chosen:
-    assert spec.budget is not None
-    why = "" if wishes.budget else "the usual start"
-    return Chosen("budget", _budget_in_words(spec.budget), why, "--trials")
-
-
 def _splits(wishes: Wishes, table: Table, kind: str) -> tuple[Splits, str]:
     if wishes.splits is not None:
         _check_splits(wishes.splits, table)
@@ -448,19 +421,3 @@ def _smallest_gain(
     floor = evaluator(Job(id=0, trial=FLOOR, stage="floor", config={}), lambda _: None)
     gain = scoring.default_smallest_gain(metric, floor)
     return float(f"{gain:.2g}"), "1 % of what a model without features scores"
-
-
-def _splits_in_words(splits: Splits, folds: int) -> str:
-    times = f", {splits.repeats} times" if splits.repeats > 1 else ""
-    return f"{splits.kind}, {folds} fold{'s' if folds > 1 else ''}{times}"
-
-
-def _budget_in_words(budget: Budget) -> str:
-    limits = {
-        "trials": budget.trials,
-        "looks": budget.looks,
-        "seconds": budget.seconds,
-        "CPU seconds": budget.cpu_seconds,
-        **{name.replace("_", " "): limit for name, limit in budget.totals.items()},
-    }
-    return ", ".join(f"{limit:g} {name}" for name, limit in limits.items() if limit is not None)

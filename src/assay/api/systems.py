@@ -76,7 +76,9 @@ class Trained:
 
         try:
             space = self._space(components, on, estimator, prefix, table)
-            wishes = replace(self.wishes, space=space, test=0.0, smallest_gain=self._gain)
+            wishes = replace(
+                self.wishes, space=space, test=0.0, shadow=None, smallest_gain=self._gain
+            )
             prepared = prepare(table, estimator, wishes, prefix=prefix)
             defaults = defaults_of(estimator, space, prefix=prefix)
         except (SpecError, SpaceError) as error:
@@ -134,7 +136,7 @@ class Trained:
             return self.wishes.smallest_gain
         from assay.api.prepare import prepare
 
-        whole = prepare(self.table, self.model, replace(self.wishes, test=0.0))
+        whole = prepare(self.table, self.model, replace(self.wishes, test=0.0, shadow=None))
         return whole.spec.smallest_gain
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from assay.analysis.overtuning import incumbents
 from assay.analysis.selection import select
 from assay.api.parts import sampler_of, scheduler_of
 from assay.api.stored import chosen_study, existing
@@ -31,6 +32,7 @@ from assay.core.protocols import ExhaustedError, Row, Sampler, Scheduler
 from assay.core.rng import stream
 from assay.core.space import LostPredicate
 from assay.core.spec import StudySpec, plan_hash
+from assay.core.units import SHADOW, shadow
 from assay.engine.grants import verdict
 from assay.engine.known import bound
 from assay.engine.propose import propose
@@ -231,6 +233,8 @@ def _replay(
         try:
             if isinstance(event, Selected):
                 found += _selection(spec, present, event, number)
+            if isinstance(event, Measured) and event.stage == SHADOW:
+                found += _shadowed(spec, present, event, number)
             if scheduler and isinstance(event, Paused | Stopped):
                 found += _verdict(present, scheduler, event, number)
             present = fold([event], present)
@@ -317,6 +321,16 @@ def _verdict(
         return []
     did = "pauses" if isinstance(event, Paused) else "stops"
     return [f"row {number}: the scheduler does not say what {did} trial {event.trial} there"]
+
+
+def _shadowed(spec: StudySpec, present: History, event: Measured, number: int) -> list[str]:
+    """Only incumbents may be scored on the shadow set, and each once."""
+    again = event.unit in present.units(event.trial, SHADOW)
+    if shadow(spec) and event.trial in incumbents(spec, present) and not again:
+        return []
+    why = "a second time" if again else "although it was not the best of the search"
+    said = why if shadow(spec) else "although the plan has no shadow set"
+    return [f"row {number}: trial {event.trial} was scored on the shadow set {said}"]
 
 
 def _selection(spec: StudySpec, present: History, event: Selected, number: int) -> list[str]:

@@ -115,7 +115,7 @@ def work_on_file(
         )
 
     again = drive_it if drive else None
-    evaluate = prepared.evaluator()
+    evaluate = prepared.worker()
     return _share(study, evaluate, again, slots=slots, wait_s=wait_s, say=say)
 
 

@@ -11,7 +11,7 @@ from assay.report.words import count, name
 from assay.stores.postgres.address import shown
 
 if TYPE_CHECKING:
-    from assay.api.prepare import Chosen
+    from assay.api.choices import Chosen
     from assay.api.study import Study
     from assay.checks.finding import Finding
 

@@ -25,8 +25,8 @@ from assay.cli.forms import evidence_of, given_in, rates_of, space_in, workers_o
 from assay.core.errors import SpecError, StoreError
 
 if TYPE_CHECKING:
+    from assay.api.choices import Chosen
     from assay.api.options import TuneOptions
-    from assay.api.prepare import Chosen
     from assay.api.programs import ProgramOptions
     from assay.api.study import Study
 
@@ -129,6 +129,7 @@ _budget = options(
 )  # fmt: skip
 _trust = options(
     click.option("--test", type=float, metavar="SHARE", help="Share of rows to seal; 0 for none."),
+    click.option("--shadow", type=float, metavar="SHARE", help="Share of the other rows that the search never uses, to show overtuning."),
     click.option("--final", type=click.Choice(["test", "bbc", "nested"]),
                  help="What the verdict rests on where no test set can be spared: bbc or nested."),
     click.option("--splits", metavar="KIND", help="kfold:5, repeated:5x3, holdout:0.25, grouped:5, forward:5."),

@@ -15,6 +15,8 @@ from assay.core.jobs import Unit
 from assay.core.rng import derived_seed
 from assay.core.spec import Evidence, StudySpec
 
+SHADOW = "shadow"
+"""The stage in which an incumbent is scored on rows that the search never uses."""
 _CONFIRM = 1000
 """First seed index of the confirmation, unless a control or a recheck uses as many."""
 
@@ -98,6 +100,11 @@ def control(spec: StudySpec, *, fixed: bool) -> tuple[Unit, ...]:
     if folds(spec) == 1:
         count = max(count, rules.rechecks or 10)
     return tuple((r, f, s) for r in range(count) for s in range(seeds) for f in range(folds(spec)))
+
+
+def shadow(spec: StudySpec) -> tuple[Unit, ...]:
+    """The one fit of each incumbent that is scored on the shadow set; none without one."""
+    return ((0, 0, 0),) if spec.data and spec.data.get("shadow") else ()
 
 
 def confirms(spec: StudySpec) -> tuple[Unit, ...]:

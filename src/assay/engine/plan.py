@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from assay.analysis.effects import has_control
+from assay.analysis.overtuning import incumbents
 from assay.analysis.selection import none_feasible, select, shortlist
 from assay.analysis.spending import searched
 from assay.core import units
@@ -115,7 +116,10 @@ def plan(
     if stopping:
         return Wait() if busy else Finish("interrupted")
     sitting = _Sitting(busy, seconds, open_test, scheduler)
-    begin = (_first, _search, _floor, _control) if search_first else (_floor, _control, _search)
+    searching = (_shadow, _search)
+    begin = (
+        (_first, *searching, _floor, _control) if search_first else (_floor, _control, *searching)
+    )
     phases: list[_Phase] = [*begin, _recheck, _confirm, _test]
     for phase in phases:
         command = phase(spec, history, sitting)
@@ -169,6 +173,17 @@ def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None
         return probing
     fixed = bool(units.deterministic(spec, history))
     return missing(spec, history, now.busy, CONTROL, "control", units.control(spec, fixed=fixed))
+
+
+def _shadow(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
+    """An incumbent that was not scored on the shadow set yet; the search does not wait for it."""
+    if not (wanted := units.shadow(spec)):
+        return None
+    for number in incumbents(spec, history):
+        command = missing(spec, history, now.busy, number, units.SHADOW, wanted)
+        if isinstance(command, Evaluate) or (command and history.last(Selected)):
+            return command
+    return None
 
 
 def _search(spec: StudySpec, history: History, now: _Sitting) -> Command | None:

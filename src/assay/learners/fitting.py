@@ -16,6 +16,7 @@ from sklearn.base import is_classifier, is_regressor
 from assay.core.errors import DataError, SpecError
 from assay.core.events import FLOOR
 from assay.core.jobs import Emit, Job, Measurement, Unit
+from assay.core.units import SHADOW
 from assay.learners import estimators, scoring
 from assay.learners.averaged import Averaged
 from assay.learners.formulas import Numbers
@@ -210,6 +211,18 @@ class FinalEvaluator:
         dev = _Part(self.X, self.y, codes, target.classes, self.groups, self.time)
         test = _Part(self.X_test, self.y_test, target.codes[len(self.y) :], target.classes)
         return _measured(self.recipe, job, unit, seed, dev, test, self.members.get(job.trial, ()))
+
+
+@dataclass
+class ShadowedEvaluator:
+    """Evaluates the search by `folds`, and its incumbents by `shadow`, on rows that no fold has."""
+
+    folds: FoldEvaluator
+    shadow: FinalEvaluator
+
+    def __call__(self, job: Job, emit: Emit) -> float:
+        """The mean value over the job's units."""
+        return self.shadow(job, emit) if job.stage == SHADOW else self.folds(job, emit)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ __all__ = [
     "param_importances",
     "pareto_front",
     "rank",
+    "shadow",
     "slice",
     "steps_to_best",
     "timeline",
@@ -184,6 +185,22 @@ def overtuning(study: Study) -> Drawing:
     if found is None:
         raise StateError("Nothing was measured again yet: this study has no selection.")
     return Drawing(gains.overtuning(found))
+
+
+def shadow(study: Study) -> Drawing:
+    """The best trial so far in the search and on the shadow set, which the search never used.
+
+    Raises:
+        StateError: the study has no shadow set, or nothing was scored on it yet.
+    """
+    from assay.analysis.overtuning import overtuning as measures
+    from assay.report.plots.shadow import trace
+
+    history = study.history
+    found = measures(study.spec, history)
+    if found is None:
+        raise StateError("Nothing was scored on a shadow set: begin the study with shadow=0.1.")
+    return Drawing(trace(study.spec, history, found))
 
 
 def _of(study: Study) -> Outcomes:

@@ -32,6 +32,7 @@ def shown_range(course: Course) -> tuple[float, float, int]:
     if course.band:
         extra += [course.band, -course.band]
     extra += [gain for _, gain in course.luck[-1:]]
+    extra += [point.y for point in course.shadow]
     low, high = chart.around([float(kept.min()), float(kept.max()), *extra])
     beyond = np.count_nonzero((sign * goodness < low) | (sign * goodness > high))
     return low, high, int(beyond)

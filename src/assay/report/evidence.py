@@ -13,6 +13,7 @@ import numpy as np
 from assay.analysis.effects import Effect, control_noise, has_control, ratio
 from assay.analysis.noise import Noise
 from assay.analysis.outcomes import losses, numbers_of_ended
+from assay.analysis.overtuning import overtuning
 from assay.analysis.pareto import front as dominating
 from assay.core.events import CONTROL, Frozen, Opened, Opening, Sealed, Selected
 from assay.core.history import History
@@ -55,6 +56,8 @@ class Course:
         failed: numbers of the failed trials.
         marked: the selected trial.
         looks: how many independent looks the trials amount to, in words.
+        shadow: what the incumbents gain over the defaults on the shadow set (without a control: their
+            values there).
     """
 
     metric: str
@@ -67,6 +70,7 @@ class Course:
     failed: tuple[int, ...]
     marked: int | None
     looks: str = ""
+    shadow: tuple[Point, ...] = ()
 
     @property
     def below_luck(self) -> bool:
@@ -204,6 +208,7 @@ def course(
         failed=tuple(sorted(history.failed)),
         marked=selected.challenger if selected else None,
         looks=said,
+        shadow=_shadow(spec, history, of_gains=of_gains),
     )
 
 
@@ -217,6 +222,20 @@ def _plain(spec: StudySpec, history: History) -> list[Point]:
     there = ~np.isnan(loss)
     at = zip(numbers[there].tolist(), (spec.signs[0] * loss[there]).tolist(), strict=True)
     return [Point(number, value, "") for number, value in at]
+
+
+def _shadow(spec: StudySpec, history: History, *, of_gains: bool) -> tuple[Point, ...]:
+    found = overtuning(spec, history)
+    if found is None:
+        return ()
+    first, sign = found.incumbents[0], spec.signs[0]
+    if not of_gains:
+        return tuple(Point(one.trial, one.shadow, "") for one in found.incumbents)
+    if first.trial != CONTROL:
+        return ()
+    return tuple(
+        Point(one.trial, sign * (first.shadow - one.shadow), "") for one in found.incumbents
+    )
 
 
 def recheck(history: History) -> Recheck | None:

@@ -31,6 +31,7 @@ SECTIONS = (
     Section("front", "The front"),
     Section("flow", "How the trials went"),
     Section("course", "History"),
+    Section("shadow", "The best so far on other rows"),
     Section("changes", "What changed"),
     Section("steps", "From the defaults to the best"),
     Section("audit", "Which changes did it"),

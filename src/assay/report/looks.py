@@ -19,7 +19,7 @@ from assay.report import words
 from assay.report.corrected import Rows
 
 _MOST_CELLS = 2_000_000
-_MOST_TRIALS = 1000
+_MOST_TRIALS = 10_000
 _LEAST_ROWS = 40
 
 
@@ -45,7 +45,7 @@ class Looks:
         return self.effective / self.trials
 
     def __str__(self) -> str:
-        near = self.effective > 0.95 * self.trials
+        near = self.effective > 0.85 * self.trials
         alike = "hardly two of them alike" if near else "the others repeat what those had seen"
         said = (
             f"These {self.trials:,} trials amount to {words.number(self.effective, 3)} independent "
@@ -83,15 +83,13 @@ def looks(spec: StudySpec, history: History, rows: Rows | None) -> Looks | None:
     if not 2 <= len(trials) <= _MOST_TRIALS:
         return None
     try:
-        columns = [_stored(spec, history, number, rows) for number in trials]
+        most = max(_MOST_CELLS // len(trials), _LEAST_ROWS)
+        columns = [_some(_stored(spec, history, number, rows), most) for number in trials]
     except StoreError:
         return None  # a missing blob is for `verify` to report
     if len({len(column) for column in columns}) > 1 or len(columns[0]) < 4:
         return None
     matrix = np.column_stack(columns).astype(np.float64)
-    most = max(_MOST_CELLS // len(trials), _LEAST_ROWS)
-    if len(matrix) > most:
-        matrix = matrix[np.linspace(0, len(matrix) - 1, most).astype(int)]
     return Looks(len(trials), effective_looks(matrix), budget(spec, history), spec.smallest_gain)
 
 
@@ -103,6 +101,12 @@ def budget(spec: StudySpec, history: History) -> float | None:
     return looks_for(
         spec.smallest_gain * 2**0.5 / floor
     )  # the floor is of a difference of two arms
+
+
+def _some(values: np.ndarray, most: int) -> np.ndarray:
+    """Evenly spaced ones, at most so many."""
+    n = len(values)
+    return values if n <= most else values[np.linspace(0, n - 1, most).astype(int)]
 
 
 def _stored(spec: StudySpec, history: History, number: int, rows: Rows) -> np.ndarray:

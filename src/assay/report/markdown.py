@@ -64,6 +64,8 @@ def _figures(view: View) -> Iterator[tuple[str, Figure]]:
         yield "How the trials went", figures.flow(view.flow)
     if view.course:
         yield "History", figures.history(view.course)
+    if view.shadow:
+        yield view.shadow.plot.title, drawn_of(view.shadow.plot)
     if view.importance:
         yield "What mattered", figures.importance(view.importance)
     for plot in view.worth or ():

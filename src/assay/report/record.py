@@ -16,7 +16,7 @@ from assay.report.answer import Gain, metric_name
 from assay.report.plots.form import Plot
 from assay.report.plots.splits import splits
 
-_STAGES = ("control", "search", "recheck", "confirm", "ablation", "test")
+_STAGES = ("control", "search", "shadow", "recheck", "confirm", "ablation", "test")
 _SAY_IT_ALL = ("name", "kind", "path", "class")
 
 

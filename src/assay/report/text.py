@@ -33,6 +33,9 @@ def summary(view: View, *, width: int = WIDTH, command: Callable[[str], str] | N
     blocks.append([*facts, *wrap(f"cost  {card.spent}", width, subsequent_indent="      ")])
     if view.looks:
         blocks.append(wrap(f"luck  {view.looks}", width, subsequent_indent="      "))
+    if view.shadow:
+        said = " ".join(view.shadow.sentences[:2])
+        blocks.append(wrap(f"shadow  {said}", width, subsequent_indent="        "))
     if view.changes:
         blocks.append(_settings(view.changes))
     if view.front:

@@ -26,6 +26,7 @@ from assay.report.phase import Standing, standing
 from assay.report.plots.form import Plot
 from assay.report.preflight import PreflightView, preflight
 from assay.report.record import Cost, Machine, Note, Plan
+from assay.report.shadow import ShadowView, shadow
 from assay.report.trials import TrialTable, gains, trial_table
 from assay.report.without_test import Procedure, procedure
 
@@ -57,6 +58,7 @@ class View:
     procedure: Procedure | None = None
     """What stands in for a test set, if the plan names something."""
     looks: Looks | None = None
+    shadow: ShadowView | None = None
     ablations: tuple[AblationView, ...] | None = None
     audit: AuditView | None = None
     importance: Influence | None = None
@@ -134,6 +136,7 @@ def view_of(
         head=words.name(head) if head else "",
         procedure=procedure(spec, history),
         looks=seen,
+        shadow=shadow(spec, history, rows),
         ablations=ablations(history),
         audit=audit_of(history),
     )

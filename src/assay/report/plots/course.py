@@ -59,6 +59,10 @@ def of_course(found: Course) -> Plot:
     if records:
         tail = [(float(last), records[-1][1])]
         marks.append(line("record", "best so far", [*records, *tail], steps=True))
+    if len(found.shadow) > 1:
+        xy = [(float(p.trial), p.y) for p in found.shadow]
+        name = "the best so far on the shadow set, which the search never saw"
+        marks.append(line("series-1", name, [*xy, (float(last), xy[-1][1])], steps=True))
     if found.failed:
         bottom = low if found.higher_is_better else high
         failed = found.failed[:: -(-len(found.failed) // _MOST_FAILED)]

@@ -1,0 +1,53 @@
+"""A shadow set: development rows that the search never uses, on which its incumbents are scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.core.errors import SpecError
+from assay.core.rng import derived_seed
+from assay.core.units import SHADOW
+from assay.evaluation.fingerprint import fingerprint
+from assay.evaluation.splits import hold_out
+from assay.inputs import Table
+
+
+def set_apart(
+    development: Table, share: float | None, *, kind: str, final: str | None, seed: int
+) -> tuple[Table, Table | None]:
+    """The rows of the search, and the shadow rows: divided as the test rows are.
+
+    Args:
+        share: of the development rows; None or 0: there is no shadow set.
+        kind: the task.
+        final: what the verdict rests on.
+
+    Raises:
+        SpecError: not a share; or with "nested", where every study of an outer fold needs its rows.
+        DataError: too few rows, groups or rows of a class.
+    """
+    if not share:
+        return development, None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise SpecError(f"shadow needs a share between 0 and 1, such as 0.1, got {share!r}.")
+    if final == "nested":
+        raise SpecError(
+            "final='nested' judges the procedure on outer folds already, and they need all rows. Leave "
+            "shadow out, or use final='bbc'."
+        )
+    kept, shadow = hold_out(
+        share,
+        n=len(development),
+        y=development.y if kind == "classification" else None,
+        groups=development.groups,
+        time=development.time,
+        seed=derived_seed(seed, SHADOW),
+    )
+    return development.take(kept), development.take(shadow)
+
+
+def shadow_facts(shadow: Table | None) -> dict[str, Any]:
+    """What the plan says of the shadow set: by their fingerprint `verify` and `resume` know the rows."""
+    if shadow is None:
+        return {}
+    return {SHADOW: {"rows": len(shadow), "fingerprint": fingerprint(shadow.columns()).to_json()}}
