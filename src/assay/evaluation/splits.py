@@ -16,17 +16,18 @@ from numpy.typing import NDArray
 
 from assay.core.errors import DataError, SpecError, did_you_mean
 from assay.core.rng import stream
-from assay.evaluation.deal import (
+from assay.math.deal import (
     Rows,
     check_classes,
     discrete,
     even_folds,
     even_sample,
     group_folds,
+    held_out,
     origin_shift,
+    part_of,
     plain_array,
     rarest,
-    some_groups,
 )
 
 Fold: TypeAlias = tuple[Rows, Rows]
@@ -171,7 +172,7 @@ class Splits:
             return _folds(group_folds(groups, self.count, rng), self.count)
         labels = self._labels(y)
         if self.kind == "holdout":
-            valid = even_sample(_held(self.test, n), n, labels, rng)
+            valid = even_sample(part_of(self.test, n), n, labels, rng)
             return [(np.setdiff1d(np.arange(n), valid), valid)]
         if labels is not None:
             remedy = "use fewer folds or stratify=False"
@@ -185,7 +186,7 @@ class Splits:
         0.25
         """
         if self.kind == "holdout":
-            held = _held(self.test, n)
+            held = part_of(self.test, n)
             return held / (n - held)
         if self.kind != "forward":
             return 1 / (self.count - 1)
@@ -260,7 +261,7 @@ class Splits:
     def valid_rows(self, n: int) -> int:
         """About how many of `n` rows validate in a fold; exactly so for hold-out and forward splits."""
         if self.kind == "holdout":
-            return _held(self.test, n)
+            return part_of(self.test, n)
         return self._block(n) if self.kind == "forward" else n // self.count
 
     def windows(self, n: int, shift: int = 0) -> list[tuple[Window, Window]]:
@@ -346,14 +347,7 @@ def hold_out(
         )
     if n < 2:
         raise DataError(f"{n} rows cannot be divided into development and test rows.")
-    rng = stream(seed, "seal")
-    held = _held(test, n)
-    if time is not None:
-        sealed = np.flatnonzero(time >= np.sort(time)[n - held])
-    elif groups is not None:
-        sealed = some_groups(groups, held, rng)
-    else:
-        sealed = even_sample(held, n, y if y is not None and discrete(y) else None, rng)
+    sealed = held_out(test, n, stream(seed, "seal"), y=y, groups=groups, time=time)
     dev = np.setdiff1d(np.arange(n), sealed)
     if not len(dev) or not len(sealed):
         raise DataError(
@@ -395,10 +389,6 @@ def _whole(what: str, value: Any, least: int) -> None:
 def _share(test: Any) -> None:
     if isinstance(test, bool) or not isinstance(test, int | float) or not 0 < test < 1:
         raise SpecError(f"The test share must lie between 0 and 1, got {test!r}; 0.2 is a fifth.")
-
-
-def _held(test: float, n: int) -> int:
-    return min(max(round(test * n), 1), n - 1)
 
 
 def _columns(n: int, **columns: Any) -> list[NDArray[Any] | None]:

@@ -6,13 +6,16 @@ fold judge the trial, so they cannot be those: a number of trees that was chosen
 
 from __future__ import annotations
 
+from contextlib import suppress
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.errors import DataError
 from assay.core.rng import stream
+from assay.math.deal import held_out, plain_array
 
 SHARE = 0.15
 """Of the training rows, those that are watched."""
@@ -38,9 +41,8 @@ def fit_watching(model: Any, X: Any, y: NDArray[Any], *, groups: Any, time: Any,
             random, each class in its share where `y` holds classes.
         seed: chooses the rows.
     """
-    watched = _watched(y, groups, time, seed)
-    fitted = np.flatnonzero(~watched)
-    rows = np.flatnonzero(watched)
+    rows = _watched(y, groups, time, seed)
+    fitted = np.setdiff1d(np.arange(len(y)), rows)
     inner, outer = _take(X, fitted), _take(X, rows)
     last = _last(model)
     if last is not model and len(model.steps) > 1:
@@ -64,41 +66,17 @@ def _words(last: Any, X: Any, y: NDArray[Any]) -> dict[str, Any]:
     return {**words, "eval_set": [(X, y)]}
 
 
-def _watched(y: NDArray[Any], groups: Any, time: Any, seed: int) -> NDArray[np.bool_]:
+def _watched(y: NDArray[Any], groups: Any, time: Any, seed: int) -> NDArray[np.intp]:
+    """The rows to watch: of the rows too few to be parted in this way, some at random."""
     n = len(y)
-    most = max(round(SHARE * n), 1)
+    columns = {"groups": groups, "time": time}
+    labels = {name: None if c is None else plain_array(c) for name, c in columns.items()}
     rng = stream(seed, "watch")
-    if time is not None:
-        times = np.asarray(time)
-        watched: NDArray[np.bool_] = times >= np.sort(times)[n - most]
-    elif groups is not None:
-        watched = _whole_groups(np.asarray(groups), most, rng)
-    else:
-        watched = np.zeros(n, bool)
-        classes = np.unique(y) if _few(y) else np.array([None])
-        for one in classes:
-            rows = np.arange(n) if one is None else np.flatnonzero(y == one)
-            watched[rng.permutation(rows)[: round(SHARE * len(rows))]] = True
-    if not watched.any() or watched.all():  # too few rows to part in this way
-        watched = np.zeros(n, bool)
-        watched[rng.permutation(n)[:most]] = True
-    return watched
-
-
-def _whole_groups(groups: NDArray[Any], most: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    watched = np.zeros(len(groups), bool)
-    for one in rng.permutation(np.unique(groups)):
-        if watched.sum() >= most:
-            break
-        watched |= groups == one
-    return watched
-
-
-def _few(y: NDArray[Any]) -> bool:
-    """Whether a target holds classes, each often enough to be in both parts."""
-    if y.dtype.kind == "f":
-        return False
-    return bool(np.unique(y, return_counts=True)[1].min() * SHARE >= 1)
+    with suppress(DataError):
+        rows = held_out(SHARE, n, rng, y=None if y.dtype.kind == "f" else plain_array(y), **labels)
+        if 0 < len(rows) < n:
+            return rows
+    return held_out(SHARE, n, rng, y=None, groups=None, time=None)
 
 
 def _take(X: Any, rows: NDArray[np.intp]) -> Any:

@@ -106,6 +106,39 @@ def some_groups(groups: Labels, held: int, rng: np.random.Generator) -> Rows:
     return np.flatnonzero(np.isin(codes, taken))
 
 
+def part_of(share: float, n: int) -> int:
+    """How many of n rows a share is: at least one, and never all."""
+    return min(max(round(share * n), 1), n - 1)
+
+
+def held_out(
+    share: float,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    y: Labels | None,
+    groups: Labels | None,
+    time: Labels | None,
+) -> Rows:
+    """About this share of n rows, sorted: the last ones in time, whole groups, or rows at random.
+
+    With `time` all rows as late as the first of them are taken; at random, class shares are kept when `y`
+    holds classes. At least one row, and never all that could be left.
+
+    Raises:
+        DataError: a class has too few rows to be in both parts.
+
+    >>> held_out(0.2, 10, np.random.default_rng(0), y=None, groups=None, time=np.arange(10)).tolist()
+    [8, 9]
+    """
+    held = part_of(share, n)
+    if time is not None:
+        return np.flatnonzero(time >= np.sort(time)[n - held])
+    if groups is not None:
+        return some_groups(groups, held, rng)
+    return even_sample(held, n, y if y is not None and discrete(y) else None, rng)
+
+
 def origin_shift(repeat: int, most: int, seed: int) -> int:
     """How far repeat moves the origins back: distinct for the first `most` repeats after 0."""
     if repeat == 0 or most < 1:
