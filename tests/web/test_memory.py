@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import subprocess
 import sys
 import time
 
@@ -25,6 +27,31 @@ def test_free_memory_is_given_back():
     assert len(last) == 100_000
 
 
+ARRAYS = """
+import ctypes
+from assay.web import memory
+{call}
+class Account(ctypes.Structure):  # `struct mallinfo2`; the fifth is what is not in the heap
+    _fields_ = [(str(n), ctypes.c_size_t) for n in range(10)]
+account = ctypes.CDLL(None).mallinfo2
+account.restype = Account
+freed = bytes(1_000_000)
+del freed  # glibc learns to keep what is smaller
+before = getattr(account(), "4")
+held = bytes(900_000)
+print(getattr(account(), "4") - before > 800_000)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc")
+@pytest.mark.parametrize("call", ["pass", "assert memory.give_large_back_at_once()"])
+def test_arrays_go_back_when_they_are_freed(call):
+    done = subprocess.run(
+        [sys.executable, "-c", ARRAYS.format(call=call)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(call != "pass")
+
+
 def test_it_is_done_now_and_then_while_the_dashboard_runs(growing, serve, monkeypatch):
     done = []
     monkeypatch.setattr(memory, "_EACH_S", 0.01)
@@ -42,6 +69,7 @@ def test_where_there_is_no_way_nothing_runs(monkeypatch):
     memory.trim.cache_clear()
     try:
         assert memory.give_back() is False
+        assert memory.give_large_back_at_once() is False
         asyncio.run(asyncio.wait_for(memory.give_back_now_and_then(), 5))
     finally:
         memory.trim.cache_clear()
