@@ -132,7 +132,11 @@ def test_the_steps_to_the_best_add_up_to_its_gain(told):
 
 def test_gain_and_cost_are_those_of_each_trial(told):
     study, log = told
-    drawn = drawn_by_trial(gains.gain_and_cost(Outcomes(study.spec, study.history)))
+    plot = gains.gain_and_cost(Outcomes(study.spec, study.history))
+    if not plot.panels:  # on a quiet machine all take about as long, and the figure says so
+        assert max(log.cpu_s.values()) < 1.1 * min(log.cpu_s.values())
+        return
+    drawn = drawn_by_trial(plot)
     assert drawn
     for trial, (cost, gain) in drawn.items():
         assert cost == pytest.approx(log.cpu_s[trial])

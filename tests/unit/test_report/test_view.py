@@ -60,6 +60,7 @@ def test_sections_without_facts_are_left_out(kind, absent, pages, study, view):
         "singles",
         "preflight",
         "procedure",
+        "shadow",
     }
     assert {s.part for s in html.SECTIONS if getattr(shown, s.part) is None} == absent
     assert headings(pages[kind]) == [s.heading for s in html.SECTIONS if s.part not in absent]
