@@ -9,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.errors import DataError, SpecError
-from assay.math.expected_best import expected_best as all_of_them
+from assay.math.expected_best import _weights, expected_best
 from assay.math.rows import grouped
 from assay.math.selection_luck import (
     bbc,
     effective_looks,
-    expected_best,
-    expected_bests,
     looks_for,
     luck_line,
     tibshirani_bias,
@@ -170,14 +168,17 @@ def test_tibshirani_bias_is_what_the_winner_misses_on_single_folds():
 def test_expected_best_is_the_mean_over_all_subsets(values, data):
     n = data.draw(st.integers(1, len(values)))
     brute = np.mean([max(subset) for subset in combinations(values, n)])
-    assert expected_best(values, n) == pytest.approx(brute, abs=1e-9)
+    assert expected_best(values, [n])[0] == pytest.approx(brute, abs=1e-9)
 
 
-def test_expected_bests_of_many_values_are_those_of_each():
+def test_expected_best_of_many_values_is_that_of_all_weights():
     values = np.random.default_rng(1).normal(size=3000)
     counts = [1, 2, 7, 100, 1500, 2999, 3000]
-    assert expected_bests(values, counts) == pytest.approx(
-        all_of_them(values)[np.array(counts) - 1]
+    assert expected_best(values, counts) == pytest.approx(
+        _weights(np.array(counts), len(values)) @ np.sort(values)
+    )
+    assert expected_best(values, counts) == pytest.approx(
+        expected_best(values)[np.array(counts) - 1]
     )
 
 
@@ -185,18 +186,19 @@ def test_expected_best_is_exact_on_average():
     """T11: 60 Beta draws, best of 10."""
     rng = np.random.default_rng(9)
     truth = rng.beta(5, 2, size=(20_000, 10)).max(axis=1).mean()
-    found = np.mean([expected_best(one, 10) for one in rng.beta(5, 2, size=(3000, 60))])
+    found = np.mean([expected_best(one, [10])[0] for one in rng.beta(5, 2, size=(3000, 60))])
     assert found == pytest.approx(truth, abs=0.001)
 
 
 def test_expected_best_of_many_does_not_overflow():
     values = np.arange(5000.0)
-    assert expected_best(values, 1) == pytest.approx(values.mean())
-    assert expected_best(values, 2500) == pytest.approx(4998.0, abs=0.01)
-    assert expected_best(values, 5000) == 4999
+    one, half, all_of_them = expected_best(values, [1, 2500, 5000])
+    assert one == pytest.approx(values.mean())
+    assert half == pytest.approx(4998.0, abs=0.01)
+    assert all_of_them == 4999
 
 
 @pytest.mark.parametrize("n", [0, 4, 1.5])
 def test_expected_best_refuses_more_than_there_are(n):
     with pytest.raises(SpecError):
-        expected_best([1.0, 2.0, 3.0], n)
+        expected_best([1.0, 2.0, 3.0], [n])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from assay.math.checks import Array, finite
+from assay.core.errors import SpecError
+from assay.math.checks import Array, at_least, finite
 
 
-def expected_best(values: npt.ArrayLike) -> Array:
-    """E[best of n] for n = 1 .. N, higher is better, shape (N,).
+def expected_best(values: npt.ArrayLike, counts: Sequence[int] | None = None) -> Array:
+    """E[best of n], higher is better, for each n of `counts`, shape (counts,).
 
     sum_i v_(i) C(i-1, n-1) / C(N, n): the mean over all ways to draw n of the N trials without
     replacement, which has no bias. Only for trials that were drawn independently: what a model
@@ -17,26 +20,35 @@ def expected_best(values: npt.ArrayLike) -> Array:
 
     Args:
         values: one per trial, shape (N,).
+        counts: each from 1 to N; None: 1 .. N.
 
     Raises:
         DataError: no value, or one that is not finite.
+        SpecError: a count is not a whole number from 1 to N.
 
     Source: Tang, Lee, Bansal and Lin 2020, Showing Your Work Doesn't Always Work, ACL, eq. 7; the
     idea of the curve from Dodge et al. 2019, EMNLP, whose estimate is biased.
 
     >>> expected_best([1.0, 2.0, 4.0]).round(3).tolist()
     [2.333, 3.333, 4.0]
+    >>> expected_best([1.0, 2.0, 4.0], [2]).round(3).tolist()
+    [3.333]
     """
-    v = np.sort(finite(values, "values", ndim=1))
-    total = v.size
-    rank = np.arange(1, total + 1)
-    # weight of rank i for n + 1 from that for n: the ratio of the binomials, without factorials
-    weight = np.full(total, 1.0 / total)
-    best = np.empty(total)
-    for n in range(1, total + 1):
-        best[n - 1] = weight @ v
-        weight = weight * np.clip(rank - n, 0, None) / n * (n + 1) / max(total - n, 1)
-    return best
+    ranked = np.sort(finite(values, "values", ndim=1))[::-1]
+    total = ranked.size
+    found = []
+    for count in range(1, total + 1) if counts is None else counts:
+        n = at_least(count, 1, "n")
+        if n > total:
+            raise SpecError(f"n must not exceed the {total} values given, got {n}.")
+        # C(N-1, n-1) / C(N, n) = n / N, and each step down multiplies by (i - n + 1) / i, that is
+        # by less than 1 - (n - 1) / N: so many steps leave less than a float can hold.
+        most = min(total, 1 + int(40 * total / max(n - 1, 1)))
+        i = np.arange(total - 1, total - most, -1)
+        steps = np.clip((i - n + 1) / i, 0.0, None)
+        weights = n / total * np.concatenate([[1.0], np.cumprod(steps)])
+        found.append(weights @ ranked[:most])
+    return np.array(found)
 
 
 def honest_best(

@@ -6,7 +6,7 @@ looks better than it is. Losses are minimised here; `expected_best` maximises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import e, exp, inf, log, sqrt
 from typing import TypeAlias
@@ -258,55 +258,6 @@ def tibshirani_bias(fold_errors: npt.ArrayLike) -> float:
     errors = finite(fold_errors, "fold_errors", ndim=2)
     winner = int(errors.mean(axis=0).argmin())
     return float((errors[:, winner] - errors.min(axis=1)).mean())
-
-
-def expected_best(values: npt.ArrayLike, n: int) -> float:
-    """The expected best (highest) of n trials drawn without replacement from these.
-
-    sum_i v_(i) * C(i-1, n-1) / C(N, n) over the sorted values: unbiased for independent trials,
-    that is for random search, not for one that learns.
-
-    Args:
-        values: one per trial, higher is better, shape (N,).
-        n: number of trials, 1 <= n <= N.
-
-    Raises:
-        DataError: no values, or one that is not finite.
-        SpecError: n is not a whole number from 1 to N.
-
-    Source: Tang et al. 2020 (ACL, arXiv:2004.13705), the unbiased form of Dodge et al. 2019.
-
-    >>> expected_best([1.0, 2.0, 3.0], 2).__round__(4)
-    2.6667
-    """
-    return float(expected_bests(values, [n])[0])
-
-
-def expected_bests(values: npt.ArrayLike, counts: Sequence[int]) -> Array:
-    """`expected_best` for several numbers of trials, shape (len(counts),).
-
-    Raises:
-        DataError: no values, or one that is not finite.
-        SpecError: a count is not a whole number from 1 to N.
-
-    >>> expected_bests([1.0, 2.0, 3.0], [1, 3]).round(9).tolist()
-    [2.0, 3.0]
-    """
-    ranked = np.sort(finite(values, "values", ndim=1))[::-1]
-    total = ranked.size
-    found = []
-    for count in counts:
-        n = at_least(count, 1, "n")
-        if n > total:
-            raise SpecError(f"n must not exceed the {total} values given, got {n}.")
-        # C(N-1, n-1) / C(N, n) = n / N, and each step down multiplies by (i - n + 1) / i, that is
-        # by less than 1 - (n - 1) / N: so many steps leave less than a float can hold.
-        most = min(total, 1 + int(40 * total / max(n - 1, 1)))
-        i = np.arange(total - 1, total - most, -1)
-        steps = np.clip((i - n + 1) / i, 0.0, None)
-        weights = n / total * np.concatenate([[1.0], np.cumprod(steps)])
-        found.append(weights @ ranked[:most])
-    return np.array(found)
 
 
 def _winner_and_first(values: ByTrial, counts: Array) -> Array:

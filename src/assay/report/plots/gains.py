@@ -11,8 +11,8 @@ from assay.core.errors import SpecError, did_you_mean
 from assay.core.history import History
 from assay.core.parameters import differing
 from assay.core.spec import StudySpec
+from assay.math.expected_best import expected_best
 from assay.math.pareto import front_ranks
-from assay.math.selection_luck import expected_bests
 from assay.report import words
 from assay.report.answer import metric_name
 from assay.report.corrected import Honest
@@ -151,7 +151,7 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
         honest: the second; empty where rows are not stored.
 
     Honest only about random search: a search that learns finds its best trials later. Source: see
-    `assay.math.selection_luck.expected_best`.
+    `assay.math.expected_best`.
     """
     gains = np.array([effect.gain for effect in outcomes.effects.values()])
     title = "How much more trials bring"
@@ -159,7 +159,7 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
         return Plot("expected_best", title, "Too few trials.", (), Table(title, ("trials",), ()))
     counts = sorted({round(n) for n in np.geomspace(1, len(gains), _CURVE_POINTS)})
     curve = [
-        (float(n), float(x)) for n, x in zip(counts, expected_bests(gains, counts), strict=True)
+        (float(n), float(x)) for n, x in zip(counts, expected_best(gains, counts), strict=True)
     ]
     marks = [
         line("record", "expected best of so many of these trials, as the search saw it", curve)
@@ -210,7 +210,7 @@ def second_half(outcomes: Outcomes) -> str:
     if len(found) < 20:
         return ""
     half = len(found) // 2
-    before, after = expected_bests(found, [half, len(found)])
+    before, after = expected_best(found, [half, len(found)])
     added = float(after - before)
     cpu_s = float(cpu_seconds(outcomes.history)[list(outcomes.effects)[half:]].sum())
     floor = outcomes.noise.floor if outcomes.noise else None
