@@ -16,6 +16,7 @@ from assay.api import choices
 from assay.api.choices import Chosen
 from assay.api.metering import settled
 from assay.api.parts import sampler_of, sampler_settings, scheduler_settings
+from assay.api.sealing import parted
 from assay.api.shadow import set_apart, shadow_facts
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import FLOOR, Selected
@@ -27,7 +28,7 @@ from assay.core.rng import derived_seed, stream
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec
 from assay.evaluation.fingerprint import fingerprint
-from assay.evaluation.splits import Fold, Splits, hold_out, seal_share
+from assay.evaluation.splits import Fold, Splits, seal_share
 from assay.inputs import Table, task
 from assay.learners import scoring
 from assay.learners.fitting import FinalEvaluator, FoldEvaluator, Recipe, ShadowedEvaluator
@@ -378,18 +379,11 @@ def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | Non
     why = "you chose it" if wishes.test is not None else "; ".join(reasons)
     if not share:
         return table, None, Chosen("test set", "none", why, "--test")
-    dev, test = hold_out(
-        share,
-        n=len(table),
-        y=table.y if kind == "classification" else None,
-        groups=table.groups,
-        time=table.time,
-        seed=wishes.seed,
-    )
+    dev, test = parted(table, share, kind=kind, seed=wishes.seed)
     line = Chosen(
         "test set", f"{len(test):,} rows sealed, {len(dev):,} to develop on", why, "--test"
     )
-    return table.take(dev), table.take(test), line
+    return dev, test, line
 
 
 def _without_test(wishes: Wishes) -> Chosen:

@@ -17,6 +17,7 @@ from assay.core.events import Sealed
 from assay.core.jsonform import digest
 from assay.core.protocols import Store
 from assay.evaluation.fingerprint import row_hashes, sketch_to_text
+from assay.evaluation.splits import hold_out
 from assay.inputs.packing import pack, unpack
 from assay.inputs.table import Table
 from assay.math.sketches import containment, sketch
@@ -28,6 +29,26 @@ _IN_MEMORY: WeakKeyDictionary[Store, MemoryVault] = WeakKeyDictionary()
 _LEVELS = {FileVault: "vault file", MemoryVault: "handle in memory"}
 _CHANCE = 0.05
 """Share of known rows beyond natural twins from which a test set counts as used before."""
+
+
+def parted(table: Table, share: float, *, kind: str, seed: int) -> tuple[Table, Table]:
+    """A table without a share of its rows, and these: the last in time, whole groups, or random ones.
+
+    Args:
+        kind: the task; each class is divided in this share.
+
+    Raises:
+        DataError: too few rows, groups or rows of a class.
+    """
+    kept, apart = hold_out(
+        share,
+        n=len(table),
+        y=table.y if kind == "classification" else None,
+        groups=table.groups,
+        time=table.time,
+        seed=seed,
+    )
+    return table.take(kept), table.take(apart)
 
 
 @dataclass(frozen=True)

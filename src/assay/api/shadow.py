@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay.api.sealing import parted
 from assay.core.errors import SpecError
 from assay.core.rng import derived_seed
 from assay.core.units import SHADOW
 from assay.evaluation.fingerprint import fingerprint
-from assay.evaluation.splits import hold_out
 from assay.inputs import Table
 
 
@@ -35,15 +35,7 @@ def set_apart(
             "final='nested' judges the procedure on outer folds already, and they need all rows. Leave "
             "shadow out, or use final='bbc'."
         )
-    kept, shadow = hold_out(
-        share,
-        n=len(development),
-        y=development.y if kind == "classification" else None,
-        groups=development.groups,
-        time=development.time,
-        seed=derived_seed(seed, SHADOW),
-    )
-    return development.take(kept), development.take(shadow)
+    return parted(development, share, kind=kind, seed=derived_seed(seed, SHADOW))
 
 
 def shadow_facts(shadow: Table | None) -> dict[str, Any]:

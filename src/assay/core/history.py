@@ -348,21 +348,19 @@ class History:
 
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
         """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
-        past, latest = self._columns, dict[int, float]()
-        place = past.last_report[number]
-        while place >= 0:
-            if past.report_at[place] < self.length:
-                latest.setdefault(past.report_step[place], past.report_value[place])
-            place = past.report_before[place]
-        return tuple(sorted(latest.items()))
+        return tuple(sorted(self._reports_of(number, self._columns.report_value).items()))
 
     def reported_at(self, number: int) -> dict[int, int]:
         """The number of the event with the newest report of each step of a trial."""
-        past, latest = self._columns, dict[int, int]()
+        return self._reports_of(number, self._columns.report_at)
+
+    def _reports_of(self, number: int, column: Sequence[T]) -> dict[int, T]:
+        """Of a column of reports what the newest one of each step of a trial has."""
+        past, latest = self._columns, dict[int, T]()
         place = past.last_report[number]
         while place >= 0:
             if past.report_at[place] < self.length:
-                latest.setdefault(past.report_step[place], past.report_at[place])
+                latest.setdefault(past.report_step[place], column[place])
             place = past.report_before[place]
         return latest
 

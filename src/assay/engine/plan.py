@@ -117,11 +117,10 @@ def plan(
         return Wait() if busy else Finish("interrupted")
     sitting = _Sitting(busy, seconds, open_test, scheduler)
     searching = (_shadow, _search)
-    begin = (
-        (_first, *searching, _floor, _control) if search_first else (_floor, _control, *searching)
-    )
-    phases: list[_Phase] = [*begin, _recheck, _confirm, _test]
-    for phase in phases:
+    begin: tuple[_Phase, ...] = (_floor, _first, _control, *searching)
+    if search_first:
+        begin = (_first, *searching, _floor, _control)
+    for phase in (*begin, _recheck, _confirm, _test):
         command = phase(spec, history, sitting)
         if command is not None:
             return command
@@ -162,8 +161,7 @@ def _first(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
 
 
 def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
-    if first := _first(spec, history, now):
-        return first
+    """More of the control than of any candidate, for its noise."""
     if spec.evidence is None or not spec.single or not has_control(history):
         return None
     if history.last(Selected):  # a challenger that turns out noisy now changes nothing about it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -191,7 +191,7 @@ def course(
     if not spec.single:
         return None
     of_gains = has_control(history)
-    points = points or (_gains(history, effects) if of_gains else _plain(spec, history))
+    points = points or (gains(effects, history.ended) if of_gains else _plain(spec, history))
     if not points:
         return None
     upwards = of_gains or higher_is_better(spec)
@@ -212,8 +212,9 @@ def course(
     )
 
 
-def _gains(history: History, effects: Mapping[int, Effect]) -> list[Point]:
-    found = (effects.get(number) for number in history.ended)
+def gains(effects: Mapping[int, Effect], numbers: Iterable[int]) -> list[Point]:
+    """The points of those of some trials that have an effect."""
+    found = (effects.get(number) for number in numbers)
     return [Point(effect.trial, effect.gain, effect.standing) for effect in found if effect]
 
 

@@ -14,7 +14,7 @@ from assay.core.events import CONTROL, Told
 from assay.core.history import History
 from assay.core.space import Space
 from assay.core.spec import StudySpec
-from assay.report.evidence import Point
+from assay.report.evidence import Point, gains
 
 Array = NDArray[np.float64]
 _CHUNK = 10_000
@@ -81,8 +81,7 @@ class Outcomes:
         if of_gains != self._of_gains or len(judged) > len(new):
             self.points, self._of_gains, judged = [], of_gains, self.numbers
         if of_gains:
-            found = (self.effects.get(number) for number in judged)
-            self.points += [Point(one.trial, one.gain, one.standing) for one in found if one]
+            self.points += gains(self.effects, judged)
         else:
             first = len(self.numbers) - len(judged)
             rows = zip(judged, self.values[first:, 0].tolist(), self.feasible[first:], strict=True)
