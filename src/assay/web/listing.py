@@ -41,19 +41,19 @@ class Listing:
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
-    def lines(self) -> list[Line]:
-        """A line for each of the newest studies, the newest first."""
-        return [self.line(name) for name in self._lab.names()[::-1][:MOST_LISTED]]
+    def now(self) -> dict[str, Any]:
+        """What its page shows: the newest studies, the newest first, and the names of the older ones.
 
-    def rest(self) -> list[Line]:
-        """The names of the older ones."""
-        names = self._lab.names()[::-1][MOST_LISTED:]
-        return [{"key": key_of(name), "name": words.name(name)} for name in names]
+        `length` is what an open list is told of it.
+        """
+        names = self._lab.names()[::-1]
+        lines = [self.line(name) for name in names[:MOST_LISTED]]
+        rest = [{"key": key_of(name), "name": words.name(name)} for name in names[MOST_LISTED:]]
+        return {"listed": lines, "rest": rest, "length": _number_of(repr((lines, len(names))))}
 
     def pulse(self) -> Listed:
         """What tells whether the list has changed; it costs a few short queries a study."""
-        said = repr((self.lines(), len(self._lab.names())))
-        return Listed(int(sha256(said.encode(errors="surrogatepass")).hexdigest()[:12], 16))
+        return Listed(self.now()["length"])
 
     def line(self, name: str) -> Line:
         """Where a study stands, or why that cannot be said."""
@@ -79,6 +79,10 @@ class Listing:
         }
         self._kept[name] = _Kept(pulse.length, _driver(found.study.store, name), line)
         return line
+
+
+def _number_of(said: str) -> int:
+    return int(sha256(said.encode(errors="surrogatepass")).hexdigest()[:12], 16)
 
 
 def seen(found: Watched) -> View:

@@ -45,16 +45,12 @@ class Pages:
 
     def studies(self, request: Request) -> Response:
         """All studies of the storage, the newest first."""
-        return html("studies.html", storage=words.name(self._lab.storage), **self._listed())
+        return html("studies.html", storage=words.name(self._lab.storage), **self._listing.now())
 
     def listed(self, request: Request) -> Response:
         """The list alone, for a page that is open."""
         text = environment("assay.web", "assay.report").get_template("part_studies.html")
-        return _tagged(request, text.render(**self._listed()))
-
-    def _listed(self) -> dict[str, Any]:
-        length = self._listing.pulse().length
-        return {"listed": self._listing.lines(), "rest": self._listing.rest(), "length": length}
+        return _tagged(request, text.render(**self._listing.now()))
 
     def overview(self, request: Request) -> Response:
         """Where a study stands, how it went, what it cost, who works on it."""
