@@ -98,7 +98,10 @@ def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return import_module(f"assay.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+        from assay.core.familiar import MODULE
+
+        hint = f". Here: {MODULE[name]}." if name in MODULE else ""
+        raise AttributeError(f"module 'assay' has no attribute {name!r}{hint}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

@@ -31,6 +31,7 @@ from assay.api.systems import Trained
 from assay.core.beliefs import Belief
 from assay.core.errors import SealError
 from assay.core.events import CONTROL, Concluded, Created, Event, Frozen, Sealed
+from assay.core.familiar import ARGUMENTS, MODEL_ARGUMENTS, familiar
 from assay.core.protocols import Executor, Store
 from assay.core.rates import Rates
 from assay.core.space import Space
@@ -41,6 +42,7 @@ from assay.executors.slots import Slots
 from assay.inputs import from_arrays
 
 
+@familiar(**ARGUMENTS, **MODEL_ARGUMENTS)
 def tune(
     estimator: Any,
     X: Any,

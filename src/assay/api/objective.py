@@ -26,6 +26,7 @@ from assay.api.systems import Function
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError
 from assay.core.events import Concluded, Event, Selected
+from assay.core.familiar import ARGUMENTS, familiar
 from assay.core.protocols import Store
 from assay.core.rates import Rates
 from assay.core.space import Space
@@ -36,6 +37,7 @@ from assay.executors.slots import Slots
 Given = Mapping[str, Any]
 
 
+@familiar(**ARGUMENTS)
 def optimize(
     objective: Callable[[OpenTrial], Any],
     space: Space,
@@ -117,7 +119,10 @@ def optimize(
     if not callable(objective):
         raise SpecError(f"optimize needs a function of a trial, got {objective!r:.80}.")
     if not isinstance(space, Space):
-        raise SpecError(f"optimize needs a Space, got {type(space).__name__}: {space!r:.80}.")
+        raise SpecError(
+            f"optimize needs a Space, got {type(space).__name__}: {space!r:.80}. "
+            "Write assay.Space(lr=assay.Float(1e-4, 1.0, log=True), …)."
+        )
     slots = slots_for(
         workers,
         cpus=cpus_per_trial,

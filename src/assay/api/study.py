@@ -38,6 +38,7 @@ from assay.core.events import (
     Selected,
     Wish,
 )
+from assay.core.familiar import ARGUMENTS, STUDY, Familiar, familiar
 from assay.core.history import History, Trial, Trials
 from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from assay.core.components import Component
 
 
-class Study:
+class Study(Familiar, elsewhere=STUDY):
     """A study that you drive yourself by `ask` and `tell`, or that `optimize` or `tune` made.
 
     Args:
@@ -97,6 +98,7 @@ class Study:
     0.25
     """
 
+    @familiar(**ARGUMENTS)
     def __init__(
         self,
         space: Space,

@@ -28,6 +28,7 @@ from assay.core.events import (
     Opening,
     Told,
 )
+from assay.core.familiar import TRIAL, Familiar
 from assay.core.fidelity import Fidelity
 from assay.core.inert import shown
 from assay.core.jobs import BrokenKind, Unit
@@ -51,7 +52,7 @@ APART = ("probe", "test", "outer", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Familiar, elsewhere=TRIAL):
     """A config and all that is known of it.
 
     `feasible`: whether it meets the constraints of the study; None while it has no value. `moves`:

@@ -7,13 +7,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from assay.core.errors import SpecError
+from assay.core.familiar import OPEN_TRIAL, Familiar
 from assay.core.jobs import Emit, Job, Step
 
 
-class OpenTrial:
+class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
     """A trial that waits for its value.
 
     Attributes:
@@ -85,6 +86,9 @@ class OpenTrial:
 
     def __repr__(self) -> str:
         return f"<trial {self.number}: {self.config}>"
+
+    def __getitem__(self, name: str) -> NoReturn:
+        raise TypeError(f"A trial is no dict. Write trial.config[{name!r}].")
 
 
 class Objective:

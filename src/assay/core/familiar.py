@@ -1,0 +1,181 @@
+"""What other tuners' words are called here: said when somebody writes one that is not ours.
+
+A word is explained where Python would refuse it anyway, so nothing that works costs anything, and
+type checkers go on refusing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+from assay.core.errors import did_you_mean
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Familiar:
+    """A class that tells what an attribute which it lacks is called here.
+
+    >>> class Kettle(Familiar, elsewhere={"boil": "kettle.heat()"}):
+    ...     def heat(self): ...
+    >>> Kettle().boil
+    Traceback (most recent call last):
+    AttributeError: 'Kettle' object has no attribute 'boil'. Here: kettle.heat().
+    """
+
+    __slots__ = ()
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, elsewhere: Mapping[str, str] | None = None) -> None:
+        if elsewhere is not None:
+            cls._elsewhere = elsewhere
+
+    if not TYPE_CHECKING:  # a type checker would take every name for known
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return object.__getattribute__(self, name)  # Python's own message, or a property's
+            except AttributeError as error:
+                here = self._elsewhere.get(name)
+                if here is None:
+                    raise
+                raise AttributeError(f"{error}. Here: {here}.", name=name, obj=self) from None
+
+
+def familiar(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A function that explains arguments which it does not have but users of other tuners write.
+
+    >>> @familiar(n_trials="budget=60")
+    ... def search(*, budget):
+    ...     return budget
+    >>> search(budget=3)
+    3
+    >>> search(n_trials=60)
+    Traceback (most recent call last):
+    TypeError: search() has no argument 'n_trials'. Here: budget=60.
+    >>> search(buget=60)
+    Traceback (most recent call last):
+    TypeError: search() has no argument 'buget'. Did you mean 'budget'?
+    """
+
+    def explained(function: Callable[P, R]) -> Callable[P, R]:
+        named = set(signature(function).parameters)
+        shown = function.__qualname__.removesuffix(".__init__")
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in named:
+                    hint = f"Here: {elsewhere[name]}." if name in elsewhere else ""
+                    hint = hint or did_you_mean(name, named - {"self"})
+                    raise TypeError(f"{shown}() has no argument {name!r}. {hint}")
+            return function(*args, **kwargs)
+
+        return call
+
+    return explained
+
+
+ARGUMENTS = {
+    "callbacks": "no callbacks; watch with `assay watch`, `assay dashboard` or study.trials",
+    "catch": "no need; a trial that raises has failed, and the study goes on",
+    "config_space": "space=assay.spaces.from_configspace(…)",
+    "directions": 'direction=["minimize", "maximize"], or by name {"loss": "minimize"}',
+    "func": "objective=…, a function of a trial that reads trial.config",
+    "load_if_exists": "no need; a study with this name in its storage goes on",
+    "max_evals": "budget=assay.Budget(trials=…)",
+    "mode": 'direction="minimize" or "maximize"',
+    "n_calls": "budget=assay.Budget(trials=…)",
+    "n_iter": "budget=assay.Budget(trials=…)",
+    "n_jobs": "workers=…",
+    "n_trials": "budget=assay.Budget(trials=…)",
+    "num_samples": "budget=assay.Budget(trials=…)",
+    "param_space": "space=assay.Space(…)",
+    "params": "space=assay.Space(…)",
+    "points_to_evaluate": "given=[{…}], or study.enqueue(config)",
+    "pruner": 'scheduler="asha" (or "hyperband", "median", …)',
+    "random_state": "seed=…",
+    "search_space": "space=assay.Space(…)",
+    "show_progress_bar": "progress=True",
+    "study_name": "name=…",
+    "time_budget_s": "budget=assay.Budget(seconds=…)",
+    "timeout": "budget=assay.Budget(seconds=…), or limits=assay.Limits(…) for one evaluation",
+}
+"""Arguments of Optuna, Ray Tune, Hyperopt, skopt and FLAML, for whatever makes a study here."""
+
+MODEL_ARGUMENTS = {
+    "cv": "splits=assay.Splits.kfold(5), .grouped(5), .forward(5), …",
+    "param_distributions": "space=assay.Space(…)",
+    "param_grid": "space=assay.Space(…); assay.sklearn.SearchCV takes grids as they are",
+    "scoring": "metric=…",
+    "test_size": "test=…, the share of rows to seal",
+}
+"""Arguments of scikit-learn's searches, for what tunes a model."""
+
+STUDY = {
+    "add_trial": "study.enqueue(config) to evaluate it; assay.optuna imports whole studies",
+    "add_trials": "study.enqueue(config) to evaluate one; assay.optuna imports whole studies",
+    "best_config": "study.best.config",
+    "best_params": "study.best.config",
+    "best_result": "study.best",
+    "best_score": "study.best.value",
+    "best_trial": "study.best",
+    "best_trials": "study.front",
+    "best_value": "study.best.value",
+    "direction": "study.spec.directions",
+    "directions": "study.spec.directions",
+    "enqueue_trial": "study.enqueue(config)",
+    "get_best_result": "study.best",
+    "get_dataframe": "pandas.DataFrame(study.table())",
+    "get_trials": "study.trials",
+    "optimize": "assay.optimize(objective, space, budget=60), which makes the study",
+    "results": "study.trials, or study.table() as columns",
+    "set_user_attr": "study.note(text)",
+    "stop": 'study.steer("stop")',
+    "study_name": "study.name",
+    "trials_dataframe": "pandas.DataFrame(study.table())",
+    "user_attrs": "study.history.milestones, where the notes are",
+}
+OPEN_TRIAL = {
+    "params": "trial.config",
+    "set_constraint": 'return the number by name, and say constraints=["name <= 10"]',
+    "set_user_attr": 'return numbers by name, {"loss": …, "latency_ms": …}',
+    "should_prune": "trial.should_stop()",
+    "suggest_categorical": "Choice in the space, and trial.config[name]",
+    "suggest_discrete_uniform": "Float(…, step=…) in the space, and trial.config[name]",
+    "suggest_float": "Float in the space, and trial.config[name]",
+    "suggest_int": "Int in the space, and trial.config[name]",
+    "suggest_loguniform": "Float(…, log=True) in the space, and trial.config[name]",
+    "suggest_uniform": "Float in the space, and trial.config[name]",
+}
+TRIAL = {
+    "constraints": "trial.feasible",
+    "duration": "trial.wall_s",
+    "intermediate_values": "dict(trial.curve)",
+    "params": "trial.config",
+    "user_attrs": "trial.extra",
+}
+MODULE = {
+    "BoolDistribution": "assay.Choice([False, True])",
+    "Categorical": "assay.Choice",
+    "CategoricalDistribution": "assay.Choice",
+    "FloatDistribution": "assay.Float",
+    "IntDistribution": "assay.Int",
+    "Integer": "assay.Int",
+    "Real": "assay.Float",
+    "TrialPruned": "report to a scheduler, which ends the trial, or return after trial.should_stop()",
+    "Tuner": "assay.optimize(objective, space, budget=60)",
+    "choice": "assay.Choice",
+    "create_study": "assay.Study(space), or assay.optimize(objective, space, budget=60)",
+    "fmin": "assay.optimize(objective, space, budget=60)",
+    "load_study": "assay.open_study(storage, name)",
+    "loguniform": "assay.Float(low, high, log=True)",
+    "minimize": "assay.optimize(objective, space, budget=60)",
+    "pruners": 'scheduler="asha", by name',
+    "randint": "assay.Int",
+    "uniform": "assay.Float",
+}
