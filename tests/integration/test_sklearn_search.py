@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import numpy as np
@@ -11,8 +12,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - opens the next import
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupShuffleSplit, KFold, TimeSeriesSplit, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupShuffleSplit,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    TimeSeriesSplit,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -20,7 +31,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
 from assay.analysis.verdict import Action
 from assay.core.events import Measured
+from assay.core.history import fold
+from assay.report.phase import standing
 from assay.sklearn import SearchCV
+from assay.sklearn.names import ELSEWHERE
 
 X, y = load_diabetes(return_X_y=True)
 ALPHA = {"alpha": loguniform(1e-4, 10)}
@@ -59,6 +73,16 @@ def test_the_study_holds_the_same_and_its_log_verifies(ridge):
     assert told == pytest.approx(list(ridge.cv_results_["mean_test_score"]))
     assert ridge.study_.verify() == []
     assert ridge.verdict_.sentence in ridge.report()
+
+
+def test_who_looks_on_sees_the_control_being_measured(ridge):
+    log = list(ridge.study_.store.read(ridge.study_.name))
+    seen = []
+    for length in range(1, len(log) + 1):
+        now = standing(ridge.study_.spec, fold(log[:length]))
+        if not seen or now.phase != seen[-1].phase:
+            seen.append(now)
+    assert [now.phase for now in seen] == ["control", "search", "control", "recheck", "finished"]
 
 
 def test_the_best_were_measured_again_on_splits_that_the_search_never_saw(ridge):
@@ -365,3 +389,44 @@ def test_racing_with_batches_several_scores_and_failures():
 def test_a_mistake_is_named(wrong, error, says):
     with pytest.raises(error, match=says):
         fitted(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"param_grid": ALPHA}, "'param_grid'.*called 'space' here"),
+        ({"param_distributions": ALPHA}, "'param_distributions'.*called 'space' here"),
+        ({"n_iter": 40}, "'n_iter'.*called 'n_trials' here"),
+        ({"max_iter": 40}, "scheduler='racing'"),
+        ({"study": None}, "storage="),
+        ({"n_trails": 40}, "Did you mean 'n_trials'"),
+        ({"colour": "red"}, "Known: 'batch', 'control'"),
+    ],
+)
+def test_an_option_of_another_search_is_told_its_name_here(given, says):
+    with pytest.raises(TypeError, match=says):
+        SearchCV(Ridge(), **given)
+
+
+def test_every_option_of_the_searches_people_know_is_here_or_has_a_hint():
+    theirs = [GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV]
+    ours = set(inspect.signature(SearchCV).parameters)
+    missing = {
+        name
+        for search in theirs
+        for name in inspect.signature(search).parameters
+        if name not in ours
+    }
+    assert {"param_grid", "param_distributions", "n_iter"} <= missing <= ELSEWHERE.keys()
+    assert not ELSEWHERE.keys() & ours
+
+
+def test_a_subclass_may_have_options_of_its_own_and_is_named():
+    class Mine(SearchCV):
+        def __init__(self, estimator, space="auto", *, colour="red", **rest):
+            super().__init__(estimator, space, **rest)
+            self.colour = colour
+
+    assert Mine(Ridge(), colour="blue").colour == "blue"
+    with pytest.raises(TypeError, match="Mine has no argument 'n_iter'"):
+        Mine(Ridge(), n_iter=3)

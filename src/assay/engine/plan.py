@@ -173,6 +173,11 @@ def _control(spec: StudySpec, history: History, now: _Sitting) -> Command | None
     return missing(spec, history, now.busy, CONTROL, "control", units.control(spec, fixed=fixed))
 
 
+def control_left(spec: StudySpec, history: History) -> bool:
+    """Whether more of the control is to be measured, which comes late in a plan with `search_first`."""
+    return isinstance(_control(spec, history, _Sitting((), 0.0, False, None)), Evaluate)
+
+
 def _shadow(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
     """An incumbent that was not scored on the shadow set yet; the search does not wait for it."""
     if not (wanted := units.shadow(spec)):

@@ -20,7 +20,7 @@ from assay.core.events import (
 )
 from assay.core.history import History
 from assay.core.spec import StudySpec
-from assay.engine.plan import Finish, plan
+from assay.engine.plan import Finish, control_left, plan
 
 Phase: TypeAlias = Literal[
     "control", "search", "recheck", "confirm", "outer", "test", "finished", "stopped"
@@ -49,9 +49,10 @@ def phase(spec: StudySpec, history: History) -> Phase:
         return _after_selection(spec, history, selected)
     if history.n_trials and history.units(CONTROL, "recheck"):
         return "recheck"
-    if spec.control is not None and history.n_trials <= 1:
+    over = _search_is_over(spec, history)
+    if spec.control is not None and (history.n_trials <= 1 or over and control_left(spec, history)):
         return "control"
-    return "recheck" if _search_is_over(spec, history) else "search"
+    return "recheck" if over else "search"
 
 
 def standing(spec: StudySpec, history: History) -> Standing:

@@ -30,6 +30,7 @@ from assay.sklearn.candidates import Candidates, candidates
 from assay.sklearn.executor import Fits
 from assay.sklearn.experiment import Wishes, control_of, run
 from assay.sklearn.keeping import restored, stored
+from assay.sklearn.names import told_by_name
 
 
 class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
@@ -87,6 +88,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
     Raises:
         SpaceError, SpecError: a space or an option that cannot be.
         ValueError: every fit failed; and what scikit-learn's own searches raise.
+        TypeError: an option that is not there; it says what those of other searches are called here.
 
     >>> from scipy.stats import loguniform
     >>> from sklearn.datasets import load_diabetes
@@ -111,6 +113,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         "random_state": ["random_state"],
     }  # fmt: skip
 
+    @told_by_name
     def __init__(
         self,
         estimator: Any,
