@@ -75,6 +75,33 @@ def once(broken):
     return value
 
 
+class Swift(Scripted):
+    """Ends each job before the next is proposed, so that a slot is always free."""
+
+    @property
+    def free(self):
+        return self.slots
+
+    def poll(self, timeout_s):
+        heard = [(number, message) for number, said in self.jobs.items() for message in said]
+        self.jobs.clear()
+        return heard
+
+
+# --- what a proposal sees
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_a_proposal_sees_every_trial_that_ended_before_it(slots):
+    store = MemoryStore()
+    loop_of(spec_of(budget=Budget(trials=20), **QUICK), Swift(by_config, slots=slots), store).run()
+    events = store.read("lab")
+    assert len(of(store, Asked)) == 20
+    for i, event in enumerate(events):
+        if isinstance(event, Asked):
+            assert sum(isinstance(e, Told) for e in events[:i]) == event.trial
+
+
 # --- messages to events
 
 
@@ -481,7 +508,7 @@ def test_it_runs_in_a_thread_where_signals_cannot_be_caught():
 def test_the_clock_ends_the_search():
     spec = spec_of(budget=Budget(seconds=3.0), **QUICK)
     seconds = iter(range(1000))
-    _, store = run(spec, by_config, clock=lambda: next(seconds) / 4)
+    _, store = run(spec, by_config, clock=lambda: next(seconds) / 2)
     assert 1 <= len(of(store, Told)) < 12
 
 

@@ -133,6 +133,7 @@ class Loop:
         """Run until nothing is left; first Ctrl-C lets running jobs end, the second kills them."""
         with self._ctrl_c():
             while True:
+                jobs = self._next_job
                 finish = self._fill()
                 if not self._flush():
                     continue
@@ -142,13 +143,17 @@ class Loop:
                     if finish.reason == "complete" and self._checkpoints:
                         self._checkpoints.clear()
                     return finish
-                self._collect(self._executor.poll(_TICK_S))
+                more = self._next_job > jobs and self._executor.free
+                self._collect(self._executor.poll(0 if more else _TICK_S))
                 if self._paused and not self._running:
                     sleep(_TICK_S)
                 self._look()
 
     def _fill(self) -> Finish | None:
-        """Start what can be started; the reason to end when nothing can."""
+        """Start what can be started, up to the first decision; the reason to end when nothing can.
+
+        No further: what ends while a proposal is made is heard before the next, which sees it.
+        """
         while True:
             command = self._command()
             match command:
@@ -161,8 +166,10 @@ class Loop:
                     self._flush()
                 case Grant() if self._executor.free:
                     self._go_on(command)
+                    return None
                 case Ask() if self._executor.free:
                     self._ask()
+                    return None
                 case Evaluate(trial, stage, wanted) if self._executor.free:
                     self._submit(trial, stage, wanted)
                 case _:
