@@ -14,20 +14,25 @@ from tests.unit.lab import Run, data_of, history_of, measured, rows_of, spec_of
 
 import assay
 from assay import Evidence, Float, Int, Space, Splits
+from assay.analysis.final import final_results
 from assay.analysis.overtuning import incumbents, overtuning
 from assay.analysis.spending import entries
 from assay.api.prepare import Wishes, prepare
 from assay.api.reporting import view
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Broke, Measured
+from assay.core.events import CONTROL, Broke, Estimated, Measured
 from assay.core.history import fold
+from assay.core.jobs import Job
+from assay.core.rng import stream
 from assay.core.spec import Budget
-from assay.core.units import SHADOW
+from assay.core.units import SHADOW, seed_of
 from assay.engine.plan import Evaluate, plan
 from assay.inputs import from_arrays
+from assay.learners.shadow_rows import unpack
 from assay.report.plots.course import history as history_plot
 from assay.report.plots.outcomes import Outcomes
 from assay.stores.memory import MemoryStore
+from assay.web.trial import trial_page
 
 QUICK = Evidence(repeats=1, seeds=1, top=1, rechecks=2, refits=1)
 PLAN = data_of() | {"shadow": {"rows": 12}}
@@ -138,8 +143,9 @@ def _floor(spec):
 # --- on data
 
 
-def tuned(**wishes):
-    X, y = rows_of("two", n=160)
+def tuned(model="decision_tree", X=None, y=None, **wishes):
+    if X is None:
+        X, y = rows_of("two", n=160)
     defaults = {
         "budget": 12,
         "sampler": "random",
@@ -149,7 +155,7 @@ def tuned(**wishes):
         "metric": "accuracy",
     }
     return assay.tune(
-        "decision_tree", X, y, checks=False, isolation="none", progress=False, **{**defaults, **wishes}
+        model, X, y, checks=False, isolation="none", progress=False, **{**defaults, **wishes}
     )  # fmt: skip
 
 
@@ -189,6 +195,8 @@ def test_a_study_says_what_the_shadow_set_said():
     assert seen.shadow.gain.low <= seen.shadow.gain.estimate <= seen.shadow.gain.high
     assert "24 rows that it never used" in seen.shadow.sentences[0]
     assert ("shadow", len(numbers)) in [(s.stage, s.evaluations) for s in seen.cost.stages]
+    units = trial_page(study.spec, Outcomes(study.spec, study.history), numbers[-1]).units
+    assert ["shadow"] == [stage for stage, *_ in units if stage == "shadow"]
     page = study.report()
     assert "on the shadow set" in page
     assert "on rows that the search never saw" in page
@@ -201,6 +209,73 @@ def test_a_study_says_what_the_shadow_set_said():
     )
     assert trace.y[0] == 0
     assert trace.y[-1] == pytest.approx(seen.shadow.gain.estimate)
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "metric", "more"),
+    [
+        ("two", "decision_tree", "roc_auc", {}),
+        ("two", "decision_tree", "f1", {"groups": np.arange(160) // 4}),
+        ("three", "decision_tree", "roc_auc_ovr", {}),
+        ("numbers", "decision_tree", "rmse", {}),
+        ("numbers", "knn", "mae", {"groups": np.arange(160) // 4}),
+        ("numbers", "decision_tree", "r2", {"time": np.arange(160)[::-1]}),
+    ],
+)
+def test_the_gain_on_the_shadow_set_has_an_interval_whatever_the_metric(data, model, metric, more):
+    """As one computes it from the fitted models: that of a test set with these rows."""
+    X, y = rows_of(data, n=160)
+    study = tuned(model=model, X=X, y=y, metric=metric, **more)
+    seen = view(study).shadow
+    assert len(seen.measures.incumbents) > 1
+    found = prepare(from_arrays(X, y, **more), model, Wishes(metric=metric, test=0.25, shadow=0.2))
+    first, last = (
+        again(found, study, one.trial)
+        for one in seen.measures.incumbents[:: len(seen.measures.incumbents) - 1]
+    )
+    truth = found.codes(found.shadow.y)
+    arms = {CONTROL: first, 1: last}
+    want = final_results(
+        found.judge(),
+        truth,
+        arms,
+        found.drawn(found.shadow),
+        stream(study.spec.seed, SHADOW),
+        alpha=0.05,
+    )["gain"]
+    assert seen.gain.estimate == pytest.approx(want["estimate"], rel=1e-4, abs=1e-6)
+    width = want["high"] - want["low"]
+    assert seen.gain.high - seen.gain.low == pytest.approx(width, rel=0.25)
+    assert width > 0
+
+
+def again(found, study, number):
+    """The stored values of a fit on the shadow rows, shape (1, rows) or (1, rows, classes)."""
+    sent = []
+    unit = ((0, 0, 0),)
+    seeds = (seed_of(study.spec, unit[0]),)
+    scored = found.worker().shadow
+    config = dict(study.history.config(number))
+    scored(
+        Job(id=0, trial=number, stage=SHADOW, config=config, units=unit, seeds=seeds), sent.append
+    )
+    values = np.frombuffer(sent[0].rows, "<f4").astype(float)
+    n = len(found.shadow)
+    return (values if len(values) == n else values.reshape(n, -1))[None]
+
+
+def test_a_metric_of_the_user_has_no_interval_on_the_shadow_set():
+    def f1(y, prediction):  # not what goes by this name elsewhere
+        return float((y == prediction).mean() ** 2)
+
+    seen = view(tuned(metric=f1, direction="maximize")).shadow
+    assert (seen.gain.low, seen.gain.high) == (None, None)
+    assert seen.gain.estimate > 0
+
+
+def test_rows_that_are_not_those_of_the_plan_give_no_interval():
+    assert unpack(np.zeros(24, "<f4"), 12) is None
+    assert unpack(np.zeros(40, "<f4"), 12) is None
 
 
 def test_the_shadow_set_changes_nothing_in_the_search_on_the_same_rows():
@@ -300,9 +375,25 @@ def test_a_share_is_wanted(share):
         prepared(shadow=share)
 
 
-def test_outer_folds_need_all_rows():
-    with pytest.raises(SpecError, match="nested"):
-        prepared(shadow=0.1, final="nested")
+def test_nested_repeats_the_study_with_a_shadow_set_of_its_own():
+    """What is judged is the procedure as it ran: in every outer fold a study that searches on fewer rows."""
+    found = prepared(shadow=0.2, final="nested")
+    outer = found.outer_folds()
+    left_out = np.concatenate([valid for _, valid in outer])
+    assert sorted(left_out.tolist()) == list(range(160)), "shadow rows are judged on, too"
+    study = tuned(test=None, final="nested", budget=6, splits=Splits.kfold(4))
+    assert study.verdict.badge == "NO TEST SET (nested)"
+    assert study.history.last(Estimated).results["rows"] == 160
+    assert view(study).shadow.rows == 32
+    for k in range(1, 5):
+        inner = assay.open_study(study.store, f"study/outer-{k}")
+        assert inner.spec.data["rows"] == 96
+        assert inner.spec.data["shadow"]["rows"] == 24
+        assert [n for n in range(6) if inner.history.units(n, SHADOW)] == incumbents(
+            inner.spec, inner.history
+        )
+        assert inner.verify() == []
+    assert study.verify() == []
 
 
 def test_there_is_nothing_to_draw_without_one():

@@ -110,7 +110,7 @@ def _gain(
         return gain_from_losses(control, selected, rows, rng, level=level, draws=DRAWS)
     sign = 1.0 if judge.maximize else -1.0
     if judge.weighted is not None:
-        weighted = partial(_signed, sign, judge.weighted)
+        weighted = partial(signed, sign, judge.weighted)
         return gain_from_weighted(
             y, control, selected, weighted, rows, rng, level=level, draws=DRAWS
         )
@@ -124,7 +124,8 @@ def _gain(
     return gain_from_statistic(y, control, selected, statistic, rows, rng, level=level, draws=DRAWS)
 
 
-def _signed(sign: float, metric: Weighted, y: NDArray[Any], stored: Array) -> Values:
+def signed(sign: float, metric: Weighted, y: NDArray[Any], stored: Array) -> Values:
+    """The metric times `sign`: higher is better."""
     values = metric(y, stored)
     return lambda weights: sign * values(weights)
 

@@ -27,6 +27,7 @@ from assay.core.rates import Rates
 from assay.core.rng import derived_seed, stream
 from assay.core.space import Space
 from assay.core.spec import Budget, Evidence, Limits, StudySpec
+from assay.engine.outer import OUTER
 from assay.evaluation.fingerprint import fingerprint
 from assay.evaluation.splits import Fold, Splits, seal_share
 from assay.inputs import Table, task
@@ -102,7 +103,7 @@ class Prepared:
         if shadow is None:
             return folds
         scored = FinalEvaluator(dev.X, dev.y, shadow.X, shadow.y, self.recipe, dev.groups, dev.time)
-        return ShadowedEvaluator(folds, scored)
+        return ShadowedEvaluator(folds, scored, shadow.groups)
 
     def evaluator(self) -> FoldEvaluator:
         """What evaluates by folds: it holds the rows of the search only."""
@@ -112,10 +113,13 @@ class Prepared:
         )
 
     def outer_folds(self) -> list[Fold]:
-        """The (study, left out) rows of nested cross-validation: divided as the search divides."""
+        """The (study, left out) rows of nested cross-validation, of all development rows.
+
+        They are divided as the search divides.
+        """
         rule = self.splits if self.splits.kind != "holdout" else Splits.kfold(_OUTER)
         seed = derived_seed(self.spec.seed, "outer")
-        dev = self.dev
+        dev = self.development
         return FoldEvaluator(dev.X, dev.y, self.recipe, rule, seed, dev.groups, dev.time).folds(0)
 
     def final_evaluator(self, test: Table, history: History) -> FinalEvaluator:
@@ -181,9 +185,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)
     development, test, test_line = _divide(table, kind, wishes)
-    dev, shadow = set_apart(
-        development, wishes.shadow, kind=kind, final=wishes.final, seed=wishes.seed
-    )
+    dev, shadow = set_apart(development, wishes.shadow, kind=kind, seed=wishes.seed)
     labels = dev.y if kind == "classification" else None
     evaluator = FoldEvaluator(dev.X, dev.y, recipe, splits, wishes.seed, dev.groups, dev.time)
     facts = described(dev, evaluator)
@@ -278,11 +280,32 @@ def _check_final(prepared: Prepared, final: str | None) -> None:
             raise SpecError(
                 "final='nested' needs two outer folds or more, and these splits make one."
             )
-        for train, _ in outer:  # every inner study can be divided as the outer one is
-            part = prepared.dev.take(train)
-            FoldEvaluator(
-                part.X, part.y, prepared.recipe, prepared.splits, 0, part.groups, part.time
-            ).folds(0)
+        for k, (train, _) in enumerate(
+            outer
+        ):  # each inner study can be divided as the outer one is
+            _part(prepared, train, k).evaluator().folds(0)
+
+
+def part_of(prepared: Prepared, train: NDArray[np.intp], k: int) -> Prepared:
+    """The same plan for some of the development rows, with a seed of its own and nothing beyond it.
+
+    Its shadow set, if there is one, has the same share of these rows.
+    """
+    own = _part(prepared, train, k)
+    spec = own.spec
+    data = {name: fact for name, fact in (spec.data or {}).items() if name != "final"}
+    data |= described(own.dev, own.evaluator()) | shadow_facts(own.shadow)
+    return replace(own, spec=replace(spec, data=data))
+
+
+def _part(prepared: Prepared, train: NDArray[np.intp], k: int) -> Prepared:
+    spec = replace(prepared.spec, seed=derived_seed(prepared.spec.seed, OUTER, k))
+    rows, apart = prepared.development.take(train), prepared.shadow
+    if apart is None:
+        return replace(prepared, spec=spec, dev=rows)
+    share = len(apart) / len(prepared.development)
+    dev, shadow = set_apart(rows, share, kind=prepared.recipe.task, seed=spec.seed)
+    return replace(prepared, spec=spec, dev=dev, shadow=shadow, together=rows)
 
 
 def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:

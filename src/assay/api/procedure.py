@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from assay.analysis.procedure import (
     complete,
     final_of,
 )
-from assay.api.prepare import Prepared, described
+from assay.api.prepare import Prepared, part_of
 from assay.api.session import driving, run_plan
 from assay.api.study import Study
 from assay.core import units
@@ -26,7 +25,7 @@ from assay.core.errors import StateError
 from assay.core.events import CONTROL, Estimated, Event, Selected
 from assay.core.history import History
 from assay.core.protocols import Executor
-from assay.core.rng import derived_seed, stream
+from assay.core.rng import stream
 from assay.core.spec import StudySpec
 from assay.engine.outer import OUTER, plan_outer
 from assay.engine.plan import plan
@@ -177,9 +176,9 @@ def _nested(
             for decide in (plan, plan_outer):
                 past = child.ledger.history
                 evaluator = (
-                    inner.evaluator()
+                    inner.worker()
                     if decide is plan
-                    else inner.final_evaluator(prepared.dev.take(valid), past)
+                    else inner.final_evaluator(prepared.development.take(valid), past)
                 )
                 run = partial(executor, evaluator)
                 finish = run_plan(child, run, watch=watch, decide=decide)
@@ -201,16 +200,3 @@ def _outer_fold(child: Study, rows: int) -> OuterFold:
         )
     control, selected = (sum(found) / len(found) for found in values)
     return OuterFold(child.name, trial, rows, control, selected)
-
-
-def part_of(prepared: Prepared, train: Rows, k: int) -> Prepared:
-    """The same plan for some of the development rows, with a seed of its own and nothing beyond it."""
-    spec = prepared.spec
-    dev = prepared.dev.take(train)
-    own = replace(
-        prepared,
-        dev=dev,
-        spec=replace(spec, seed=derived_seed(spec.seed, OUTER, k)),
-    )
-    data = {name: fact for name, fact in (spec.data or {}).items() if name != "final"}
-    return replace(own, spec=replace(own.spec, data=data | described(dev, own.evaluator())))

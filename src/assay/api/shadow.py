@@ -13,28 +13,22 @@ from assay.inputs import Table
 
 
 def set_apart(
-    development: Table, share: float | None, *, kind: str, final: str | None, seed: int
+    development: Table, share: float | None, *, kind: str, seed: int
 ) -> tuple[Table, Table | None]:
     """The rows of the search, and the shadow rows: divided as the test rows are.
 
     Args:
         share: of the development rows; None or 0: there is no shadow set.
         kind: the task.
-        final: what the verdict rests on.
 
     Raises:
-        SpecError: not a share; or with "nested", where every study of an outer fold needs its rows.
+        SpecError: not a share.
         DataError: too few rows, groups or rows of a class.
     """
     if not share:
         return development, None
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
         raise SpecError(f"shadow needs a share between 0 and 1, such as 0.1, got {share!r}.")
-    if final == "nested":
-        raise SpecError(
-            "final='nested' judges the procedure on outer folds already, and they need all rows. Leave "
-            "shadow out, or use final='bbc'."
-        )
     return parted(development, share, kind=kind, seed=derived_seed(seed, SHADOW))
 
 

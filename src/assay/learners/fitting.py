@@ -10,6 +10,7 @@ from time import perf_counter, process_time
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
 
@@ -21,6 +22,7 @@ from assay.learners import estimators, scoring
 from assay.learners.averaged import Averaged
 from assay.learners.formulas import Numbers
 from assay.learners.scoring import Metric
+from assay.learners.shadow_rows import pack
 from assay.learners.watching import fit_watching, stops_by_watching
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -215,14 +217,34 @@ class FinalEvaluator:
 
 @dataclass
 class ShadowedEvaluator:
-    """Evaluates the search by `folds`, and its incumbents by `shadow`, on rows that no fold has."""
+    """Evaluates the search by `folds`, and its incumbents by `shadow`, on rows that no fold has.
+
+    The `rows` of an incumbent are as `shadow_rows.pack` lays them out: the report makes an interval of
+    them while the search lasts, and has nothing but the log.
+
+    Args:
+        groups: of the shadow rows; None where each is drawn on its own.
+    """
 
     folds: FoldEvaluator
     shadow: FinalEvaluator
+    groups: Any = None
 
     def __call__(self, job: Job, emit: Emit) -> float:
         """The mean value over the job's units."""
-        return self.shadow(job, emit) if job.stage == SHADOW else self.folds(job, emit)
+        if job.stage != SHADOW:
+            return self.folds(job, emit)
+        return self.shadow(job, lambda found: emit(replace(found, rows=self._kept(found.rows))))
+
+    def _kept(self, rows: bytes | None) -> bytes | None:
+        scored = self.shadow
+        if rows is None:
+            return None
+        if scored.recipe.metric.decomposable:
+            return pack(rows, n=len(scored.y_test), groups=self.groups)
+        both = np.concatenate([scored.y, scored.y_test])
+        truth = _Target.of(both, scored.recipe.task).codes[len(scored.y) :]
+        return pack(rows, n=len(truth), truth=truth, groups=self.groups)
 
 
 @dataclass(frozen=True)

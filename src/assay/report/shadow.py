@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from assay.analysis.final import drawn_rows, signed
 from assay.analysis.overtuning import Overtuning, overtuning
 from assay.core import units
-from assay.core.errors import StoreError
+from assay.core.errors import DataError, SpecError, StoreError
 from assay.core.events import CONTROL
 from assay.core.history import History
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
-from assay.math.resampling import gain_from_losses
-from assay.math.rows import Independent
+from assay.learners.aggregates import AGGREGATES, of_all
+from assay.learners.shadow_rows import ShadowRows, unpack
+from assay.math.intervals import Interval
+from assay.math.resampling import Weighted, gain_from_losses, gain_from_weighted
 from assay.report import words
 from assay.report.answer import Gain, metric_name
 from assay.report.corrected import Rows
@@ -22,6 +27,9 @@ from assay.report.plots.form import Plot
 from assay.report.plots.shadow import trace
 
 _DRAWS = 1000
+_MOST_CELLS = (
+    5_000_000  # draws times rows, but 200 draws at least: a page asks for this at each update
+)
 _NEAR = 1e-4  # rows are stored in single precision
 
 
@@ -29,8 +37,8 @@ _NEAR = 1e-4  # rows are stored in single precision
 class ShadowView:
     """The trace of the incumbents in the search and on the shadow set, and what it says.
 
-    `gain`: of the last incumbent over the first on the shadow set, with an interval where its rows are
-    independent and the metric is a mean over rows.
+    `gain`: of the last incumbent over the first on the shadow set, with an interval over rows that are
+    drawn again as those of a test set; without one for a metric of the user's own.
     """
 
     rows: int
@@ -53,33 +61,57 @@ def shadow(spec: StudySpec, history: History, rows: Rows | None) -> ShadowView |
 
 def _gain(spec: StudySpec, history: History, measures: Overtuning, rows: Rows | None) -> Gain:
     first, last = measures.incumbents[0], measures.incumbents[-1]
-    plain = Gain(spec.signs[0] * (first.shadow - last.shadow), None, None, 1 - spec.alpha)
-    kind = ((spec.data or {}).get("splits") or {}).get("kind")
-    if rows is None or first is last or kind in ("grouped", "forward"):
-        return plain
-    losses = [_losses(history, one.trial, rows) for one in (first, last)]
-    if losses[0] is None or losses[1] is None:
-        return plain
-    drawn = Independent(losses[0].size)
-    rng = stream(spec.seed, units.SHADOW)
-    found = gain_from_losses(
-        losses[0], losses[1], drawn, rng, level=1 - spec.alpha, draws=_DRAWS
+    if first is not last and rows is not None:
+        with suppress(DataError, SpecError):  # too few rows, or of one class, for any interval
+            fits = [_fit(spec, history, one.trial, rows) for one in (first, last)]
+            if fits[0] is not None and fits[1] is not None:
+                found = _over_rows(spec, fits[0], fits[1])
+                return Gain(found.estimate, found.low, found.high, found.level)
+    return Gain(spec.signs[0] * (first.shadow - last.shadow), None, None, 1 - spec.alpha)
+
+
+def _over_rows(spec: StudySpec, first: ShadowRows, last: ShadowRows) -> Interval:
+    """The gain with an interval over rows, drawn again as those of a test set are."""
+    data, metric = spec.data or {}, _aggregate(spec)
+    drawn = drawn_rows(
+        first.truth,
+        groups=first.groups if data.get("groups") else None,
+        time=bool(data.get("time")),
+        horizon=data.get("horizon", 1),
+        classes=metric is not None and data.get("task") == "classification",
+    )
+    rng, level = stream(spec.seed, units.SHADOW), 1 - spec.alpha
+    draws = min(_DRAWS, max(200, _MOST_CELLS // drawn.n))
+    one, other = first.stored[None], last.stored[None]
+    if metric is None:
+        return gain_from_losses(one, other, drawn, rng, level=level, draws=draws).gain
+    turned = partial(signed, -spec.signs[0], metric)
+    return gain_from_weighted(
+        first.truth, one, other, turned, drawn, rng, level=level, draws=draws
     ).gain
-    return Gain(found.estimate, found.low, found.high, found.level)
 
 
-def _losses(history: History, number: int, rows: Rows) -> np.ndarray | None:
-    """The stored losses of the shadow rows, shape (1, rows); None if the metric is no mean of them."""
+def _aggregate(spec: StudySpec) -> Weighted | None:
+    """The metric where it is no mean over rows."""
+    return AGGREGATES.get(((spec.data or {}).get("metric") or {}).get("name", ""))
+
+
+def _fit(spec: StudySpec, history: History, number: int, rows: Rows) -> ShadowRows | None:
+    """The stored rows of a fit; None where the value does not follow from them, as of a user's own metric."""
     (fit,) = history.units(number, units.SHADOW).values()
     if not fit.rows:
         return None
     try:
-        stored = np.asarray(rows(fit.rows), dtype=np.float64).ravel()
+        found = unpack(rows(fit.rows), int((spec.data or {})[units.SHADOW]["rows"]))
     except StoreError:
         return None  # a missing blob is for `verify` to report
-    mean = float(stored.mean())
-    near = np.isclose([mean, 1 - mean], fit.value, rtol=_NEAR, atol=_NEAR).any()
-    return stored[None] if near else None
+    if found is None:
+        return None
+    metric = _aggregate(spec)
+    mean = float(found.stored.mean())
+    values = [mean, 1 - mean] if metric is None else [of_all(metric, found.truth, found.stored)]
+    near = np.isclose(values, fit.value, rtol=_NEAR, atol=_NEAR).any()
+    return found if near else None
 
 
 def _sentences(spec: StudySpec, measures: Overtuning, gain: Gain, size: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from assay.core.events import CONTROL, Failed, Measured, Noted
 from assay.core.history import History
 from assay.core.parameters import Choice, Ordinal
 from assay.core.spec import StudySpec
+from assay.core.units import SHADOW
 from assay.report import why, words
 from assay.report.answer import Change, compared
 from assay.report.plots.axes import objective_axis
@@ -91,7 +92,8 @@ def trial_page(spec: StudySpec, outcomes: Outcomes, number: int) -> TrialPage:
 
 def _measured(history: History, number: int) -> list[Measured]:
     """All evaluations of a trial, by unit."""
-    stages = [history.units(number, "probe"), history.units(number), history.units(number, "test")]
+    apart = [history.units(number, stage) for stage in ("probe", SHADOW, "test")]
+    stages = [apart[0], history.units(number), *apart[1:]]
     return [event for found in stages for _, event in sorted(found.items())]
 
 
