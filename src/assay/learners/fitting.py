@@ -16,7 +16,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from assay.core.errors import DataError, SpecError
 from assay.core.events import FLOOR
-from assay.core.jobs import Emit, Job, Measurement, Unit
+from assay.core.jobs import Emit, Job, Measurement, Step, Unit
 from assay.core.units import SHADOW
 from assay.learners import estimators, scoring
 from assay.learners.averaged import Averaged
@@ -234,7 +234,13 @@ class ShadowedEvaluator:
         """The mean value over the job's units."""
         if job.stage != SHADOW:
             return self.folds(job, emit)
-        return self.shadow(job, lambda found: emit(replace(found, rows=self._kept(found.rows))))
+
+        def kept(found: Measurement | Step) -> None:
+            if isinstance(found, Measurement):
+                found = replace(found, rows=self._kept(found.rows))
+            emit(found)
+
+        return self.shadow(job, kept)
 
     def _kept(self, rows: bytes | None) -> bytes | None:
         scored = self.shadow
