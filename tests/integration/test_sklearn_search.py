@@ -29,9 +29,13 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
+from assay.analysis.overtuning import incumbents
 from assay.analysis.verdict import Action
 from assay.core.events import Measured
 from assay.core.history import fold
+from assay.core.rng import derived_seed
+from assay.core.units import SHADOW
+from assay.evaluation.splits import hold_out
 from assay.report.phase import standing
 from assay.sklearn import SearchCV
 from assay.sklearn.names import ELSEWHERE
@@ -281,6 +285,88 @@ def test_groups_stay_together_in_fresh_splits_too():
     assert not any(seen)
 
 
+def test_a_shadow_set_shows_what_the_best_so_far_are_worth_on_rows_that_no_candidate_was_fitted_on():
+    told = {
+        "estimator": DecisionTreeRegressor(random_state=0),
+        "space": {"max_depth": randint(1, 30)},
+    }
+    search = fitted(**told, shadow=0.2, evidence=None, n_trials=8, select="score")
+    seen = [one.trial for one in search.shadow_.incumbents]
+    assert len(seen) > 1
+    assert seen == incumbents(search.study_.spec, search.study_.history)
+    assert search.study_.spec.data["shadow"] == {"rows": 88}
+    assert search.study_.spec.data["rows"] == 442 - 88
+    assert search.study_.verify() == []
+    assert "88 rows that it never used" in search.report()
+    kept, apart = hold_out(0.2, n=442, seed=derived_seed(search.study_.spec.seed, SHADOW))
+    for one in search.shadow_.incumbents:
+        params = search.cv_results_["params"][search._place[one.trial]]
+        model = clone(told["estimator"]).set_params(**params)
+        folds = cross_validate(model, X[kept], y[kept], cv=3)["test_score"]
+        assert one.search == pytest.approx(folds.mean())
+        assert one.shadow == pytest.approx(model.fit(X[kept], y[kept]).score(X[apart], y[apart]))
+    again = pickle.loads(pickle.dumps(search))
+    assert again.shadow_ == search.shadow_
+    assert fitted(evidence=None).shadow_ is None
+
+
+@pytest.mark.parametrize("splitter", [GroupShuffleSplit(3, random_state=0), TimeSeriesSplit(3)])
+def test_shadow_rows_are_whole_groups_or_the_last_rows(splitter):
+    grouped = isinstance(splitter, GroupShuffleSplit)
+    groups = np.arange(len(y)) // 10
+    seen = []
+
+    class Watching(Ridge):
+        def fit(self, X, y):
+            seen.append(set(X[:, 0].astype(int)))
+            return super().fit(X, y)
+
+        def score(self, X, y):
+            seen.append(set(X[:, 0].astype(int)))
+            return super().score(X, y)
+
+    numbered = np.column_stack([np.arange(len(y)), X])
+    settings = {"n_trials": 4, "random_state": 0, "cv": splitter, "evidence": None, "shadow": 0.2}
+    search = SearchCV(Watching(), ALPHA, **settings, refit=False)
+    search.fit(numbered, y, **({"groups": groups} if grouped else {}))
+    biggest = max(seen, key=len)
+    apart = set(range(len(y))) - biggest
+    assert apart in seen
+    assert all(rows <= biggest or rows == apart for rows in seen)
+    if grouped:
+        assert not {row // 10 for row in apart} & {row // 10 for row in biggest}
+    else:
+        assert min(apart) > max(biggest)
+
+
+def test_racing_batches_and_the_evidence_go_with_a_shadow_set():
+    told = {
+        "estimator": DecisionTreeRegressor(random_state=0),
+        "space": {"max_depth": randint(1, 30)},
+    }
+    search = fitted(
+        **told, shadow=0.2, scheduler="racing", batch=3, n_trials=9, cv=KFold(4, shuffle=True)
+    )
+    assert search.verdict_ is not None
+    assert search.study_.verify() == []
+    weighted = fitted(shadow=0.25, evidence=None)
+    weights = np.ones(len(y))
+    again = SearchCV(
+        Ridge(),
+        ALPHA,
+        n_trials=6,
+        random_state=0,
+        cv=3,
+        sampler="random",
+        shadow=0.25,
+        evidence=None,
+    )
+    again.fit(X, y, sample_weight=weights)
+    assert again.shadow_.incumbents[0].shadow == pytest.approx(
+        weighted.shadow_.incumbents[0].shadow
+    )
+
+
 def test_it_nests_clones_and_pickles(ridge):
     inner = SearchCV(Ridge(), ALPHA, n_trials=4, cv=3, random_state=0, evidence=None)
     outer = cross_validate(inner, X, y, cv=KFold(3), return_estimator=True)
@@ -384,6 +470,8 @@ def test_racing_with_batches_several_scores_and_failures():
         ({"batch": 0}, SpecError, "batch"),
         ({"n_trials": 0}, SpecError, "trials"),
         ({"sampler": "magic"}, SpecError, "magic"),
+        ({"shadow": 2}, SpecError, "share"),
+        ({"shadow": 0.1, "cv": [(np.arange(300), np.arange(300, 400))]}, SpecError, "by number"),
     ],
 )
 def test_a_mistake_is_named(wrong, error, says):

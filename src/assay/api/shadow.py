@@ -12,6 +12,19 @@ from assay.evaluation.fingerprint import fingerprint
 from assay.inputs import Table
 
 
+def wanted(share: float | None) -> bool:
+    """Whether there is to be a shadow set of this share of the rows.
+
+    Raises:
+        SpecError: it is no share.
+    """
+    if share is None or (share == 0 and share is not False):
+        return False
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise SpecError(f"shadow needs a share between 0 and 1, such as 0.1, got {share!r}.")
+    return True
+
+
 def set_apart(
     development: Table, share: float | None, *, kind: str, seed: int
 ) -> tuple[Table, Table | None]:
@@ -25,10 +38,9 @@ def set_apart(
         SpecError: not a share.
         DataError: too few rows, groups or rows of a class.
     """
-    if not share:
+    if not wanted(share):
         return development, None
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise SpecError(f"shadow needs a share between 0 and 1, such as 0.1, got {share!r}.")
+    assert share is not None
     return parted(development, share, kind=kind, seed=derived_seed(seed, SHADOW))
 
 

@@ -16,6 +16,7 @@ from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from assay.core.rng import derived_seed
+from assay.sklearn.apart import rows_of
 from assay.sklearn.fresh import reshuffled
 
 Split = tuple[Any, Any]
@@ -49,6 +50,8 @@ class Bench:
         fit_params, score_params, split_params: what is passed on with each call.
         parallel: runs them.
         seed: of the fresh splits.
+        n_splits: how many splits a candidate is fitted on.
+        shadow: the rows of the search and those that it never uses; None where it uses all.
     """
 
     search: Any
@@ -60,9 +63,14 @@ class Bench:
     score_params: Mapping[str, Any]
     split_params: Mapping[str, Any]
     parallel: Parallel
-    n_splits: int
     seed: int
+    shadow: Split | None = None
+    n_splits: int = field(init=False)
     _splits: dict[int, list[Split]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        X, y, params = self.searched
+        self.n_splits = self.splitter.get_n_splits(X, y, **params)
 
     def splits(self, repeat: int) -> list[Split]:
         """The (train, test) rows of a repeat; repeat 0 is as the user said.
@@ -76,7 +84,10 @@ class Bench:
                 if repeat
                 else self.splitter
             )
-            found = list(way.split(self.X, self.y, **self.split_params))
+            X, y, params = self.searched
+            found = list(way.split(X, y, **params))
+            if self.shadow is not None:
+                found = [(self.shadow[0][train], self.shadow[0][test]) for train, test in found]
             if not found:
                 raise ValueError(
                     "No fits were performed. Was the CV iterator empty? Were there no candidates?"
@@ -88,6 +99,13 @@ class Bench:
                 )
             self._splits[repeat] = found
         return self._splits[repeat]
+
+    @property
+    def searched(self) -> tuple[Any, Any, Mapping[str, Any]]:
+        """The rows that the search uses, and what its splitter gets with them."""
+        if self.shadow is None:
+            return self.X, self.y, self.split_params
+        return rows_of(self.shadow[0], self.X, self.y, self.split_params)
 
     @property
     def renews(self) -> bool:

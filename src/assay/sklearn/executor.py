@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.core.events import FLOOR
 from assay.core.jobs import Broken, Done, Job, Measurement, Message
+from assay.core.units import SHADOW
 from assay.sklearn.bench import Bench, Fit, Work, failure, not_run, score
 from assay.sklearn.candidates import Params
 
@@ -168,6 +169,8 @@ class Fits:
         return Work(params, split[1], progress=self._progress(number), place=(candidate, split[0]))
 
     def _split(self, job: Job, i: int) -> Any:
+        if job.stage == SHADOW:
+            return self._bench.shadow
         repeat, fold, _ = job.units[i]
         return self._bench.splits(repeat)[fold]
 

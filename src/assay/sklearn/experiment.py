@@ -22,6 +22,7 @@ from assay.core.history import History
 from assay.core.protocols import Store
 from assay.core.rng import stream
 from assay.core.spec import Budget, Evidence, StudySpec
+from assay.core.units import SHADOW
 from assay.engine.plan import plan
 from assay.learners.estimators import describe
 from assay.sklearn.bench import Bench, failure, score
@@ -200,6 +201,7 @@ def _data(bench: Bench, metric: str) -> dict[str, Any]:
         "model": {"name": None, "prefix": "", **describe(estimator)},
         "splits": {"kind": type(bench.splitter).__name__, "sha256": _hash(splits)},
         "seal": None,
+        **({} if bench.shadow is None else {SHADOW: {"rows": len(bench.shadow[1])}}),
     }
 
 

@@ -22,8 +22,10 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
+from assay.analysis.overtuning import overtuning
 from assay.analysis.selection import best_trial
 from assay.core.history import History
+from assay.sklearn.apart import shadow_split
 from assay.sklearn.bench import Bench
 from assay.sklearn.callbacks import Callbacks
 from assay.sklearn.candidates import Candidates, candidates
@@ -65,6 +67,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         evidence: "auto" measures the best three and the control on ten fresh fits each; an
             `assay.Evidence` says it in detail; None measures nothing again.
         smallest_gain: the smallest gain worth having; None: 0.005, or 1 % of the control's error.
+        shadow: share of the rows that the search never uses, such as 0.1: each new best candidate is
+            fitted once more and scored on them, so that one sees overtuning (`shadow_`). Whole groups
+            where `cv` goes by groups, the last rows for `TimeSeriesSplit`. They choose nothing, and the
+            last fit uses all rows.
         given: parameters to try first.
         portfolio: after these try up to six configs that did well for the same kind of model on
             other tables, as far as the space has them, each labelled with its source: for LightGBM,
@@ -77,6 +83,9 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
     Attributes:
         verdict_: the `assay.Verdict`; None without evidence.
         control_: parameters, score and index of the control; None without one.
+        shadow_: what the shadow set says, an `assay.analysis.overtuning.Overtuning`: the incumbents with
+            their scores, `optimism`, `lost`, `relative`; None without one. `report` and
+            `assay.plot.shadow(search.study_)` show it.
         study_: the study, with every trial, its noise and its log.
         cv_results_: as in scikit-learn's searches, and so are `best_estimator_`, `best_params_`,
             `best_score_`, `best_index_`, `scorer_`, `n_splits_`, `refit_time_`, `multimetric_`,
@@ -106,7 +115,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         **dict.fromkeys(
             (
                 "space", "n_trials", "timeout", "sampler", "scheduler", "select", "control", "evidence",
-                "smallest_gain", "given", "portfolio", "batch", "storage", "study_name",
+                "smallest_gain", "shadow", "given", "portfolio", "batch", "storage", "study_name",
             ),
             "no_validation",  # checked by the study, whose messages say more
         ),
@@ -132,6 +141,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         control: bool = True,
         evidence: Any = "auto",
         smallest_gain: float | None = None,
+        shadow: float | None = None,
         given: Any = (),
         portfolio: bool = True,
         batch: int = 1,
@@ -163,6 +173,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         self.control = control
         self.evidence = evidence
         self.smallest_gain = smallest_gain
+        self.shadow = shadow
         self.given = given
         self.portfolio = portfolio
         self.batch = batch
@@ -187,7 +198,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         found = candidates(self.estimator, self.space, rows=_num_samples(X), control=self.control)
         callbacks = Callbacks(self, X, y, params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self.n_splits_ = splitter.get_n_splits(X, y, **routed.splitter.split)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        apart = shadow_split(self, X, y, splitter, routed.splitter.split, seed)
         with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
             bench = Bench(
                 self,
@@ -199,9 +211,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
                 routed.scorer.score,
                 routed.splitter.split,
                 parallel,
-                self.n_splits_,
-                seed=check_random_state(self.random_state).randint(2**31 - 1),
+                seed,
+                apart,
             )
+            self.n_splits_ = bench.n_splits
             with callbacks.searching() as progress:
                 fits = Fits(bench, None, found.params, batch=wishes.batch, progress=progress)
                 study = run(wishes, bench, found, fits)
@@ -228,6 +241,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
             refit_metric = self.refit
         self.study_, self._place = study, fits.place
         self.verdict_ = study.verdict if study is not None else None
+        self.shadow_ = overtuning(study.spec, study.history) if study is not None else None
         self.control_ = control_of(results, found, fits.metric) if found.control else None
         if self.refit or not self.multimetric_:
             self.best_index_ = self._best(refit_metric, results)
