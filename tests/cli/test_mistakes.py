@@ -198,6 +198,11 @@ def test_a_truncated_storage(run, lab):
     refused(run("status", "--storage", lab), STORAGE, "lab.db")
 
 
+@pytest.mark.parametrize("verb", ["status", "trials", "best", "watch", "verify", "report"])
+def test_a_storage_in_the_place_of_a_study(verb, run, lab):
+    refused(run(verb, lab), WRONG_USE, "is a storage, not a study", f"--storage {lab}")
+
+
 def test_a_file_that_is_no_storage(run, lab):
     lab.write_text("not a database, but long enough to be looked at" * 100)
     refused(run("trials", "--storage", lab), STORAGE, "not a study file")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.commands import FOUND_WRONG, Command, storage_option, study_argument
+from assay.cli.commands import FOUND_WRONG, Command, no_storage, storage_option, study_argument
 from assay.cli.forms import space_in
 from assay.cli.printing import inert, paragraph, width, write_whole
 from assay.core.errors import SpecError
@@ -22,7 +22,7 @@ _lossy = click.option(
 
 
 @click.command(cls=Command)
-@click.argument("study", metavar="[STUDY|LOG.JSONL]", required=False)
+@click.argument("study", metavar="[STUDY|LOG.JSONL]", required=False, callback=no_storage)
 @storage_option
 @click.option(
     "--head", metavar="HASH", help="Hash of the last row as a report printed it: finds a cut tail."

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -125,7 +126,14 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 def study_argument(function: F) -> F:
     """STUDY, which may be left out where the storage holds one."""
-    return click.argument("study", required=False)(function)
+    return click.argument("study", required=False, callback=no_storage)(function)
+
+
+def no_storage(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Whoever names a storage where a study is asked for is told how."""
+    if value and value.endswith((".db", ".sqlite")) and Path(value).is_file():
+        raise click.BadParameter(f"{value} is a storage, not a study. Write --storage {value}.")
+    return value
 
 
 def storage_option(function: F) -> F:
