@@ -39,9 +39,10 @@ from sklearn.svm import SVC, SVR
 from tests.slow.real_data import data_set
 
 from benchmarks.portfolio.build import ROOT, interval
+from benchmarks.portfolio.families import DRAWN_CLASSES, DRAWN_NUMBERS, REAL_NUMBERS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "tables.jsonl"
-ROWS, SIZE, DRAWS, SEED = 1000, 6, 300, 20261129
+SIZE, DRAWS, SEED = 6, 300, 20261129
 FAILED = 9e9  # more neighbours than rows
 
 
@@ -57,7 +58,8 @@ def _made(**how):
 
 
 CLASSES = _real(
-    "iris", "anes96", "modechoice", "segments", "phishing", "shuttle", "yeast", "solar"
+    "iris", "anes96", "modechoice", "segments", "phishing", "shuttle", "yeast", "solar",
+    "mroz", "meps", "wages_union",
 ) | _made(
     moons=(made.make_moons, {"n_samples": 800, "noise": 0.3}),
     circles=(made.make_circles, {"n_samples": 800, "noise": 0.15, "factor": 0.6}),
@@ -71,12 +73,11 @@ CLASSES = _real(
         {"n_samples": 600, "n_features": 10, "n_informative": 5, "n_classes": 3, "flip_y": 0.1},
     ),
     quantiles=(made.make_gaussian_quantiles, {"n_samples": 900, "n_features": 6, "n_classes": 3}),
-)
+) | DRAWN_CLASSES
 NUMBERS = _real(
-    "star98", "engel", "trump", "macro", "co2", "sunspots", "waterflow", "chicks"
-) | _made(
-    friedman2=(made.make_friedman2, {"n_samples": 800, "noise": 100.0}),
-    friedman3=(made.make_friedman3, {"n_samples": 800, "noise": 0.1}),
+    "star98", "engel", "trump", "macro", "co2", "sunspots", "waterflow", "chicks",
+    "states", "training", "births", "ocean", "invest",
+) | REAL_NUMBERS | DRAWN_NUMBERS | _made(
     linear=(
         made.make_regression,
         {"n_samples": 500, "n_features": 20, "n_informative": 8, "noise": 50.0},
@@ -103,6 +104,7 @@ class Learner:
     units: dict = field(default_factory=dict)
     fixed: dict = field(default_factory=dict)
     count: int | None = 64
+    rows: int = 1000
 
     @property
     def estimator(self):
@@ -149,8 +151,8 @@ LEARNERS = (
         "svr", _scaled(SVR), {"C": (1e-2, 1e2, "log"), "gamma": KERNEL, "epsilon": (1e-3, 1, "log")},
         {"gamma": "kernel", "C": "target", "epsilon": "target"}, {"kernel": "rbf"},
     ),
-    Learner("neighbours-classes", _scaled(KNeighborsClassifier), NEIGHBOURS, count=None),
-    Learner("neighbours-numbers", _scaled(KNeighborsRegressor), NEIGHBOURS, count=None),
+    Learner("neighbours-classes", _scaled(KNeighborsClassifier), NEIGHBOURS, count=None, rows=3000),
+    Learner("neighbours-numbers", _scaled(KNeighborsRegressor), NEIGHBOURS, count=None, rows=3000),
     Learner(
         "kernel-ridge", _scaled(KernelRidge, kernel="rbf"),
         {"alpha": (1e-5, 1e2, "log"), "gamma": KERNEL}, {"gamma": "kernel"}, {"kernel": "rbf"},
@@ -186,13 +188,24 @@ def table(learner, name):
     """(X, y): at most 1,000 rows, drawn once; classes of fewer than six rows are left out."""
     X, y = learner.tables[name]()
     X, y = np.asarray(X, float), np.asarray(y)
-    rows = np.random.default_rng(1).permutation(len(y))[:ROWS]
+    rows = np.random.default_rng(1).permutation(len(y))[: learner.rows]
     X, y = X[rows], y[rows]
     if learner.tables is NUMBERS:
         return X, y.astype(float)
     values, counts = np.unique(y, return_counts=True)
     kept = np.isin(y, values[counts >= 6])
     return X[kept], np.unique(y[kept], return_inverse=True)[1]
+
+
+def facts(learner, name):
+    """What is known of a table before any fit: rows, features, and the losses of no features at all."""
+    X, y = table(learner, name)
+    floor = [float(np.std(y))]
+    if learner.tables is CLASSES:
+        shares = np.bincount(y) / len(y)
+        floor = [float(-(shares * np.log(shares)).sum())] * hasattr(learner.estimator, "predict_proba")
+        floor.append(float(1 - shares.max()))
+    return {"shape": X.shape, "floor": [float(f"{v:.6g}") for v in floor]}
 
 
 def measure(learner, name):
@@ -356,7 +369,8 @@ def main():
     for one in chosen:
         for name in one.tables:
             if (one.name, name) not in done:
-                row = {"learner": one.name, "table": name, "rows": measure(one, name)}
+                row = {"learner": one.name, "table": name, **facts(one, name)}
+                row["rows"] = measure(one, name)
                 with RESULTS.open("a") as out:
                     out.write(json.dumps(row) + "\n")
                 print(one.name, name, flush=True)
