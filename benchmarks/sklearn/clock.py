@@ -36,9 +36,14 @@ class Clock:
             yield folds[-1][0], folds[-1][1], sum(score for _, _, score in folds) / FOLDS
 
     def matched(self, results):
-        """The same for a search that also fits other things in between: its `cv_results_` say which."""
+        """The same for a search that also fits other things in between: its `cv_results_` say which.
+
+        A candidate of which a fit failed was not scored on each fold, and is passed over.
+        """
         at = 0
         for params, score in zip(results["params"], results["mean_test_score"], strict=True):
+            if not isfinite(score):
+                continue
             while not all(_is_of(call[1], params) for call in self.calls[at : at + FOLDS]):
                 at += 1
             at += FOLDS

@@ -7,6 +7,7 @@ python -m benchmarks.sklearn.run assay grid random halving optuna flaml --seeds 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 import warnings
@@ -32,12 +33,18 @@ def main():
     given = parser.parse_args()
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     for seed in range(given.seeds) if given.only is None else [given.only]:
-        for task in (task for task in TASKS if task.name in given.tasks):
-            for name in given.tuners:
+        for place, task in enumerate(task for task in TASKS if task.name in given.tasks):
+            for name in by_turns(given.tuners, seed + place):
                 if name == "reference":
                     once(name, task, 0, reference)
                 else:
                     once(name, task, seed, lambda t, s, of=TUNERS[name]: one(of, t, s))
+
+
+def by_turns(tuners, turn):
+    """All tuners, another one first at each turn: what the machine does meanwhile meets them alike."""
+    first = turn % len(tuners)
+    return [*tuners[first:], *tuners[:first]]
 
 
 def once(name, task, seed, run):
@@ -56,6 +63,7 @@ def one(tuner, task, seed):
     """One run: when the candidate that the tuner would give changed, and its score on sealed rows."""
     task.rows()
     warm(tuner)
+    gc.collect()  # what the run before has left is not this one's
     clock = Clock(task.scoring)
     found, extra = tuner(task, seed, clock, TRIALS)
     took = clock.cpu_s

@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("lightgbm")
 
-from benchmarks.sklearn.clock import course
+from benchmarks.sklearn.clock import Clock, course
+from benchmarks.sklearn.run import by_turns
 from benchmarks.sklearn.summary import counted, page, reached
 from benchmarks.sklearn.tasks import TASKS
 
@@ -17,6 +18,21 @@ def test_only_candidates_that_got_better_are_on_the_course():
     nan = float("nan")
     found = [(1.0, "a", nan), (2.0, "b", 0.3), (3.0, "c", 0.3), (4.0, "d", 0.1), (5.0, "e", 0.9)]
     assert list(course(found)) == [(2.0, "b", 0.3), (5.0, "e", 0.9)]
+
+
+def test_a_candidate_of_which_a_fit_failed_is_passed_over():
+    clock = Clock("accuracy")
+    fits = ["floor", "a", "a", "a", "b", "c", "c", "c"]  # of b one fold was scored, of d none
+    clock.calls = [(float(at), {"k": k}, 0.5) for at, k in enumerate(fits)]
+    scores = [0.5, float("nan"), 0.5, float("nan")]
+    results = {"params": [{"k": k} for k in "abcd"], "mean_test_score": scores}
+    assert list(clock.matched(results)) == [(3.0, {"k": "a"}, 0.5), (7.0, {"k": "c"}, 0.5)]
+
+
+def test_each_tuner_is_the_first_as_often_as_any_other():
+    turns = [by_turns("abc", turn) for turn in range(6)]
+    assert sorted(turn[0] for turn in turns) == list("aabbcc")
+    assert all(sorted(turn) == list("abc") for turn in turns)
 
 
 def test_the_first_moment_counts_and_never_counts_twice_the_run():
