@@ -29,7 +29,9 @@ def _frame(name, target, drop=()):
 REAL_NUMBERS = {
     "wages": lambda: _frame("wage_panel", "lwage", ("nr", "expersq")),
     "schooling": lambda: _frame("card", "lwage", ("id", "wage", "expersq")),
-    "birthweights": lambda: _frame("birthweight", "bwght", ("bwghtlbs", "lbwght", "lfaminc", "packs")),
+    "birthweights": lambda: _frame(
+        "birthweight", "bwght", ("bwghtlbs", "lbwght", "lfaminc", "packs")
+    ),
     "benefits": lambda: _frame("fringe", "annearn", ("annbens", "hrearn", "hrbens")),
     "earnings": lambda: _frame("wage", "lwage", ("wage",)),
     "drugs": lambda: _frame("meps", "ldrugexp", ("drugexp",)),
@@ -69,10 +71,14 @@ def function(rng, X, form):
     elif form == "linear":
         f = Z @ weights
     elif form == "steps":
-        f = sum(
-            rng.normal() * np.all(Z[:, (at := rng.integers(0, m, 2))] > rng.normal(size=2), axis=1)
-            for _ in range(8)
-        ) + 0.1 * Z @ weights
+        f = (
+            sum(
+                rng.normal()
+                * np.all(Z[:, (at := rng.integers(0, m, 2))] > rng.normal(size=2), axis=1)
+                for _ in range(8)
+            )
+            + 0.1 * Z @ weights
+        )
     else:
         pairs = rng.integers(0, m, (4, 2))
         f = (Z[:, pairs[:, 0]] * Z[:, pairs[:, 1]]) @ rng.normal(size=4) + 0.5 * Z @ weights

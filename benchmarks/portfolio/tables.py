@@ -38,11 +38,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from tests.slow.real_data import data_set
 
+from assay.learners.alike import Seen, facts_of
 from benchmarks.portfolio.build import ROOT, interval
 from benchmarks.portfolio.families import DRAWN_CLASSES, DRAWN_NUMBERS, REAL_NUMBERS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "tables.jsonl"
-SIZE, DRAWS, SEED = 6, 300, 20261129
+SIZE, LISTED = 8, 24  # configs that a search tries, of so many
+DRAWS, ORDERS, SEED, SHARE = 300, 60, 20261129, 0.9
+FURTHEST = (-7.0, 1.5)  # log losses beyond say nothing more
 FAILED = 9e9  # more neighbours than rows
 
 
@@ -57,23 +60,39 @@ def _made(**how):
     }
 
 
-CLASSES = _real(
-    "iris", "anes96", "modechoice", "segments", "phishing", "shuttle", "yeast", "solar",
-    "mroz", "meps", "wages_union",
-) | _made(
-    moons=(made.make_moons, {"n_samples": 800, "noise": 0.3}),
-    circles=(made.make_circles, {"n_samples": 800, "noise": 0.15, "factor": 0.6}),
-    hastie=(made.make_hastie_10_2, {"n_samples": 1200}),
-    class20=(
-        made.make_classification,
-        {"n_samples": 1000, "n_features": 20, "n_informative": 6, "flip_y": 0.05},
-    ),
-    class3=(
-        made.make_classification,
-        {"n_samples": 600, "n_features": 10, "n_informative": 5, "n_classes": 3, "flip_y": 0.1},
-    ),
-    quantiles=(made.make_gaussian_quantiles, {"n_samples": 900, "n_features": 6, "n_classes": 3}),
-) | DRAWN_CLASSES
+CLASSES = (
+    _real(
+        "iris",
+        "anes96",
+        "modechoice",
+        "segments",
+        "phishing",
+        "shuttle",
+        "yeast",
+        "solar",
+        "mroz",
+        "meps",
+        "wages_union",
+    )
+    | _made(
+        moons=(made.make_moons, {"n_samples": 800, "noise": 0.3}),
+        circles=(made.make_circles, {"n_samples": 800, "noise": 0.15, "factor": 0.6}),
+        hastie=(made.make_hastie_10_2, {"n_samples": 1200}),
+        class20=(
+            made.make_classification,
+            {"n_samples": 1000, "n_features": 20, "n_informative": 6, "flip_y": 0.05},
+        ),
+        class3=(
+            made.make_classification,
+            {"n_samples": 600, "n_features": 10, "n_informative": 5, "n_classes": 3, "flip_y": 0.1},
+        ),
+        quantiles=(
+            made.make_gaussian_quantiles,
+            {"n_samples": 900, "n_features": 6, "n_classes": 3},
+        ),
+    )
+    | DRAWN_CLASSES
+)
 NUMBERS = _real(
     "star98", "engel", "trump", "macro", "co2", "sunspots", "waterflow", "chicks",
     "states", "training", "births", "ocean", "invest",
@@ -203,7 +222,9 @@ def facts(learner, name):
     floor = [float(np.std(y))]
     if learner.tables is CLASSES:
         shares = np.bincount(y) / len(y)
-        floor = [float(-(shares * np.log(shares)).sum())] * hasattr(learner.estimator, "predict_proba")
+        floor = [float(-(shares * np.log(shares)).sum())] * hasattr(
+            learner.estimator, "predict_proba"
+        )
         floor.append(float(1 - shares.max()))
     return {"shape": X.shape, "floor": [float(f"{v:.6g}") for v in floor]}
 
@@ -247,21 +268,48 @@ def _losses(model, X, y, folds):
     return [[float(f"{v:.6g}") for v in np.mean(found, axis=0)], float(f"{seconds:.3g}")]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """All losses of a learner on tables where its pool gains something: one row for each."""
+
+    names: np.ndarray
+    logs: np.ndarray  # (rows, configs) over the model as it comes
+    scores: np.ndarray
+    costs: np.ndarray
+    facts: np.ndarray
+
+    def but(self, rows, configs):
+        """What a search would know that has seen these tables, and tries these configs."""
+        costs = np.exp(np.log(self.costs[rows]).mean(0))
+        return Seen(
+            tuple(self.names[rows]), self.logs[rows][:, configs], self.scores[rows][:, configs],
+            costs[configs], self.facts[rows],
+        )  # fmt: skip
+
+
 def read(learner):
-    """Scores (rows, configs), costs relative to the model as it comes, and the table of each row."""
-    scores, costs, names = [], [], []
+    found = []
     for line in RESULTS.read_text().splitlines():
         one = json.loads(line)
-        if one["learner"] != learner.name:
+        if one["learner"] != learner.name or one["table"] not in learner.tables:
             continue
         seconds = np.array([row[1] for row in one["rows"]])
-        for losses in np.array([row[0] for row in one["rows"]]).T:
+        for losses, floor in zip(
+            np.array([row[0] for row in one["rows"]]).T, one["floor"], strict=True
+        ):
+            losses = np.maximum(losses, 1e-6)
             own, best = losses[0], losses.min()
-            if own - best > 1e-3 * abs(own):
-                scores.append(np.clip((losses[1:] - best) / (own - best), 0, 1))
-                costs.append(np.maximum(seconds[1:] / seconds[0], 0.2))
-                names.append(one["table"])
-    return np.array(scores), np.array(costs), np.array(names)
+            if own - best > 1e-3 * own:
+                found.append(
+                    (
+                        one["table"],
+                        np.clip(np.log(losses[1:] / own), *FURTHEST),
+                        np.clip((losses[1:] - best) / (own - best), 0, 1),
+                        np.maximum(seconds[1:] / seconds[0], 0.2),
+                        facts_of(*one["shape"], own, floor),
+                    )
+                )
+    return Measured(*(np.array(column) for column in zip(*found, strict=True)))
 
 
 def greedy(scores, costs, size=SIZE):
@@ -269,26 +317,70 @@ def greedy(scores, costs, size=SIZE):
     seconds, best, chosen = np.exp(np.log(costs).mean(0)), np.ones(len(scores)), []
     for _ in range(size):
         gains = (best[:, None] - np.minimum(best[:, None], scores)).mean(0)
+        gains[chosen] = -1.0
         chosen.append(int(np.argmax(gains / (1 + seconds))))
         best = np.minimum(best, scores[:, chosen[-1]])
     return chosen
 
 
-def left_out(scores, costs, names):
-    """What the first configs of a list reach on a table that it was built without, (rows, size)."""
-    found = np.zeros((len(scores), SIZE))
-    for name in np.unique(names):
-        own = names == name
-        chosen = greedy(scores[~own], costs[~own])
-        found[own] = np.minimum.accumulate(scores[own][:, chosen], axis=1)
-    return found
+def left_out(measured, *, adapting=True):
+    """The configs that a list tries on a table that it was built without, (rows, SIZE).
+
+    Args:
+        adapting: whether what it has seen so far decides which comes next.
+    """
+    tried = np.zeros((len(measured.names), SIZE), int)
+    for name in np.unique(measured.names):
+        own = measured.names == name
+        listed = greedy(measured.scores[~own], measured.costs[~own], LISTED)
+        seen = measured.but(~own, listed)
+        for row in np.flatnonzero(own):
+            places = range(SIZE)
+            if adapting:
+                places = adapted(seen, measured.logs[row][listed], measured.facts[row])
+            tried[row] = [listed[place] for place in places]
+    return tried
+
+
+def adapted(seen, logs, facts):
+    """The places that are tried where configs have these losses."""
+    tried = {}
+    while len(tried) < SIZE:
+        free = [place for place in range(len(logs)) if place not in tried]
+        place = seen.next(tried, facts, free)
+        tried[place] = logs[place]
+    return list(tried)
+
+
+def hits(measured, tried):
+    """Seconds until 90 % of what the pool gains, over those of a random order: mean logarithms of rows.
+
+    The model as it comes is in the time, which is in units of that model. After what was tried the
+    others follow at random.
+    """
+    rng, rows = np.random.default_rng(SEED), []
+    orders = [rng.permutation(measured.scores.shape[1]) for _ in range(ORDERS)]
+    for row, first in enumerate(tried):
+        cost, good = measured.costs[row], measured.scores[row] <= 1 - SHARE
+        ours, random = (
+            np.mean([np.log(1 + cost[o][: np.argmax(good[o]) + 1].sum()) for o in all_orders])
+            for all_orders in (
+                [np.concatenate([first, o[~np.isin(o, first)]]) for o in orders],
+                orders,
+            )
+        )
+        rows.append(ours - random)
+    return np.array(rows)
 
 
 def section(learner):
     """What came out, as lines of Markdown."""
-    scores, costs, names = read(learner)
-    rng = np.random.default_rng(SEED)
-    ours = left_out(scores, costs, names)
+    measured = read(learner)
+    rng, scores, names = np.random.default_rng(SEED), measured.scores, measured.names
+    fixed, ours = (left_out(measured, adapting=adapting) for adapting in (False, True))
+    listed, adapting = (
+        np.minimum.accumulate(np.take_along_axis(scores, t, 1), 1) for t in (fixed, ours)
+    )
     random = np.mean(
         [
             np.minimum.accumulate(scores[:, rng.permutation(scores.shape[1])[:SIZE]], axis=1)
@@ -299,23 +391,41 @@ def section(learner):
     tables = np.unique(names)
     lines = [
         f"## {learner.name} ({len(tables)} tables, {scores.shape[1]} configs)", "",
-        "| configs tried | list, left out | random | difference |", "|---|---|---|---|",
+        "| configs tried | adapting | fixed order | random | adapting less random |",
+        "|---|---|---|---|---|",
     ]  # fmt: skip
     for k in range(SIZE):
-        by_table = np.array([(ours - random)[names == t, k].mean() for t in tables])
-        mean, low, high = interval(by_table, rng)
+        mean, low, high = interval(_by_table(adapting[:, k] - random[:, k], names), rng)
         lines.append(
-            f"| {k + 1} | {ours[:, k].mean():.3f} | {random[:, k].mean():.3f} | "
-            f"{mean:+.3f} [{low:+.3f}, {high:+.3f}] |"
+            f"| {k + 1} | {adapting[:, k].mean():.3f} | {listed[:, k].mean():.3f} | "
+            f"{random[:, k].mean():.3f} | {mean:+.3f} [{low:+.3f}, {high:+.3f}] |"
         )
-    return [*lines, ""]
+    told = []
+    for tried in (ours, fixed):
+        mean, low, high = np.exp(interval(_by_table(hits(measured, tried), names), rng))
+        told.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
+    lines += [
+        "",
+        f"Time to 90 % of the pool's gain: adapting {told[0]}, fixed order {told[1]}.",
+        "",
+    ]
+    return lines
+
+
+def _by_table(values, names):
+    return np.array([values[names == table].mean() for table in np.unique(names)])
+
+
+def chosen(learner):
+    """The places of the configs of its list."""
+    measured = read(learner)
+    return greedy(measured.scores, measured.costs, LISTED)
 
 
 def entries(learner):
     """The chosen configs in the form of known.toml."""
-    scores, costs, names = read(learner)
-    configs = pool(learner)
-    for place, at in enumerate(greedy(scores, costs), 1):
+    configs, tables = pool(learner), len(np.unique(read(learner).names))
+    for place, at in enumerate(chosen(learner), 1):
         yield "\n".join(
             (
                 "[[known]]",
@@ -325,13 +435,31 @@ def entries(learner):
                 f"config = {_inline(configs[at])}",
                 *([f"units = {_inline(learner.units)}"] if learner.units else []),
                 *([f"fixed = {_inline(learner.fixed)}"] if learner.fixed else []),
-                f'source = "portfolio of {SIZE} for {learner.name}, number {place}, by benchmarks/portfolio"',
+                f'source = "portfolio of {LISTED} for {learner.name}, number {place}, by benchmarks/portfolio"',
                 'link = "https://scikit-learn.org/stable/datasets.html"',
                 'licence = "ours"',
-                f'data = "{len(np.unique(names))} tables of scikit-learn, statsmodels and river"',
+                f'data = "{tables} tables: scikit-learn, statsmodels, linearmodels, river, drawn ones"',
                 "",
             )
         )
+
+
+def told(learner):
+    """What a search knows of the tables, in the form of starts.json: whole numbers are in thousandths."""
+    measured, listed = read(learner), chosen(learner)
+    seen = measured.but(np.ones(len(measured.names), bool), listed)
+    least = measured.logs.min(axis=1)
+    return {
+        "tables": list(seen.tables),
+        "logs": np.round(1000 * seen.logs).astype(int).tolist(),
+        "best": np.round(1000 * least).astype(int).tolist(),
+        "seconds": seen.seconds.round(2).tolist(),
+        "facts": seen.facts.round(2).tolist(),
+    }
+
+
+def _packed(values):
+    return json.dumps(values, separators=(",", ":"))
 
 
 def _inline(values):
@@ -344,7 +472,10 @@ HEAD = """# What a search tries first
 Made by `python -m benchmarks.portfolio.tables`; what was measured is in
 `benchmarks/portfolio/results/tables.jsonl`. A loss counts from 0 for the best of a pool of configs on that
 table to 1 for the model as it comes, and for all that is worse. The list of each row was built without the
-table that it is judged on; *random* is as many configs of the pool. Intervals: 95 %, tables drawn again.
+table that it is judged on. *Adapting*: which of the list comes next depends on how the model as it comes
+and the configs before did (`assay.learners.alike`), as in `SearchCV`; *fixed order*: it does not; *random*
+is as many configs of the pool. Times are over those of a random order, the model as it comes included; after the
+list the rest of the pool follows at random. Intervals: 95 %, tables drawn again.
 
 """
 
@@ -355,18 +486,21 @@ def main():
     parser.add_argument("learners", nargs="*", default=[one.name for one in LEARNERS])
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    chosen = [one for one in LEARNERS if one.name in given.learners]
+    learners = [one for one in LEARNERS if one.name in given.learners]
     if given.what == "write":
-        page = [HEAD.rstrip("\n"), "", *(line for one in chosen for line in section(one))]
+        page = [HEAD.rstrip("\n"), "", *(line for one in learners for line in section(one))]
         (ROOT / "benchmarks/results/starts.md").write_text("\n".join(page).rstrip() + "\n")
         made_by = "# Made by benchmarks/portfolio/tables.py.\n"
-        lines = [made_by, *(entry for one in chosen for entry in entries(one))]
+        lines = [made_by, *(entry for one in learners for entry in entries(one))]
         (ROOT / "src/assay/learners/starts.toml").write_text("\n".join(lines).rstrip() + "\n")
+        packed = [f"{json.dumps(one.name)}: {_packed(told(one))}" for one in learners]
+        text = "{\n" + ",\n".join(packed) + "\n}\n"
+        (ROOT / "src/assay/learners/starts.json").write_text(text)
         return
     RESULTS.parent.mkdir(exist_ok=True)
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
     done = {(row["learner"], row["table"]) for row in map(json.loads, lines)}
-    for one in chosen:
+    for one in learners:
         for name in one.tables:
             if (one.name, name) not in done:
                 row = {"learner": one.name, "table": name, **facts(one, name)}

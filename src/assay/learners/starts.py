@@ -23,8 +23,15 @@ from assay.learners.known import Known, read
 
 @cache
 def starts() -> tuple[Known, ...]:
-    """All configs to be tried first, for each kind of estimator in the order in which to try them."""
+    """All configs to be tried first, for each kind of estimator by how much they add to those before."""
     return read("starts.toml")
+
+
+def listed(estimator: Any) -> tuple[Known, ...]:
+    """Those of the kinds of an estimator and of its parts."""
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    kinds = {kind.__name__ for part in parts for kind in type(part).__mro__}
+    return tuple(one for one in starts() if kinds & set(one.estimators))
 
 
 def units_of(X: Any, y: Any, *, standardised: bool) -> dict[str, float]:

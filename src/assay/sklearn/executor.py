@@ -60,6 +60,18 @@ class Fits:
         self._known[0] = fits
         return fits
 
+    def floor(self) -> float | None:
+        """The score on one split of the model that looks at no feature; None where there is none."""
+        dummy = self._bench.dummies()
+        if dummy is None:
+            return None
+        try:
+            fits = self._bench.run([Work({}, self._bench.splits(0)[0])], dummy)
+        except Exception:
+            return None  # a score that cannot judge such a model
+        assert self.metric is not None
+        return score(fits[0], self.metric)
+
     def set_aside(self, config: Mapping[str, Any]) -> None:
         """The first candidate failed, so that it is no control: a trial with this config is it again."""
         self._failed = dict(config), self._known.pop(0)

@@ -23,12 +23,11 @@ from assay.core.protocols import Store
 from assay.core.rng import stream
 from assay.core.spec import Budget, Evidence, StudySpec
 from assay.core.units import SHADOW
-from assay.engine.plan import plan
 from assay.learners.estimators import describe
 from assay.sklearn.bench import Bench, failure, score
 from assay.sklearn.candidates import Candidates
 from assay.sklearn.executor import Fits
-from assay.sklearn.starting import first
+from assay.sklearn.starting import Lent, given_first, lent, trying
 
 LIGHT = Evidence(repeats=1, seeds=1, top=3, rechecks=10)
 """What a search measures again unless it is told: about 45 fits on top of the candidates."""
@@ -116,13 +115,11 @@ def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | 
             "is fitted. Give another study_name."
         )
     sampler_of(spec).ask(spec.space, History(), stream(spec.seed, "trial", 0))
-    queue = first(
-        found, bench.search.estimator, bench.X, bench.y, wishes.given, more=wishes.portfolio
-    )
-    study = Study.of(spec, wishes.store, wishes.name, queue)
+    study = Study.of(spec, wishes.store, wishes.name, given_first(found, wishes.given))
+    decide = trying(_lent(wishes, bench, found, fits), wishes.batch)
     try:
         with driving(study):
-            finish = run_plan(study, lambda: fits, decide=plan, options=SEARCH_FIRST)
+            finish = run_plan(study, lambda: fits, decide=decide, options=SEARCH_FIRST)
             if finish.reason == "interrupted":
                 raise KeyboardInterrupt
             if spec.evidence and not study.ledger.history.last(Concluded):
@@ -147,6 +144,17 @@ def _measured_first(
         fits.set_aside(found.control or {})
         return None, None
     return found.control, abs(sum(score(fit, fits.metric) for fit in first) / len(first))
+
+
+def _lent(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Lent | None:
+    """What the search may borrow; for that one fit of no features says what its score is worth."""
+    if not wishes.portfolio:
+        return None
+    own, metric = bench.search.estimator, fits.metric or "score"
+    if bench.search.scoring is None and is_regressor(own):
+        metric = "r2"  # what their method `score` gives
+    borrowed = lent(found, own, bench.X, bench.y, metric=metric)
+    return borrowed and replace(borrowed, floor=fits.floor())
 
 
 def _lead(bench: Bench, first: Any) -> str:
