@@ -73,8 +73,7 @@ def function(rng, X, form):
     elif form == "steps":
         f = (
             sum(
-                rng.normal()
-                * np.all(Z[:, (at := rng.integers(0, m, 2))] > rng.normal(size=2), axis=1)
+                rng.normal() * np.all(Z[:, rng.integers(0, m, 2)] > rng.normal(size=2), axis=1)
                 for _ in range(8)
             )
             + 0.1 * Z @ weights

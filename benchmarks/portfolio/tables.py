@@ -2,15 +2,16 @@
 
     pip install -e ".[proofs]" lightgbm
     python -m benchmarks.portfolio.tables measure LEARNER...    # adds to results/tables.jsonl
-    python -m benchmarks.portfolio.tables write                 # starts.toml and ../results/starts.md
+    python -m benchmarks.portfolio.tables write                 # starts.json and ../results/starts.md
 
-None of the tables of benchmarks/sklearn is among them, and of each at most 1,000 rows are used. Losses are
-means over three folds: log loss and error of classifiers that give probabilities, error of the others, root
-mean squared error of regressors. A loss counts from 0 for the best of the pool to 1 for the model as it comes
-and for all that is worse; tables on which the pool gains less than 0.1 % are left out.
+None of the tables of benchmarks/sklearn is among them, and of each at most 1,000 rows are used, 3,000 for
+neighbours. Losses are means over three folds: log loss and error of classifiers that give probabilities,
+error of the others, root mean squared error of regressors. A loss counts from 0 for the best of the pool to 1
+for the model as it comes and for all that is worse; tables on which the pool gains less than 0.1 % are left out.
 
-The order is greedy in gain per second: next comes the config that lowers the mean loss of the best so far
-the most, divided by its time and that of the model as it comes.
+A list is greedy in gain per second: next comes the config that lowers the mean loss of the best so far
+the most, divided by its time and that of the model as it comes. Which of the list a search takes next
+depends on what it has seen: `assay.learners.alike`.
 """
 
 from __future__ import annotations
@@ -294,10 +295,8 @@ def read(learner):
         if one["learner"] != learner.name or one["table"] not in learner.tables:
             continue
         seconds = np.array([row[1] for row in one["rows"]])
-        for losses, floor in zip(
-            np.array([row[0] for row in one["rows"]]).T, one["floor"], strict=True
-        ):
-            losses = np.maximum(losses, 1e-6)
+        all_losses = np.maximum([row[0] for row in one["rows"]], 1e-6).T
+        for losses, floor in zip(all_losses, one["floor"], strict=True):
             own, best = losses[0], losses.min()
             if own - best > 1e-3 * own:
                 found.append(
@@ -422,34 +421,17 @@ def chosen(learner):
     return greedy(measured.scores, measured.costs, LISTED)
 
 
-def entries(learner):
-    """The chosen configs in the form of known.toml."""
-    configs, tables = pool(learner), len(np.unique(read(learner).names))
-    for place, at in enumerate(chosen(learner), 1):
-        yield "\n".join(
-            (
-                "[[known]]",
-                f'name = "start-{learner.name}-{place}"',
-                f'model = "{learner.name}"',
-                f'estimators = ["{type(learner.estimator).__name__}"]',
-                f"config = {_inline(configs[at])}",
-                *([f"units = {_inline(learner.units)}"] if learner.units else []),
-                *([f"fixed = {_inline(learner.fixed)}"] if learner.fixed else []),
-                f'source = "portfolio of {LISTED} for {learner.name}, number {place}, by benchmarks/portfolio"',
-                'link = "https://scikit-learn.org/stable/datasets.html"',
-                'licence = "ours"',
-                f'data = "{tables} tables: scikit-learn, statsmodels, linearmodels, river, drawn ones"',
-                "",
-            )
-        )
-
-
 def told(learner):
-    """What a search knows of the tables, in the form of starts.json: whole numbers are in thousandths."""
+    """The list of a learner in the form of starts.json: logarithms in thousandths."""
     measured, listed = read(learner), chosen(learner)
+    configs = pool(learner)
     seen = measured.but(np.ones(len(measured.names), bool), listed)
     least = measured.logs.min(axis=1)
     return {
+        "estimators": [type(learner.estimator).__name__],
+        "fixed": learner.fixed,
+        "units": learner.units,
+        "configs": [configs[place] for place in listed],
         "tables": list(seen.tables),
         "logs": np.round(1000 * seen.logs).astype(int).tolist(),
         "best": np.round(1000 * least).astype(int).tolist(),
@@ -460,11 +442,6 @@ def told(learner):
 
 def _packed(values):
     return json.dumps(values, separators=(",", ":"))
-
-
-def _inline(values):
-    said = ", ".join(f"{k} = {json.dumps(v)}" for k, v in values.items())
-    return f"{{ {said} }}"
 
 
 HEAD = """# What a search tries first
@@ -490,9 +467,6 @@ def main():
     if given.what == "write":
         page = [HEAD.rstrip("\n"), "", *(line for one in learners for line in section(one))]
         (ROOT / "benchmarks/results/starts.md").write_text("\n".join(page).rstrip() + "\n")
-        made_by = "# Made by benchmarks/portfolio/tables.py.\n"
-        lines = [made_by, *(entry for one in learners for entry in entries(one))]
-        (ROOT / "src/assay/learners/starts.toml").write_text("\n".join(lines).rstrip() + "\n")
         packed = [f"{json.dumps(one.name)}: {_packed(told(one))}" for one in learners]
         text = "{\n" + ",\n".join(packed) + "\n}\n"
         (ROOT / "src/assay/learners/starts.json").write_text(text)

@@ -18,14 +18,13 @@ and gains are by the second.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
+from assay.learners.starts import lists
 from assay.math.checks import Array
 
 SMALL = 0.02
@@ -95,7 +94,7 @@ def facts_of(rows: int, features: int, own: float, floor: float) -> Array:
 @cache
 def seen(model: str) -> Seen:
     """What was measured for one of the lists of `assay.learners.starts`, by the name of its model."""
-    found = _file()[model]
+    found = lists()[model]
     logs = np.array(found["logs"]) / 1000
     best = np.exp(np.array(found["best"]) / 1000)[:, None]
     return Seen(
@@ -105,11 +104,3 @@ def seen(model: str) -> Seen:
         np.array(found["seconds"]),
         np.array(found["facts"]),
     )
-
-
-@cache
-def _file() -> dict[str, dict[str, list[object]]]:
-    found: dict[str, dict[str, list[object]]] = json.loads(
-        files("assay.learners").joinpath("starts.json").read_text("utf-8")
-    )
-    return found

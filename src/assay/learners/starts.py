@@ -11,20 +11,45 @@ and become numbers when the data are known. Built by `benchmarks/portfolio/table
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from assay.learners.known import Known, read
+from assay.learners.known import Known
+
+
+@cache
+def lists() -> dict[str, dict[str, Any]]:
+    """Each list by the name of its model: configs, for what they are, and what is known of them."""
+    text = files("assay.learners").joinpath("starts.json").read_text("utf-8")
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    return found
 
 
 @cache
 def starts() -> tuple[Known, ...]:
     """All configs to be tried first, for each kind of estimator by how much they add to those before."""
-    return read("starts.toml")
+    return tuple(
+        Known(
+            name=f"start-{model}-{place}",
+            model=model,
+            estimators=tuple(one["estimators"]),
+            config=config,
+            source=f"portfolio for {model}, number {place}, by benchmarks/portfolio",
+            link="https://scikit-learn.org/stable/datasets.html",
+            licence="ours",
+            data=f"{len(set(one['tables']))} tables: scikit-learn, statsmodels, linearmodels, river, drawn",
+            fixed=one["fixed"],
+            units=one["units"],
+        )
+        for model, one in lists().items()
+        for place, config in enumerate(one["configs"], 1)
+    )
 
 
 def listed(estimator: Any) -> tuple[Known, ...]:
