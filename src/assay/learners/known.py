@@ -229,7 +229,7 @@ A *portfolio* is ours: 8 configs that together do well on many public data sets,
 (119). `--portfolio` (`tune(…, portfolio=True)`) tries it first, as it does published ones. On data sets
 that were left out when it was built it is far ahead of as many random configs
 ([benchmarks/results/portfolio.md](../benchmarks/results/portfolio.md)); that is the start of a search, not
-its end. `assay.sklearn.SearchCV` tries first, unless `portfolio=False`, up to six configs for LightGBM,
+its end. `assay.sklearn.SearchCV` tries first, unless `portfolio=False`, up to eight configs for LightGBM,
 support vectors, nearest neighbours and kernel ridge. They were found on small tables, and figures that
 depend on the data are multiples of the target's spread or of what scikit-learn calls `gamma="scale"`
 ([benchmarks/results/starts.md](../benchmarks/results/starts.md)).

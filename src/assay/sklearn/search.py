@@ -72,9 +72,11 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
             where `cv` goes by groups, the last rows for `TimeSeriesSplit`. They choose nothing, and the
             last fit uses all rows.
         given: parameters to try first.
-        portfolio: after these try up to six configs that did well for the same kind of model on
+        portfolio: after these try up to eight configs that did well for the same kind of model on
             other tables, as far as the space has them, each labelled with its source: for LightGBM,
-            support vectors, nearest neighbours and kernel ridge with an RBF kernel. The verdict says
+            support vectors, nearest neighbours and kernel ridge with an RBF kernel. Next comes what
+            did well on tables where the candidates before did as they do here; for that a model
+            without features is fitted on one split. The verdict says
             if they were enough. See `benchmarks/results/starts.md`.
         batch: candidates that are proposed and fitted together, for machines with more processors
             than `cv` has splits. Results do not depend on `n_jobs`, but on this.
