@@ -63,10 +63,10 @@ class Seen:
         distance = (gaps**2).sum(axis=1)
         for place, value in tried.items():
             if np.isfinite(value):
-                gap = (squashed(self.logs[:, place]) - squashed(np.float64(value))) / WIDTH
+                gap = (squashed(self.logs[:, place]) - squashed(value)) / WIDTH
                 distance += gap**2
-        likely = np.exp(-0.5 * (distance - distance.min()))
-        return (1 - EVEN) * likely / likely.sum() + EVEN / len(likely)
+        likely: Array = np.exp(-0.5 * (distance - distance.min()))
+        return np.asarray((1 - EVEN) * likely / likely.sum() + EVEN / len(likely))
 
     def next(self, tried: Mapping[int, float], facts: Array, free: list[int]) -> int:
         """The place of the next config, of those that are free, at least one."""
@@ -76,7 +76,7 @@ class Seen:
         return free[int(np.argmax(gains / (1 + self.seconds[free])))]
 
 
-def squashed(x: Array) -> Array:
+def squashed(x: Array | float) -> Array:
     """G."""
     return np.asarray(np.arcsinh(x / SMALL) / np.arcsinh(1 / SMALL))
 
