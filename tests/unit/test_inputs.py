@@ -60,6 +60,13 @@ def test_csv_with_any_delimiter_and_with_a_byte_order_mark(write, sep, encoding)
     assert table.notes == ()
 
 
+def test_numbers_are_read_to_the_last_bit(write):
+    values = np.random.default_rng(0).normal(size=200).tolist()
+    lines = "".join(f"{v!r},{i % 2}\n" for i, v in enumerate(values))
+    table = load(write(f"a,y\n{lines}".encode()), "y")
+    assert np.asarray(table.X)[:, 0].tolist() == values
+
+
 def test_parquet_gives_the_same_table_as_csv(write):
     one = load(write(frame()), "churned")
     two = load(write(frame(), "data.parquet"), "churned")

@@ -184,6 +184,14 @@ def _machine() -> Iterator[Finding]:
 
 def _process() -> Iterator[Finding]:
     """A trial in a process of its own, from the start to its value."""
+    from assay.executors.resources import forks
+
+    if not forks():
+        yield Finding(
+            "trials", "note", "this system cannot fork: trials run in the study's own process, one at a time",
+            "For several workers, timeouts and memory caps use Linux, as in WSL on Windows, or macOS.",
+        )  # fmt: skip
+        return
     from assay.core.jobs import Done, Job
     from assay.executors.local import LocalExecutor
 

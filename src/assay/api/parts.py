@@ -12,7 +12,7 @@ from assay.core.errors import SpecError, did_you_mean
 from assay.core.protocols import Executor, Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import Limits, StudySpec
-from assay.executors.resources import this_machine
+from assay.executors.resources import forks, this_machine
 from assay.executors.slots import Slots, check_wishes, slots_on
 from assay.stores.postgres.address import is_postgres, shown
 
@@ -55,6 +55,7 @@ _ENDING = ("auto", "gp", "tpe", "random")
 """The samplers that end a search where `enough` is among their settings."""
 _KNOWING = ("auto", "gp")
 """The samplers that use what was known before: beliefs and earlier studies."""
+_NO_FORK = "This system (Windows) cannot fork, so trials run in this process, one at a time. "
 
 
 def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
@@ -352,7 +353,8 @@ def slots_for(
             "isolation='none' runs trials in this process, which has its cores and GPUs already: "
             "cpus_per_trial and gpus_per_trial need isolation='process'."
         )
-    if isolation == "none" or (workers != "auto" and cpus is None and gpus is None):
+    single = isolation == "none" or not forks()
+    if single or (workers != "auto" and cpus is None and gpus is None):
         return Slots(1 if workers == "auto" else int(workers))
     machine = this_machine(gpus=gpus is not None)
     return slots_on(machine, workers, cpus=cpus, gpus=gpus, memory_mb=limits.memory_mb)
@@ -379,6 +381,8 @@ def _slots_of_cluster(
     from assay.executors.remote_url import check_cluster, cluster_at
 
     check_cluster(url, workers=workers, gpus=gpus)
+    if not forks():
+        raise SpecError(_NO_FORK + f"Drive studies at {url!r} from Linux.")
     if isolation == "none":
         raise SpecError(
             f"isolation='none' runs trials in this process, not at {url!r}. Leave one of them out."
@@ -410,7 +414,9 @@ def executor_of(
             gpus=workers.gpus,
             memory_mb=limits.memory_mb,
         )
-    if isolation == "process":
+    if isolation == "process" and not forks():
+        warnings.warn(_NO_FORK + "A crash ends this program.", stacklevel=2)
+    elif isolation == "process":
         from assay.executors.local import LocalExecutor
 
         slots = workers if isinstance(workers, Slots) else Slots(workers)
@@ -437,7 +443,13 @@ def check_execution(*, workers: int | Slots, isolation: str, limits: Limits) -> 
         raise SpecError(f"workers needs a whole number >= 1, got {count!r}.")
     if isolation not in ("process", "none"):
         raise SpecError(f"isolation needs 'process' or 'none', got {isolation!r}.")
-    if isolation == "none" and (limits.seconds or limits.memory_mb or count > 1):
+    if not (limits.seconds or limits.memory_mb or count > 1):
+        return
+    if isolation == "process" and not forks():
+        raise SpecError(
+            _NO_FORK + "A timeout, a memory cap and several workers need a system that forks."
+        )
+    if isolation == "none":
         raise SpecError(
             "isolation='none' runs trials in this process, one at a time: a timeout, a memory cap "
             "and several workers need isolation='process'."

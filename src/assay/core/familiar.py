@@ -116,6 +116,37 @@ MODEL_ARGUMENTS = {
 }
 """Arguments of scikit-learn's searches, for what tunes a model."""
 
+_RACING = 'scheduler="racing", which fits a hopeless candidate on some splits only'
+SEARCH_ARGUMENTS = {
+    "aggressive_elimination": _RACING,
+    "callbacks": "search.set_callbacks(…), with scikit-learn 1.9 and newer",
+    "early_stopping": _RACING,
+    "enable_pruning": _RACING,
+    "factor": _RACING,
+    "fit_params": "search.fit(X, y, sample_weight=…)",
+    "iid": "no need; splits are never weighted",
+    "max_iter": _RACING,
+    "max_resources": _RACING,
+    "max_time": "timeout=…, in seconds",
+    "max_trials": "n_trials=…",
+    "metric": "scoring=…",
+    "min_resources": _RACING,
+    "n_candidates": "n_trials=…",
+    "n_iter": "n_trials=…, with the estimator's own values as the first",
+    "n_points": "batch=…",
+    "optimizer_kwargs": 'sampler={"name": "gp", …}',
+    "param_distributions": "space=…, the same dicts of lists and distributions",
+    "param_grid": "space=…, the same dicts of lists",
+    "resource": _RACING,
+    "search_optimization": "sampler=…",
+    "search_spaces": "space=…, with distributions of scipy.stats or Assay's parameters",
+    "seed": "random_state=…",
+    "study": "storage=… and study_name=…; after fit it is search.study_",
+    "time_budget": "timeout=…, in seconds",
+    "time_budget_s": "timeout=…, in seconds",
+}
+"""Arguments of scikit-learn's searches, OptunaSearchCV, BayesSearchCV and TuneSearchCV, for SearchCV."""
+
 STUDY = {
     "add_trial": "study.enqueue(config) to evaluate it; assay.optuna imports whole studies",
     "add_trials": "study.enqueue(config) to evaluate one; assay.optuna imports whole studies",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 
 from msgspec.structs import replace
@@ -66,6 +65,10 @@ def diagnosis(error: BaseException) -> tuple[BrokenKind, str]:
 
 def cpu_seconds() -> float:
     """CPU time of this process and of its finished children so far, user and system."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows counts no children
+        return time.process_time()
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

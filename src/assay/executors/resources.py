@@ -32,6 +32,11 @@ def this_machine(*, gpus: bool) -> Machine:
     return Machine(usable_cores(), free_memory_mb(), gpus_here(os.environ) if gpus else Gpus())
 
 
+def forks() -> bool:
+    """Whether this system can fork, which worker processes need; Windows cannot."""
+    return hasattr(os, "fork")
+
+
 def usable_cores(root: Path = _ROOT) -> int:
     """Cores that this process may use: its affinity, and the CPU quota of its container or job.
 

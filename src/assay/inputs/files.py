@@ -99,7 +99,12 @@ def _read_csv(name: str, encoding: str) -> Any:
             file.seek(0)
             _check_lines(name, csv.reader(file, delimiter=delimiter, skipinitialspace=True))
         return pd.read_csv(
-            name, sep=delimiter, encoding=encoding, na_values=["?"], skipinitialspace=True
+            name,
+            sep=delimiter,
+            encoding=encoding,
+            na_values=["?"],
+            skipinitialspace=True,
+            **_exact(),
         )
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
@@ -113,6 +118,18 @@ def _read_csv(name: str, encoding: str) -> Any:
         ) from None
     except (csv.Error, pd.errors.ParserError) as error:
         raise DataError(f"{name!r} cannot be read as CSV: {error}.") from None
+
+
+def _exact() -> dict[str, Any]:
+    """What makes pandas read a number as Python does, so that equal files are equal data.
+
+    From 3.1 on it always does. Before, a third of all numbers with 16 digits came out one bit off, and
+    the fingerprint of the data would have depended on the version of pandas.
+    """
+    import pandas as pd
+
+    old = tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
+    return {"float_precision": "round_trip"} if old else {}
 
 
 def _delimiter(sample: str) -> str:

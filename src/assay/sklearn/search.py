@@ -24,6 +24,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from assay.analysis.overtuning import overtuning
 from assay.analysis.selection import best_trial
+from assay.core.familiar import SEARCH_ARGUMENTS, familiar
 from assay.core.history import History
 from assay.sklearn.apart import shadow_split
 from assay.sklearn.bench import Bench
@@ -32,7 +33,6 @@ from assay.sklearn.candidates import Candidates, candidates
 from assay.sklearn.executor import Fits
 from assay.sklearn.experiment import Wishes, control_of, run
 from assay.sklearn.keeping import restored, stored
-from assay.sklearn.names import told_by_name
 
 
 class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
@@ -124,7 +124,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         "random_state": ["random_state"],
     }  # fmt: skip
 
-    @told_by_name
+    @familiar(**SEARCH_ARGUMENTS)
     def __init__(
         self,
         estimator: Any,

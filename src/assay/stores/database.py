@@ -169,7 +169,8 @@ def _after_fork() -> None:
         database.forsake()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def lock_path(path: Path) -> Path:

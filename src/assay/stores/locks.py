@@ -8,13 +8,13 @@ lock is held around every commit, checkpoint, open and close: they never happen 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
 from types import TracebackType
 
 from assay.core.errors import StoreError
+from assay.stores import oslocks
 
 _FIRST_PAUSE_S = 0.0002
 _LONGEST_PAUSE_S = 0.01
@@ -54,7 +54,7 @@ class FileLock:
     def __enter__(self) -> None:
         deadline = time.monotonic() + self._timeout_s
         pause_s = _FIRST_PAUSE_S
-        while not self._try():
+        while not oslocks.taken(self._fd):
             if time.monotonic() > deadline:
                 raise StoreError(
                     f"Another process has kept {self._path} locked for {self._timeout_s:g} s. "
@@ -63,20 +63,13 @@ class FileLock:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _try(self) -> bool:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        oslocks.given_back(self._fd)
 
     def close(self) -> None:
         """Give the file back; in a fork this leaves the lock with the process that holds it."""

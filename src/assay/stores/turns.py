@@ -8,12 +8,13 @@ the turn and does not move, because its process was stopped, is waited for a min
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from assay.stores import oslocks
 
 _FIRST_PAUSE_S = 0.02
 _LAST_PAUSE_S = 0.002
@@ -45,24 +46,19 @@ def turn(path: Path, *, patience_s: float = 60.0) -> Iterator[bool]:
 def _waited(file: int, patience_s: float) -> bool:
     """Until the lock is ours (True), or the number of turns has stood still for too long."""
     turns, since, pause_s = _turns(file), time.monotonic(), _FIRST_PAUSE_S
-    while not _taken(file):
+    while not oslocks.taken(file):
         if (now := _turns(file)) != turns:
             turns, since = now, time.monotonic()
         elif time.monotonic() - since > patience_s:
             return False
         time.sleep(pause_s)
         pause_s = max(0.8 * pause_s, _LAST_PAUSE_S)
-    os.pwrite(file, (_turns(file) + 1).to_bytes(8, "big"), 0)
+    turns = _turns(file)
+    os.lseek(file, 0, os.SEEK_SET)
+    os.write(file, (turns + 1).to_bytes(8, "big"))
     return True
 
 
 def _turns(file: int) -> int:
-    return int.from_bytes(os.pread(file, 8, 0), "big")
-
-
-def _taken(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    os.lseek(file, 0, os.SEEK_SET)
+    return int.from_bytes(os.read(file, 8), "big")

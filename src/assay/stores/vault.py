@@ -329,6 +329,8 @@ def _write(file: IO[bytes], content: Arrays) -> None:
 
 def _flush_folder(folder: Path) -> None:
     """Make a rename survive a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows opens no folder; a rename there is the file system's own matter
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
