@@ -167,7 +167,9 @@ def _usable_cores() -> int | None:
 def _memory_mb() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+    except (OSError, ValueError):
+        return None
+    except AttributeError:  # Windows has no sysconf
         import psutil
 
         return int(psutil.virtual_memory().total) // 2**20
