@@ -124,14 +124,13 @@ def one_study(
 
 
 def _estimates(rows, by_fold, seed):
-    """What each estimate says of the winner's loss, and how many looks the trials amount to."""
-    from assay.math.selection_luck import bbc, effective_looks, tibshirani_bias
+    """What each estimate says of the winner's loss."""
+    from assay.math.selection_luck import bbc, tibshirani_bias
 
     naive = float(by_fold.mean(axis=1).min())
     return {
         "bbc": round(bbc(rows, stream(seed, "bbc"), draws=400).estimate, 5),
         "tibshirani": round(naive + tibshirani_bias(by_fold.T), 5),
-        "looks": round(effective_looks(rows), 2),
     }
 
 

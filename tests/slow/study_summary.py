@@ -87,7 +87,6 @@ def facts_of(study):
     one_se = _one_se(cv, study["changed"])
     found["one_se"] = 100 * (truth[0] - truth[one_se])
     found["best possible"] = 100 * (truth[0] - truth.min())
-    found["looks"] = study["looks"]
     return found
 
 
