@@ -18,7 +18,7 @@ class Plain(SearchCV):
 
     def fit(self, X, y=None, **params):
         super().fit(X, y, **params)
-        del self.study_, self.verdict_, self.control_
+        del self.study_, self.verdict_, self.control_, self.shadow_
         return self
 
 

@@ -12,8 +12,10 @@ from assay.core.errors import DataError, SpecError
 from assay.math.expected_best import _weights, expected_best
 from assay.math.rows import grouped
 from assay.math.selection_luck import (
+    _noise_of_one,
     bbc,
     effective_looks,
+    looks_among,
     looks_for,
     luck_line,
     tibshirani_bias,
@@ -80,6 +82,37 @@ def test_the_luck_line_of_trials_that_are_alike_is_their_expected_record(factors
         looks.append(effective_looks(losses))
     noise = float(np.mean(spread)) ** 0.5
     assert np.mean([luck_line(noise, n) for n in looks]) == pytest.approx(np.mean(records), rel=0.1)
+
+
+@pytest.mark.parametrize("distinct", [2, 5, 11])
+@pytest.mark.parametrize("copies", [1, 20, 200])
+def test_copies_of_one_trial_change_nothing_however_many(distinct, copies):
+    """A search that converges proposes the same model over and over."""
+    apart = np.random.default_rng(5).normal(size=(2000, distinct))
+    crowded = np.hstack([np.repeat(apart[:, :1], copies, axis=1), apart[:, 1:]])
+    assert effective_looks(crowded) == pytest.approx(effective_looks(apart), rel=0.1, abs=0.5)
+
+
+def test_the_noise_of_equal_trials_is_that_of_their_mean_pair():
+    losses = np.random.default_rng(6).normal(size=(4000, 30))
+    assert _noise_of_one(losses) ** 2 / 4000 == pytest.approx(1, rel=0.02)
+    assert _noise_of_one(np.zeros((9, 4))) == 0
+    many = np.random.default_rng(6).normal(size=(300, 4000))
+    assert _noise_of_one(many) ** 2 / 300 == pytest.approx(1, rel=0.02)
+
+
+def test_looks_among_the_first_trials_are_those_of_these_alone():
+    """Not a share: half of the trials are half of the looks only where all are equally different."""
+    apart = np.random.default_rng(7).normal(size=(2000, 30))
+    converging = np.hstack([apart, np.repeat(apart[:, -1:], 70, axis=1)])
+    first, at_30, half, last = looks_among(converging, [1, 30, 50, 100])
+    assert first == 1
+    assert at_30 == pytest.approx(effective_looks(apart), rel=0.1)
+    assert half == pytest.approx(at_30, rel=1e-6)
+    assert last == pytest.approx(at_30, rel=1e-6)
+    any_30, any_all = looks_among(converging, [30, 100], any_order=True)
+    assert any_30 < 0.5 * at_30, "most of thirty at random are copies"
+    assert any_all == pytest.approx(last, rel=0.05)
 
 
 def test_effective_looks_says_the_same_again_in_other_units():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assay.api.study import Study
     from assay.report.corrected import Rows
     from assay.report.influence import Influence
+    from assay.report.looks import Looks
     from assay.report.plots.outcomes import Outcomes
     from assay.report.view import View
 
@@ -43,12 +44,11 @@ def view(study: Study, outcomes: Outcomes | None = None) -> View:
     )
 
 
-def looks_a_trial(study: Study) -> float:
-    """Independent looks a trial of its search amounts to; 1 where no rows are stored."""
+def looks_of(study: Study) -> Looks | None:
+    """The independent looks of its search; None while it lasts, or where no rows are stored."""
     from assay.report.looks import looks
 
-    found = looks(study.spec, study.history, stored_rows(study))
-    return found.share if found else 1.0
+    return looks(study.spec, study.history, stored_rows(study))
 
 
 def stored_rows(study: Study) -> Rows:
@@ -66,7 +66,7 @@ def whole(study: Study) -> View:
     history = study.history
     outcomes = Outcomes(study.spec, history)
     seen = view(study, outcomes)
-    outcomes.looks = seen.looks.share if seen.looks else 1.0
+    outcomes.looks = seen.looks
     steps = gains.steps_to_best(outcomes)
     honest = honest_curve(study.spec, history, stored_rows(study))
     worth = tuple(

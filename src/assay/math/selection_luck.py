@@ -6,7 +6,7 @@ looks better than it is. Losses are minimised here; `expected_best` maximises.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import e, exp, inf, log, sqrt
 from typing import TypeAlias
@@ -26,6 +26,9 @@ _EULER = 0.5772156649015329
 _MOST_LOOKS = 1e300
 _CHUNK_CELLS = 1_000_000
 _DRAWS = 1000
+_MOST_PAIRED = 1000
+_NEAR = 8
+"""How fast two trials cease to be near as they differ; 1 to 8 hardly differ, but for few rows."""
 
 
 def luck_line(sigma: float, looks: float) -> float:
@@ -80,17 +83,37 @@ def looks_for(ratio: float) -> float:
 
 
 def effective_looks(losses: npt.ArrayLike) -> float:
-    """How many independent looks the trials amount to, from 1 to their number.
+    """How many independent looks the trials amount to, from 1 to their number: see `looks_among`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> apart = rng.normal(size=(2000, 12))
+    >>> round(effective_looks(apart)), round(effective_looks(np.repeat(apart, 3, axis=1)))
+    (11, 12)
+    >>> round(effective_looks(np.hstack([np.repeat(apart[:, :1], 20, axis=1), apart])))
+    11
+    """
+    trials = finite(losses, "losses", ndim=2, least=4).shape[1]
+    return looks_among(losses, [trials])[0]
+
+
+def looks_among(
+    losses: npt.ArrayLike, counts: Sequence[int], *, any_order: bool = False
+) -> list[float]:
+    """How many independent looks the first n trials amount to, from 1 to n.
 
     The number whose `luck_line` is the expected best of normal values with the covariance that the
     rows show. Trials that predict alike count once between them. The same losses give the same number.
 
     Args:
         losses: out-of-fold losses on common rows, or their differences to the control, shape
-            (rows, trials), at least 4 rows.
+            (rows, trials), at least 4 rows; trials in their order.
+        counts: each n, from 1 to the number of trials.
+        any_order: of n trials at random instead of the first n.
 
     What all trials share on a row (its difficulty, or the noise of the control) cannot make one of
-    them the winner, so the mean over trials is taken off each row first.
+    them the winner, so the mean over trials is taken off each row first. The noise of one trial is
+    that of the difference of two, over sqrt(2); trials that are alike, of which a search that converges
+    has many, count in it as one.
 
     Raises:
         DataError: fewer than 4 rows, or values that are not finite.
@@ -99,31 +122,54 @@ def effective_looks(losses: npt.ArrayLike) -> float:
     2786-2819). Counts from eigenvalues (participation ratio; Nyholt 2004, Am. J. Human Genetics 74,
     765-769) come out too low: few strong directions hide many weak ones, which make records, too.
 
-    >>> rng = np.random.default_rng(0)
-    >>> apart = rng.normal(size=(2000, 12))
-    >>> round(effective_looks(apart)), round(effective_looks(np.repeat(apart, 3, axis=1)))
-    (11, 12)
+    >>> apart = np.random.default_rng(0).normal(size=(2000, 12))
+    >>> [round(n) for n in looks_among(np.repeat(apart, 3, axis=1), [1, 3, 18, 36])]
+    [1, 1, 6, 12]
     """
     values = finite(losses, "losses", ndim=2, least=4)
-    trials = values.shape[1]
     values = values / max(1e-300, float(np.abs(values).max(initial=0.0)))
     values -= values.mean(axis=1, keepdims=True)
     values -= values.mean(axis=0)
-    # The mean taken off each row holds 1/T of a trial's own variance.
-    noise = sqrt(float((values**2).sum()) / max(1, trials - 1))
+    noise = _noise_of_one(values)
     if noise <= 1e-9:  # trials that are the same on every row
-        return 1.0
-    return float(np.clip(_looks_with(_expected_best_of(values / noise)), 1.0, trials))
+        return [1.0 for _ in counts]
+    best = _expected_best_of(values / noise, any_order=any_order)
+    return [float(np.clip(_looks_with(best[n - 1]), 1.0, n)) for n in counts]
 
 
-def _expected_best_of(apart: Array) -> float:
-    """The expected best of normal values with covariance apart' apart; `apart` is (rows, trials)."""
+def _noise_of_one(apart: Array) -> float:
+    """The root of half the mean squared distance of two columns, where crowded ones count less.
+
+    Each column counts 1 / (how many are near it). `apart` is (rows, trials); of many trials some.
+    """
+    trials = apart.shape[1]
+    some = apart[:, np.linspace(0, trials - 1, min(trials, _MOST_PAIRED)).astype(int)]
+    inner = some.T @ some
+    own = np.diagonal(inner)
+    squared = np.maximum(own[:, None] + own - 2 * inner, 0.0)
+    if not squared.any():
+        return 0.0
+    far = float((squared**2).sum() / squared.sum())  # that of two that are not near
+    weight = 1 / (np.maximum(0.0, 1 - squared / far) ** _NEAR).sum(axis=1)
+    pairs = np.outer(weight, weight)
+    np.fill_diagonal(pairs, 0.0)
+    return sqrt(float((pairs * squared).sum() / pairs.sum()) / 2)
+
+
+def _expected_best_of(apart: Array, *, any_order: bool) -> Array:
+    """The expected best of the first 1, 2, … normal values with covariance apart' apart.
+
+    `apart` is (rows, trials).
+    """
     rng, (rows, trials) = np.random.default_rng(0), apart.shape
-    apart, total, size = apart.astype(np.float32), 0.0, max(1, _CHUNK_CELLS // trials)
+    apart, total, size = apart.astype(np.float32), np.zeros(trials), max(1, _CHUNK_CELLS // trials)
     for done in range(0, _DRAWS, size):
         drawn = rng.standard_normal((min(size, _DRAWS - done), rows), dtype=np.float32) @ apart
+        if any_order:
+            drawn = rng.permuted(drawn, axis=1)
         # The lowest of normal values is, turned over, another draw of the best.
-        total += float((drawn.max(axis=1) - drawn.min(axis=1)).sum(dtype=np.float64)) / 2
+        best, worst = (of.accumulate(drawn, axis=1) for of in (np.maximum, np.minimum))
+        total += (best - worst).sum(axis=0, dtype=np.float64) / 2
     return total / _DRAWS
 
 

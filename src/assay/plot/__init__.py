@@ -209,8 +209,8 @@ def _of(study: Study) -> Outcomes:
 
 def _with_looks(study: Study) -> Outcomes:
     """With the independent looks of its trials, by which a luck line goes."""
-    from assay.api.reporting import looks_a_trial
+    from assay.api.reporting import looks_of
 
     outcomes = _of(study)
-    outcomes.looks = looks_a_trial(study)
+    outcomes.looks = looks_of(study)
     return outcomes

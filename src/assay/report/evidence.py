@@ -9,6 +9,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.analysis.effects import Effect, control_noise, has_control, ratio
 from assay.analysis.noise import Noise
@@ -23,6 +24,7 @@ from assay.math.power import smallest_detectable_gain
 from assay.math.selection_luck import luck_line
 from assay.report import words
 from assay.report.answer import Gain, fresh_units, gain_of, higher_is_better, metric_name
+from assay.report.looks import Looks, looks_after
 
 
 @dataclass(frozen=True)
@@ -179,19 +181,18 @@ def course(
     effects: Mapping[int, Effect],
     noise: Noise | None,
     *,
-    looks: float = 1.0,
-    said: str = "",
+    looks: Looks | None = None,
     points: Sequence[Point] = (),
 ) -> Course | None:
     """The history of gains (of values, without a control); None before the first value.
 
-    `looks`: independent looks a trial, by which the luck line goes; `said`: the same in words;
+    `looks`: the independent looks of its trials, by which the luck line goes, where their rows told;
     `points`: of all trials, where they are known already.
     """
     if not spec.single:
         return None
     of_gains = has_control(history)
-    points = points or (gains(effects, history.ended) if of_gains else _plain(spec, history))
+    points = points or (gains(effects, history.ended) if of_gains else _all_values(spec, history))
     if not points:
         return None
     upwards = of_gains or higher_is_better(spec)
@@ -207,7 +208,7 @@ def course(
         luck=_luck(floor, len(points), looks),
         failed=tuple(sorted(history.failed)),
         marked=selected.challenger if selected else None,
-        looks=said,
+        looks=str(looks) if looks else "",
         shadow=_shadow(spec, history, of_gains=of_gains),
     )
 
@@ -218,11 +219,21 @@ def gains(effects: Mapping[int, Effect], numbers: Iterable[int]) -> list[Point]:
     return [Point(effect.trial, effect.gain, effect.standing) for effect in found if effect]
 
 
-def _plain(spec: StudySpec, history: History) -> list[Point]:
-    loss, numbers = losses(spec, history), numbers_of_ended(history)
-    there = ~np.isnan(loss)
-    at = zip(numbers[there].tolist(), (spec.signs[0] * loss[there]).tolist(), strict=True)
+def values(
+    numbers: NDArray[np.intp], found: NDArray[np.float64], shown: NDArray[np.bool_]
+) -> list[Point]:
+    """The values of those trials that are to be shown, where there is no control.
+
+    Args:
+        numbers, found, shown: the number of each trial, its value, and whether it is shown.
+    """
+    at = zip(numbers[shown].tolist(), found[shown].tolist(), strict=True)
     return [Point(number, value, "") for number, value in at]
+
+
+def _all_values(spec: StudySpec, history: History) -> list[Point]:
+    loss = losses(spec, history)
+    return values(numbers_of_ended(history), spec.signs[0] * loss, ~np.isnan(loss))
 
 
 def _shadow(spec: StudySpec, history: History, *, of_gains: bool) -> tuple[Point, ...]:
@@ -327,13 +338,13 @@ def _records(points: Sequence[Point], sign: int) -> tuple[Point, ...]:
     return tuple(best)
 
 
-def _luck(floor: float | None, trials: int, looks: float) -> tuple[tuple[int, float], ...]:
+def _luck(floor: float | None, trials: int, looks: Looks | None) -> tuple[tuple[int, float], ...]:
     """The luck line, at so many points that a smooth curve can be drawn."""
     if not floor or trials < 2:
         return ()
     one_arm = floor / sqrt(2)  # the floor is of a difference of two arms
     steps = sorted({2, trials, *(round(2 * (trials / 2) ** (i / 24)) for i in range(25))})
-    return tuple((n, float(luck_line(one_arm, max(1.0, looks * n)))) for n in steps)
+    return tuple((n, float(luck_line(one_arm, looks_after(looks, n, of=trials)))) for n in steps)
 
 
 def _contenders(arms: Mapping[str, Any]) -> tuple[Contender, ...]:

@@ -14,13 +14,14 @@ from assay.core.errors import StoreError
 from assay.core.events import CONTROL, Selected
 from assay.core.history import History
 from assay.core.spec import StudySpec
-from assay.math.selection_luck import effective_looks, looks_for
+from assay.math.selection_luck import looks_among, looks_for
 from assay.report import words
 from assay.report.corrected import Rows
 
 _MOST_CELLS = 2_000_000
 _MOST_TRIALS = 10_000
 _LEAST_ROWS = 40
+_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,23 @@ class Looks:
         effective: as many independent trials would show as much luck.
         budget: looks after which luck alone is expected to reach the smallest gain; None without one.
         smallest_gain: worth having.
+        steps: numbers of trials, rising from 1 to all.
+        in_order: the looks that the first so many amount to.
+        in_any_order: what so many at random amount to.
     """
 
     trials: int
     effective: float
     budget: float | None
     smallest_gain: float
+    steps: tuple[int, ...]
+    in_order: tuple[float, ...]
+    in_any_order: tuple[float, ...]
 
-    @property
-    def share(self) -> float:
-        """Independent looks a trial."""
-        return self.effective / self.trials
+    def after(self, n: float, *, of: int, any_order: bool = False) -> float:
+        """The looks after `n` of a history's `of` trials: those without stored rows are like the others."""
+        found = self.in_any_order if any_order else self.in_order
+        return float(np.interp(n * self.trials / of, self.steps, found))
 
     def __str__(self) -> str:
         near = self.effective > 0.85 * self.trials
@@ -90,7 +97,22 @@ def looks(spec: StudySpec, history: History, rows: Rows | None) -> Looks | None:
     if len({len(column) for column in columns}) > 1 or len(columns[0]) < 4:
         return None
     matrix = np.column_stack(columns).astype(np.float64)
-    return Looks(len(trials), effective_looks(matrix), budget(spec, history), spec.smallest_gain)
+    steps = sorted({round(n) for n in np.geomspace(1, len(trials), _STEPS)})
+    in_order = looks_among(matrix, steps)
+    return Looks(
+        len(trials),
+        in_order[-1],
+        budget(spec, history),
+        spec.smallest_gain,
+        tuple(steps),
+        tuple(in_order),
+        tuple(looks_among(matrix, steps, any_order=True)),
+    )
+
+
+def looks_after(seen: Looks | None, n: float, *, of: int, any_order: bool = False) -> float:
+    """The looks after `n` of `of` trials, each one look where nothing is known of their rows."""
+    return n if seen is None else seen.after(n, of=of, any_order=any_order)
 
 
 def budget(spec: StudySpec, history: History) -> float | None:

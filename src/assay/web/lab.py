@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from assay.api.reporting import looks_a_trial
+from assay.api.reporting import looks_of
 from assay.api.stored import existing
 from assay.api.study import Study, open_study
 from assay.api.times import Times
@@ -72,7 +72,7 @@ class Watched:
         with self.lock:
             history = self.outcomes.update(self.study.history).history
             if not self._searched and history.last(Selected):  # a luck line as in the report
-                self._searched, self.outcomes.looks = True, looks_a_trial(self.study)
+                self._searched, self.outcomes.looks = True, looks_of(self.study)
             return history.length
 
     def once(self, what: tuple[Any, ...], make: Callable[[], T]) -> T:

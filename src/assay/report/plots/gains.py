@@ -17,6 +17,7 @@ from assay.report import words
 from assay.report.answer import metric_name
 from assay.report.corrected import Honest
 from assay.report.evidence import Recheck
+from assay.report.looks import looks_after
 from assay.report.plots.axes import better, drawn_of, objective_axis
 from assay.report.plots.form import Axis, Mark, Panel, Plot, Table, line, points
 from assay.report.plots.outcomes import Outcomes, telling
@@ -171,8 +172,8 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     if floor:
         from assay.math.selection_luck import luck_line
 
-        looks = [(float(n), max(1.0, outcomes.looks * n)) for n in counts if n > 1]
-        luck = [(n, luck_line(floor / np.sqrt(2), seen)) for n, seen in looks]
+        tried = [(n, looks_after(outcomes.looks, n, of=len(gains), any_order=True)) for n in counts]
+        luck = [(float(n), luck_line(floor / np.sqrt(2), seen)) for n, seen in tried if n > 1]
         marks.append(line("luck", "what luck alone would show", luck))
     shown = curve[:: max(1, len(curve) // 12)]
     rows = tuple((f"{n:.0f}", words.signed(gain), _fresh_at(honest, n)) for n, gain in shown)

@@ -14,7 +14,8 @@ from assay.core.events import CONTROL, Told
 from assay.core.history import History
 from assay.core.space import Space
 from assay.core.spec import StudySpec
-from assay.report.evidence import Point, gains
+from assay.report.evidence import Point, gains, values
+from assay.report.looks import Looks
 
 Array = NDArray[np.float64]
 _CHUNK = 10_000
@@ -30,7 +31,7 @@ class Outcomes:
         numbers: their trial numbers.
         effects: the gain of each over the control, by number; empty without a control.
         noise: the noise of the control; None without one.
-        looks: independent looks a trial, where stored rows told; else 1.
+        looks: the independent looks of its trials, where stored rows told.
         points: what the history shows of each: its gain, or its value where there is no control.
     """
 
@@ -40,7 +41,7 @@ class Outcomes:
         self.numbers: list[int] = []
         self.effects: dict[int, Effect] = {}
         self.noise: Noise | None = None
-        self.looks = 1.0
+        self.looks: Looks | None = None
         self.points: list[Point] = []
         self._values = _Rows(len(spec.directions), np.float64)
         self._feasible = _Rows(1, np.bool_)
@@ -84,8 +85,8 @@ class Outcomes:
             self.points += gains(self.effects, judged)
         else:
             first = len(self.numbers) - len(judged)
-            rows = zip(judged, self.values[first:, 0].tolist(), self.feasible[first:], strict=True)
-            self.points += [Point(number, value, "") for number, value, fine in rows if fine]
+            new_values, fine = self.values[first:, 0], self.feasible[first:]
+            self.points += values(np.array(judged, dtype=int), new_values, fine)
 
     def _judge(self, history: History, new: Sequence[int]) -> Sequence[int]:
         """Find the effects of new trials, or of all when the noise by which they are judged has changed.
