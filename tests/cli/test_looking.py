@@ -38,9 +38,13 @@ def test_the_storage_may_come_from_the_environment(run, finished, monkeypatch):
 
 
 def test_status_says_phase_trials_and_driver(run, finished):
-    line = run("status", "small", "--storage", finished).output.splitlines()[-1].split()
+    said = run("status", "small", "--storage", finished).output.splitlines()
+    line = said[2].split()
     assert line[:3] == ["small", "finished", "6"]
     assert line[-1] == "nobody"
+    verdict = str(open_study(finished, readonly=True).verdict)
+    assert " ".join(said[3:]).startswith(" ".join(verdict.split()))
+    assert "Spent so far: 6 trials" in said[-1]
     with open_study(finished) as study:
         study.store.acquire("small")
         try:
@@ -83,11 +87,21 @@ def test_show_and_diff_name_what_differs(run, finished):
     assert f"{changed} = " in run("show", "1", "--storage", finished).output
 
 
+def test_show_lists_what_is_apart_from_the_search_too(run, finished):
+    said = run("show", "0", "--storage", finished).output
+    assert {line.split()[-1] for line in said.splitlines() if line.startswith("  (")} >= {
+        "search",
+        "probe",
+    }
+
+
 def test_diff_is_better_in_one_direction_only(run, finished):
     there = run("diff", "0", "1", "--storage", finished).output.splitlines()[-1]
     back = run("diff", "1", "0", "--storage", finished).output.splitlines()[-1]
     assert "common evaluations" in there
-    assert there.split("by ")[1][0] != back.split("by ")[1][0]
+    assert "over trial 0" in there
+    assert "over trial 1" in back
+    assert there.split("gains ")[1][0] != back.split("gains ")[1][0]
 
 
 def test_the_log_can_be_narrowed(run, finished):
@@ -100,7 +114,11 @@ def test_the_log_can_be_narrowed(run, finished):
 
 
 def test_the_log_knows_what_was_off_plan(run, finished):
-    assert run("log", "--off-plan", "--storage", finished).output == ""
+    assert run("log", "--off-plan", "--storage", finished).output == "Nothing was done off plan.\n"
+    assert (
+        run("log", "--kind", "voided", "--storage", finished).output == "No event of this kind.\n"
+    )
+    assert run("log", "--off-plan", "--format", "json", "--storage", finished).output == ""
 
 
 def test_a_deviation_is_off_plan(run, folder):

@@ -79,7 +79,7 @@ def best(study: str | None, storage: str, form: str) -> None:
     """The settings to use: the selected trial, or the best so far."""
     from assay.api.exporting import trial_rows
     from assay.report.text import show as shown
-    from assay.report.trials import trial_table
+    from assay.report.trials import evaluations, trial_table
 
     found = _open(storage, study)
     numbers = [found.best.number] if found.spec.single else [trial.number for trial in found.front]
@@ -89,7 +89,12 @@ def best(study: str | None, storage: str, form: str) -> None:
         return
     table = trial_table(found.spec, found.history)
     assert table, "one of its trials is the best"
-    _say("\n".join(shown(table, found.trials[number], width=width()) for number in numbers))
+    history, wide = found.history, width()
+    _say(
+        "\n".join(
+            shown(table, history.trial(n), evaluations(history, n), width=wide) for n in numbers
+        )
+    )
 
 
 @click.command(cls=Command)
@@ -99,13 +104,13 @@ def best(study: str | None, storage: str, form: str) -> None:
 def show(trial: int, study: str | None, storage: str) -> None:
     """All that is known of one trial."""
     from assay.report.text import show as shown
-    from assay.report.trials import trial_table
+    from assay.report.trials import evaluations, trial_table
 
     found = _open(storage, study)
     one = found.history.trial(trial)
     table = trial_table(found.spec, found.history)
     assert table, "it has this trial"
-    _say(shown(table, one, width=width()))
+    _say(shown(table, one, evaluations(found.history, trial), width=width()))
 
 
 @click.command(cls=Command)
@@ -123,14 +128,17 @@ def log(study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, 
     from assay.stores.chain import genesis, to_line
 
     found = _open(storage, study)
-    before = genesis(found.name)
+    before, silent = genesis(found.name), form == "text"
     for row in found.store.rows(found.name):
         event = decode(row.body)
         tag = event.__struct_config__.tag
         if (not kind or tag in kind) and (not off_plan or _is_off_plan(event)):
             text = f"{row.seq:>6}  {row.time[:19]}  {in_words(event)}"
             click.echo(to_line(before, row).decode() if form == "json" else text)
+            silent = False
         before = row.hash
+    if silent:
+        click.echo("Nothing was done off plan." if off_plan else "No event of this kind.")
 
 
 @click.command(cls=Command)
@@ -190,6 +198,6 @@ def _difference(study: Study, a: int, b: int) -> str:
         return ""
     found = fresh_interval(spec, gains)
     return (
-        f"Trial {b} is better by {span(found.estimate, found.low, found.high)} on "
+        f"Trial {b} gains {span(found.estimate, found.low, found.high)} over trial {a} on "
         f"{count(len(gains), 'common evaluation')} ({100 * (1 - spec.alpha):g} % interval)."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import best_by_value
-from assay.analysis.spending import limits
+from assay.analysis.spending import limits, spending
 from assay.api.budgets import budget_now
 from assay.api.session import seconds_before
 from assay.api.stored import chosen_study, existing, top_level
@@ -15,6 +15,7 @@ from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
 from assay.report.phase import standing
+from assay.report.record import cost
 from assay.report.words import limit_name, name, number, signed
 from assay.stores.postgres.address import shown
 
@@ -40,7 +41,19 @@ def status_text(storage: str, study: str | None) -> str:
     lines = (_line(store, one, study) for one, study in studies.items())
     table = columns([_HEADER, *lines], _LIMITS, width())
     alone = studies[names[0]] if len(names) == 1 else None
-    return "\n".join([table, *wrap(alone.outlook(), width())]) if alone else table
+    return "\n".join([table, *_more(alone)]) if alone else table
+
+
+def _more(study: Study) -> list[str]:
+    """What there is room for where one study is shown: verdict, cost, and what going on would bring."""
+    history, verdict = study.history, study.verdict
+    spent = cost(history, None, spending(study.spec, history))
+    said = [
+        *(str(verdict).splitlines() if verdict else ()),
+        f"Spent so far: {spent}." if spent.total.evaluations else "",
+        study.outlook(),
+    ]
+    return [line for text in said for line in wrap(text, width())]
 
 
 def _opened(store: Store, named: str) -> Study | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from shlex import quote
 from textwrap import wrap
 
+from assay.core.events import Measured
 from assay.core.history import Trial
 from assay.report import log, why, words
 from assay.report.answer import Change, Changes, compared
@@ -68,8 +69,10 @@ def trials_table(
     return "\n".join(lines) + "\n"
 
 
-def show(table: TrialTable, trial: Trial, *, width: int = WIDTH) -> str:
-    """All that is known of one trial."""
+def show(
+    table: TrialTable, trial: Trial, measured: Sequence[Measured] = (), *, width: int = WIDTH
+) -> str:
+    """All that is known of one trial; `measured`: its evaluations in the order in which to show them."""
     row = table.rows[trial.number]
     facts = [("state", row.state), ("origin", trial.origin)]
     if trial.values:
@@ -83,8 +86,8 @@ def show(table: TrialTable, trial: Trial, *, width: int = WIDTH) -> str:
         ("cost", f"{words.seconds(trial.cpu_s)} CPU, {words.seconds(trial.wall_s)} wall clock")
     )
     parts = [[f"Trial {trial.number}", *_listed(facts)], *_why(table, trial, width), _config(trial)]
-    if trial.units:
-        parts.append(["evaluations (repeat, fold, seed)", *_units(trial)])
+    if measured:
+        parts.append(["evaluations (repeat, fold, seed)", *_units(measured)])
     if trial.curve:
         shown = ", ".join(f"{step}: {words.number(value)}" for step, value in trial.curve[-20:])
         parts.append(
@@ -220,9 +223,9 @@ def _config(trial: Trial) -> list[str]:
     return ["settings", *(f"  {words.name(n)} = {words.exact(v)}" for n, v in trial.config.items())]
 
 
-def _units(trial: Trial) -> list[str]:
-    ordered = sorted(trial.units.items())
-    lines = [f"  {unit}  {words.number(m.value, 6)}  {m.stage}" for unit, m in ordered[:30]]
-    if len(ordered) > 30:
-        lines.append(f"  … {len(ordered) - 30} more")
+def _units(measured: Sequence[Measured]) -> list[str]:
+    lines = [f"  {one.unit}  {words.number(one.value, 6)}  {one.stage}" for one in measured[:30]]
+    if len(measured) > 30:
+        stages = ", ".join(dict.fromkeys(one.stage for one in measured[30:]))
+        lines.append(f"  … {len(measured) - 30} more ({stages})")
     return lines

@@ -9,15 +9,23 @@ from typing import Any, overload
 from assay.analysis.borrowed import source_of
 from assay.analysis.effects import Effect, Effects, has_control
 from assay.analysis.selection import ranked
-from assay.core.events import CONTROL, Failed, Resumed, Told
+from assay.core.events import CONTROL, Failed, Measured, Resumed, Told
 from assay.core.history import History
 from assay.core.moves import cost_of
 from assay.core.parameters import differing
 from assay.core.spec import StudySpec
+from assay.core.units import SHADOW
 from assay.report import words
 from assay.report.answer import Gain
 
 _LONGEST = 300
+
+
+def evaluations(history: History, number: int) -> list[Measured]:
+    """All that was measured of a trial, whatever for: first the probe, last what is apart from the search."""
+    stages = ("probe", None, SHADOW, "test")
+    found = (history.units(number, stage) for stage in stages)
+    return [event for units in found for _, event in sorted(units.items())]
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,15 @@ import numpy as np
 
 from assay.analysis.effects import Effect, has_control
 from assay.core.events import CONTROL, Failed, Measured, Noted
-from assay.core.history import History
 from assay.core.parameters import Choice, Ordinal
 from assay.core.spec import StudySpec
-from assay.core.units import SHADOW
 from assay.report import why, words
 from assay.report.answer import Change, compared
 from assay.report.plots.axes import objective_axis
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Axis, Panel, Plot, Table, line
 from assay.report.plots.outcomes import Outcomes
+from assay.report.trials import evaluations
 
 _MOST_UNITS = 200
 
@@ -57,7 +56,7 @@ def trial_page(spec: StudySpec, outcomes: Outcomes, number: int) -> TrialPage:
     near = nearest(outcomes, number)
     outcome = history.outcome(number)
     failed = outcome if isinstance(outcome, Failed) else None
-    measured = _measured(history, number)
+    measured = evaluations(history, number)
     effect = outcomes.effects.get(number)
     values = zip(spec.objectives, trial.values or (), strict=False)
     other = compared(history.config(near), trial.config) if near is not None else ()
@@ -88,13 +87,6 @@ def trial_page(spec: StudySpec, outcomes: Outcomes, number: int) -> TrialPage:
         blobs=tuple(words.name(event.rows) for event in measured if event.rows),
         curve=_curve(spec, outcomes, number),
     )
-
-
-def _measured(history: History, number: int) -> list[Measured]:
-    """All evaluations of a trial, by unit."""
-    apart = [history.units(number, stage) for stage in ("probe", SHADOW, "test")]
-    stages = [apart[0], history.units(number), *apart[1:]]
-    return [event for found in stages for _, event in sorted(found.items())]
 
 
 def _unit(event: Measured) -> tuple[str, str, str, str, str]:
