@@ -11,29 +11,46 @@ from benchmarks.search.params import active
 from benchmarks.search.tuners import _ours
 
 
-def ours(scheduler, sampler="auto"):
+class Course:
+    """A trial under way: its losses on the way, and how far it has come."""
+
+    def __init__(self, problem, trial, config, start, until):
+        self.trial, self.step, self.until = trial, start, until
+        self.losses = problem.losses_until(config, until)
+
+    @property
+    def loss(self):
+        return self.losses[self.step - 1]
+
+
+def ours(scheduler, sampler="auto", at_once=1):
+    """So many trials at once, each a step further by turns, as workers of equal speed would do it."""
+
     def run(problem, seed, steps):
         space = assay.Space({p.name: _ours(p) for p in problem.space}, fidelity=problem.fidelity)
         study = assay.Study(space, seed=seed, sampler=sampler, scheduler=scheduler)
-        spent, found = 0, []
         whole = problem.fidelity.goes_on
+        spent, found, running = 0, [], []
         while spent < steps:
-            trial = study.ask()
-            losses = problem.losses_until(trial.config, trial.to_step)
-            first = trial.from_step if whole else 0
-            if not whole or scheduler is None:
-                spent += trial.to_step - first
-                step = trial.to_step
-                study.tell(trial, losses[-1])
+            while len(running) < at_once:
+                trial = study.ask()
+                start = trial.from_step if whole else 0
+                running.append(Course(problem, trial, trial.config, start, trial.to_step))
+            one = running.pop(0)
+            if whole:
+                one.step, spent = one.step + 1, spent + 1
             else:
-                for step in range(first + 1, trial.to_step + 1):
-                    spent += 1
-                    trial.report(step, losses[step - 1])
-                    if trial.should_stop():
-                        break
-                else:
-                    study.tell(trial, losses[-1])
-            found.append((spent, losses[step - 1], step))
+                one.step, spent = one.until, spent + one.until
+            cut = False
+            if whole and scheduler is not None:
+                one.trial.report(one.step, one.loss)
+                cut = one.trial.should_stop()
+            if cut or one.step == one.until:
+                if not cut:
+                    study.tell(one.trial, one.loss)
+                found.append((spent, one.loss, one.step))
+            else:
+                running.append(one)
         return found
 
     return run
@@ -87,6 +104,8 @@ def optuna(pruner, sampler="TPESampler"):
 TUNERS = {
     "assay-full": ours(None),
     "assay-auto": ours("auto"),
+    "assay-full-4": ours(None, at_once=4),
+    "assay-auto-4": ours("auto", at_once=4),
     "assay-thaw": ours("thaw"),
     "assay-thaw-stopping": ours("thaw-stopping"),
     "assay-asha": ours("asha"),

@@ -195,6 +195,37 @@ def test_while_none_is_complete_the_one_expected_to_be_best_goes_on():
     assert promises == [math.inf if n == best else -math.inf for n in range(8)]
 
 
+def test_where_nothing_is_paused_the_one_that_came_furthest_goes_on():
+    """With several workers the one expected to be best changes often; none would ever end."""
+    rng = np.random.default_rng(1)
+    events = [created()]
+    configs = [{"x": rng.random(), "y": rng.random(), "kind": "a"} for _ in range(8)]
+    worst = max(range(8), key=lambda n: level(configs[n]))
+    for number, config in enumerate(configs):
+        steps = (1, 2, 3, 4, 5, 6) if number == worst else (1, 2, 3)
+        events.append(Asked(number, config, 0, until=MOST))
+        events += [Reported(number, s, value(config, s)) for s in steps]
+    promises = Joint(STEPS).promises(SPACE, fold(events), 0)
+    assert promises == [math.inf if n == worst else -math.inf for n in range(8)]
+
+
+@pytest.mark.parametrize("at_once", [2, 4, 8])
+def test_trials_that_run_beside_each_other_come_to_their_end(at_once):
+    study = assay.Study(SPACE, scheduler="thaw-stopping", sampler="gp", seed=3)
+    running, complete = [], 0
+    for _ in range(12 * MOST):
+        while len(running) < at_once:
+            running.append((study.ask(), 0))
+        trial, step = running.pop(0)
+        trial.report(step + 1, value(trial.config, step + 1))
+        if step + 1 == MOST:
+            study.tell(trial, value(trial.config, MOST))
+            complete += 1
+        elif not trial.should_stop():
+            running.append((trial, step + 1))
+    assert complete >= 3
+
+
 def test_a_better_trial_promises_more_and_a_complete_one_nothing():
     history = told(20)
     promises = Joint(STEPS).promises(SPACE, history, None)

@@ -162,14 +162,19 @@ def _goes_on(history: History) -> bool:
 
 
 def _first_to_finish(held: Belief, runs: Sequence[Run]) -> list[float | None]:
-    """While no trial is complete: the one that is expected to be best goes on, and no other."""
-    open_ones = [run.trial for run in runs if run.curve and run.state in ("running", "paused")]
-    if not open_ones:
-        return [None] * len(runs)
-    best = min(open_ones, key=lambda trial: (held.means[trial], trial))
+    """While no trial is complete: the one that is expected to be best goes on, and no other.
+
+    Where nothing is paused, and what is stopped is lost, the one that has come furthest: with several
+    workers the best changes often, and none would ever get to the end.
+    """
+    open_ones = [run for run in runs if run.curve and run.state in ("running", "paused")]
     found: list[float | None] = [None] * len(runs)
-    for trial in open_ones:
-        found[trial] = math.inf if trial == best else -math.inf
+    if not open_ones:
+        return found
+    paused = any(run.state == "paused" for run in open_ones)
+    best = min(open_ones, key=lambda r: (0 if paused else -r.step, held.means[r.trial], r.trial))
+    for run in open_ones:
+        found[run.trial] = math.inf if run is best else -math.inf
     return found
 
 
