@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -156,9 +158,10 @@ def test_lightgbm_models_take_it_too():
     def objective(trial):
         call = assay.callbacks.lightgbm(trial, "auc", every=2)
         model = lgb.LGBMClassifier(n_estimators=20, n_jobs=1, num_leaves=4, verbose=-1)
-        model.fit(
-            TRAIN_X, TRAIN_Y, eval_X=VALID_X, eval_y=VALID_Y, eval_metric="auc", callbacks=[call]
-        )
+        watched = {"eval_X": VALID_X, "eval_y": VALID_Y}  # from 4.7 on
+        if "eval_X" not in inspect.signature(model.fit).parameters:
+            watched = {"eval_set": [(VALID_X, VALID_Y)]}
+        model.fit(TRAIN_X, TRAIN_Y, **watched, eval_metric="auc", callbacks=[call])
         return model.booster_.num_trees()
 
     trees, reports = story.alone(objective, {}, 5)

@@ -65,3 +65,41 @@ def test_what_is_fixed_on_the_command_line_is_not_searched(tmp_path):
     with assay.open_study(str(tmp_path / "out" / "assay.db")) as study:
         assert list(study.spec.space) == ["lr"]
         assert study.control.value == pytest.approx(0.09**2 + 0.02)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["hydra.sweeper.n_trials=0", "lr=interval(0,1)"], "n_trials needs a number >= 1"),
+        (["lr=0.1"], "Nothing is to be searched. Give ranges"),
+        (["hydra.sweeper.direction=max", "lr=interval(0,1)"], "needs 'minimize' or 'maximize'"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_runs(tmp_path, words, says):
+    done = swept(tmp_path, *words)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Launching" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [("None", "returned nothing"), ("'good'", "'good', which is no number")],
+)
+def test_who_returns_no_number_is_told_so(tmp_path, monkeypatch, returned, says):
+    monkeypatch.setattr(
+        f"{__name__}.APP", APP.replace("return (cfg.lr", f"return {returned}  # (cfg.lr")
+    )
+    done = swept(tmp_path, "hydra.sweeper.n_trials=2", "lr=interval(0,1)")
+    assert done.returncode == 1
+    assert "Trial 0 failed: the function returned" in done.stdout + done.stderr
+    assert says in done.stderr
+    assert "No trial gave a value" in done.stderr
+
+
+def test_trials_that_fail_are_said_and_where_to_look(tmp_path):
+    done = swept(tmp_path, "hydra.sweeper.n_trials=6", "model.kind=choice(fast,bad)")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert "failed: ValueError: no such kind" in said
+    assert "assay report --storage out/assay.db sweep" in said

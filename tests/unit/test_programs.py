@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import Choice, Float, Int, SpaceError, SpecError
+from assay.engine.trial import Objective
+from assay.executors.text import account
 from assay.programs.command import Command, text_of, to_toml
 from assay.programs.program import Program, ProgramError
 from assay.programs.reading import Reading
@@ -150,12 +152,31 @@ def test_numbers_from_a_file(tmp_path):
         ("sh -c 'exit 3'", "code 3"),
         ("sh -c 'kill -9 $$'", "signal 9"),
         ("no-such-program-anywhere", "No such file"),
-        ("echo nothing", "did not print 'value'"),
+        ("echo nothing", "did not print 'value'.*--minimize NAME"),
     ],
 )
 def test_a_program_that_fails_says_how(text, says):
     with pytest.raises(ProgramError, match=says):
         run(text)
+
+
+def test_its_failure_is_a_sentence_without_lines_of_our_code():
+    with pytest.raises(ProgramError) as failed:
+        Program("false")(SimpleNamespace(number=0, config={}, seed=0, report=None))
+    failed.value.__traceback__ = failed.value.__traceback__.tb_next  # as the worker sees it
+    assert account(failed.value) == "ProgramError: the program ended with code 1: false"
+    with pytest.raises(AttributeError) as failed:
+        Objective(None, seeding=False)(None, None)
+    failed.value.__traceback__ = failed.value.__traceback__.tb_next
+    assert "trial.py" in account(failed.value)  # no sentence of ours: a bug, and where matters
+
+
+@pytest.mark.parametrize("word", ["|", ">", "2>&1", "&&", ";", "||", "<", ">>", "&"])
+def test_what_only_a_shell_understands_is_refused_without_one(word):
+    with pytest.raises(SpecError, match="--shell"):
+        Program(f"echo {{x}} {word} tee log")
+    Program(f"echo {{x}} {word} tee log", shell=True)
+    assert Command(f"echo {{x}} '{word}'").words({"x": 1}) == ["echo", "1", word]
 
 
 def test_its_settings_make_it_again():
@@ -185,6 +206,12 @@ def test_parameters_in_words(text, parameter):
 )
 def test_wrong_words_are_refused(text):
     with pytest.raises(SpaceError):
+        parameter_in(text)
+
+
+@pytest.mark.parametrize("text", ["a=0..1 default=0.5", "a=0..1 step=0.1"])
+def test_real_numbers_in_a_whole_range_are_told_how_to_say_it(text):
+    with pytest.raises(SpaceError, match=r"Write '0..1 float'"):
         parameter_in(text)
 
 

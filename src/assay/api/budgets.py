@@ -47,7 +47,7 @@ def changed_budget(history: History, spec: StudySpec) -> list[Event]:
         return [Deviated("budget", before["budget"], after["budget"], reason)]
     raise SpecError(
         f"A study of this name exists with another plan ({in_words(found)}). "
-        "Use another name, or the same plan to go on with it."
+        "Use another name (--study NAME, in Python name=…), or the same plan to go on with it."
     )
 
 

@@ -169,6 +169,6 @@ def _way_out(spec: StudySpec, finish: Finish) -> str:
             "another name."
         )
     return (
-        "Mend the objective, or give control={…} with settings that work, and start a new study "
-        "under another name."
+        "Mend the objective, or give settings that work as the control (default=… of each --param, in "
+        "Python control={…}), and start a new study under another name."
     )

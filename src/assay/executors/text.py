@@ -46,9 +46,15 @@ def short(value: object) -> str:
 def account(error: BaseException) -> str:
     """What was raised and where in the user's code: "ValueError: …", then the last frames."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = next((i for i, f in enumerate(frames) if not f.filename.startswith(_OUR_CODE)), 0)
+    ours = 0 if _is_a_bug(error) else len(frames)
+    theirs = next((i for i, f in enumerate(frames) if not f.filename.startswith(_OUR_CODE)), ours)
     where = "".join(traceback.format_list(frames[theirs:][-_FRAMES_SHOWN:]))
     return harmless(f"{headline(error)}\n{where}".rstrip())[:REASON_LENGTH]
+
+
+def _is_a_bug(error: BaseException) -> bool:
+    """Whether an error that our code raised on its own is not a sentence of ours, written for users."""
+    return not type(error).__module__.startswith("assay.")
 
 
 def headline(error: BaseException) -> str:

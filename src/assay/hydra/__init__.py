@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from assay.api.parts import store_at
 from assay.api.study import Study
-from assay.core.errors import SpaceError, StateError
+from assay.core.errors import SpaceError, SpecError, StateError
 from assay.core.jsonform import canonical
 from assay.core.parameters import plain
 from assay.core.space import Space
@@ -82,22 +82,31 @@ class StudySweeper(Sweeper):  # type: ignore[misc]  # it ships no types
         Raises:
             SpaceError, SpecError: the overrides are no space, or the study in the storage has
                 another plan.
+            StateError: no trial gave a value.
         """
+        wishes = self._wishes
+        if wishes.n_trials < 1:
+            raise SpecError(f"hydra.sweeper.n_trials needs a number >= 1, got {wishes.n_trials}.")
         searched, fixed = self._parted(arguments)
+        if not searched:
+            raise SpaceError(
+                "Nothing is to be searched. Give ranges, such as 'lr=tag(log,interval(1e-5,1e-1))' or "
+                "'model.kind=choice(tree,linear)', or put them into hydra.sweeper.params."
+            )
         space, lost = read(searched, "hydra")
         for what in lost:
             _log.warning("Not used: %s", what)
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        wishes = self._wishes
+        storage = wishes.storage or str(folder / "assay.db")
         study = Study(
             space,
             direction=_plain(wishes.direction),
             seed=wishes.seed,
             sampler=_plain(wishes.sampler),
             control=self._control(space),
-            storage=store_at(wishes.storage or str(folder / "assay.db")),
+            storage=store_at(storage),
             name=wishes.study,
         )
         with study:
@@ -106,6 +115,7 @@ class StudySweeper(Sweeper):  # type: ignore[misc]  # it ships no types
                     study.tell(trial.number, failed="the sweep ended before it did")
             self._run(study, fixed)
             self._say(study, folder)
+            _log.info("Look at it: assay report --storage %s %s", storage, study.name)
 
     def _parted(self, arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """What is searched, by name; and what every job is told."""
@@ -152,7 +162,11 @@ class StudySweeper(Sweeper):  # type: ignore[misc]  # it ships no types
                 "best_evaluated_result": best.value,
             }
             _log.info("Best: %s, %s", best.value, dict(best.config))
-        elif not study.spec.single:
+        elif study.spec.single:
+            failures = [trial.failure.reason for trial in study.trials if trial.failure]
+            last = f" The last: {failures[-1]}" if failures else ""
+            raise StateError(f"No trial gave a value.{last}")
+        else:
             found["solutions"] = [
                 {"params": dict(t.config), "values": list(t.values or ())} for t in study.front
             ]
@@ -171,17 +185,30 @@ def _asked(study: Study, many: int) -> list[OpenTrial]:
 
 
 def _tell(study: Study, trial: OpenTrial, job: JobReturn) -> None:
+    reason, value = "", None
     if job.status != JobStatus.COMPLETED:
-        error = job._return_value
-        study.tell(trial, failed=f"{type(error).__name__}: {error}")
-        return
-    value = job.return_value
-    if value is None:
-        study.tell(trial, failed="the function returned nothing: return what is to be small")
-    elif isinstance(value, Sequence):
-        study.tell(trial, list(value))
+        reason = f"{type(job._return_value).__name__}: {job._return_value}"
+    elif job.return_value is None:
+        reason = "the function returned nothing: return what is to be small"
     else:
-        study.tell(trial, float(value))
+        value, reason = _numbers(job.return_value)
+    if reason:
+        _log.warning("Trial %d failed: %s", trial.number, reason)
+        study.tell(trial, failed=reason)
+    else:
+        study.tell(trial, value)
+
+
+def _numbers(returned: Any) -> tuple[Any, str]:
+    """What is told of a trial; or why it is no value."""
+    if isinstance(returned, Mapping):
+        return dict(returned), ""
+    try:
+        if isinstance(returned, Sequence) and not isinstance(returned, str):
+            return [float(number) for number in returned], ""
+        return float(returned), ""
+    except (TypeError, ValueError):
+        return None, f"the function returned {returned!r:.80}, which is no number"
 
 
 def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from assay.core.errors import SpecError, did_you_mean
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _BEGUN = re.compile(r"\{([\w.]+)")
+_OF_A_SHELL = re.compile(r"\d?(?:\||\|\||&&?|;|<|>>?|>&\d)")
 OWN = ("seed", "trial", "config", "config.json", "config.toml")
 """What a command may name besides parameters: the seed and number of the trial, and files with its config."""
 
@@ -29,7 +30,7 @@ class Command:
         shell: run the text by `sh -c`, each value quoted for it.
 
     Raises:
-        SpecError: no command, or quotes that do not close.
+        SpecError: no command, quotes that do not close, or what only a shell understands.
 
     >>> Command("python train.py --lr {lr} --depth={depth}").words({"lr": 0.1, "depth": 3})
     ['python', 'train.py', '--lr', '0.1', '--depth=3']
@@ -49,6 +50,14 @@ class Command:
             raise SpecError(
                 "A command is needed, such as 'python train.py --lr {lr}', got nothing."
             )
+        if self.shell:
+            return
+        for word in shlex.split(self.text, posix=False):  # quotes stay, so that '|' is another word
+            if _OF_A_SHELL.fullmatch(word):
+                raise SpecError(
+                    f"The command has {word} between its words, and no shell reads it. Add --shell "
+                    f"(shell=True in Python), or write '{word}' to give it to the program as it is."
+                )
 
     @property
     def names(self) -> list[str]:

@@ -108,9 +108,12 @@ class Program:
         if output is not None:
             found, where = self._left(output), f"{output} does not hold"
         if missing := [name for name in self.metrics if name not in found]:
+            unnamed = (
+                " If it has another name, say --minimize NAME." if missing == ["value"] else ""
+            )
             raise ProgramError(
                 f'{where} {missing[0]!r}. Print a line such as "{missing[0]}: 0.5" or '
-                f'{{"{missing[0]}": 0.5}}, or say where it is with a pattern or a file.'
+                f'{{"{missing[0]}": 0.5}}, or say where it is with a pattern or a file.{unnamed}'
             )
         return found
 

@@ -65,6 +65,7 @@ def _parameter(head: str, options: dict[str, Any]) -> Parameter:
         if whole:
             if "logit" in options:
                 raise SpaceError("logit is for numbers between 0 and 1.")
+            _check_whole(head, options)
             return Int(*bounds, **options)  # type: ignore[arg-type]  # Int says what is wrong
         return Float(*bounds, **options)
     values = [_value(part) for part in head.split("|")] if head else []
@@ -73,6 +74,15 @@ def _parameter(head: str, options: dict[str, Any]) -> Parameter:
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     kind = Ordinal if numbers and len(values) > 2 else Choice
     return kind(values, **options)
+
+
+def _check_whole(head: str, options: dict[str, Any]) -> None:
+    for key in ("default", "step"):
+        if isinstance(options.get(key), float):
+            raise SpaceError(
+                f"{head} are whole numbers, and {key}={options[key]} is none. Write '{head} float' for "
+                "real numbers."
+            )
 
 
 def _number(text: str) -> float:

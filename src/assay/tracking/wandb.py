@@ -70,7 +70,7 @@ class Wandb:
         return wandb.init(
             project=self._project,
             entity=self._entity,
-            dir=self._folder,
+            dir=str(self._folder),
             mode=self._mode,
             id=self._id(news.trial.number),
             name=f"{self._study} {news.trial.number}",
