@@ -36,6 +36,15 @@ def test_effects_that_add_up_are_told_apart_by_source(of_repeat, of_seed):
     assert found.rest == pytest.approx(0.0, abs=1e-5)
 
 
+def test_repeats_of_one_seed_alone_as_a_recheck_adds_them_change_no_source():
+    rng = np.random.default_rng(2)
+    control = grid(lambda r, f, s: rng.normal())
+    more = control | {(r, f, 0): rng.normal() for r in (3, 4) for f in (0, 1)}
+    one, two = (noise(c, [], search=search(), ratio=0.5, fixed=False) for c in (control, more))
+    assert (two.seed, two.split, two.rest) == (one.seed, one.split, one.rest)
+    assert one.rest > 0
+
+
 def test_the_sources_are_estimated_without_bias():
     rng, found = np.random.default_rng(0), []
     for _ in range(300):

@@ -100,13 +100,13 @@ def _sources(control: Mapping[Unit, float]) -> tuple[float | None, float | None,
     for (repeat, _, index), value in control.items():
         sums.setdefault((repeat, index), []).append(value)
     table = {cell: sum(values) / len(values) for cell, values in sums.items()}
-    repeats, seeds = sorted({r for r, _ in table}), sorted({s for _, s in table})
-    full = all((r, s) in table for r in repeats for s in seeds)
-    if not full or len(repeats) < 2 or len(seeds) < 2:
+    everything, seeds = sorted({r for r, _ in table}), sorted({s for _, s in table})
+    repeats = [r for r in everything if all((r, s) in table for s in seeds)]  # no recheck's
+    if len(repeats) < 2 or len(seeds) < 2:
         by_seed = [table[(0, s)] for s in seeds if (0, s) in table]
-        by_split = [table[(r, 0)] for r in repeats if (r, 0) in table]
+        by_split = [table[(r, 0)] for r in everything if (r, 0) in table]
         return _sd(by_seed), _sd(by_split), None
-    mean = sum(table.values()) / len(table)
+    mean = sum(table[r, s] for r in repeats for s in seeds) / (len(repeats) * len(seeds))
     rows = [sum(table[(r, s)] for s in seeds) / len(seeds) for r in repeats]
     columns = [sum(table[(r, s)] for r in repeats) / len(repeats) for s in seeds]
     squares = (
