@@ -26,13 +26,13 @@ def field():
 def test_who_changed_is_sorted_in_anew():
     runs = [paused(n, float(n)) for n in range(5)]
     kept = field().follow(runs)
-    assert kept.rank(0, 0, 1).places == [(float(n), n) for n in range(5)]
+    assert kept.rank(0, 0, 1).order.places == [(float(n), n) for n in range(5)]
     runs[3] = paused(3, -1.0)
     runs[0] = Run(0, "running", 3, 1, ((1, 0.0),))
     rank = kept.follow(runs).rank(0, 0, 1)
-    assert rank.places == [(-1.0, 3), (0.0, 0), (1.0, 1), (2.0, 2), (4.0, 4)]
-    assert [trial for _, trial in rank.waiting] == [3, 1, 2, 4]
-    assert rank.waiting_from(3) == [2, 4]
+    assert rank.order.places == [(-1.0, 3), (0.0, 0), (1.0, 1), (2.0, 2), (4.0, 4)]
+    assert [trial for _, trial in rank.order.waiting] == [3, 1, 2, 4]
+    assert rank.order.lost(3) == [2, 4]
     assert kept.steps(0, 0) == [1]
 
 
@@ -41,7 +41,7 @@ def test_other_studies_and_earlier_ones_start_from_nothing():
     assert kept.size == 5
     assert kept.follow([paused(n, 1.0) for n in range(6)]).size == 6
     assert kept.follow([paused(n, 1.0) for n in range(2)]).size == 2
-    assert kept.rank(0, 0, 1).places == [(1.0, 0), (1.0, 1)]
+    assert kept.rank(0, 0, 1).order.places == [(1.0, 0), (1.0, 1)]
 
 
 def test_of_one_report_only_its_trial_is_looked_at(monkeypatch):

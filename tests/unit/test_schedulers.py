@@ -98,6 +98,46 @@ class TestRacingByTheTestAlone(SchedulerContract):
         return Racing(self.fidelity, sign, forgiving=False)
 
 
+class Several(SchedulerContract):
+    """Two objectives that mostly agree; the second has its own scale and its own order."""
+
+    def told(self, curve):
+        def several(trial, step):
+            value = curve(trial, step)
+            return None if value is None else (value, 100 * value * (1 + trial * 7 % 11 / 20))
+
+        return several
+
+
+class TestAshaOfSeveral(Several):
+    def make(self, sign):
+        return Asha(self.fidelity, (sign, sign))
+
+
+class TestAshaOfSeveralOnFolds(Several):
+    fidelity = Fidelity("fold", 1, 9, "folds")
+
+    def make(self, sign):
+        return Asha(self.fidelity, (sign, sign))
+
+
+class TestAshaStoppingOfSeveral(Several):
+    def make(self, sign):
+        return AshaStopping(self.fidelity, (sign, sign))
+
+
+class TestHyperbandOfSeveral(Several):
+    def make(self, sign):
+        return Halving(self.fidelity, (sign, sign), brackets=None)
+
+    trials = 49
+
+
+class TestMedianOfSeveral(Several):
+    def make(self, sign):
+        return Percentile(self.fidelity, (sign, sign))
+
+
 EPOCHS = Fidelity("epochs", 1, 27)
 ROWS = Fidelity("rows", 10, 90, "subset")
 FOLDS = Fidelity("fold", 1, 5, "folds")
@@ -117,6 +157,10 @@ FOLDS = Fidelity("fold", 1, 5, "folds")
         (lambda: Percentile(EPOCHS, warm_up=1.5), "warm_up needs a whole number >= 0, got 1.5"),
         (lambda: Percentile(EPOCHS, least_trials=0), "least_trials needs a whole number >= 1"),
         (lambda: Thaw(ROWS), "Use 'asha'"),
+        (lambda: Asha(EPOCHS, (1.0, 0.0)), "1 to minimise and -1 to maximise"),
+        (lambda: Thaw(EPOCHS, (1.0, 1.0)), "2 objectives. Use 'asha' where trials keep"),
+        (lambda: ThawStopping(EPOCHS, (1.0, 1.0)), "else 'asha-stopping'"),
+        (lambda: Racing(FOLDS, (1.0, -1.0)), "Racing expects one value.*'asha' or 'asha-stopping'"),
         (lambda: ThawStopping(FOLDS), "'racing' for folds"),
         (lambda: Thaw(EPOCHS, parts=1), "parts needs a whole number >= 2, got 1"),
         (lambda: Racing(EPOCHS), "Racing is for folds"),

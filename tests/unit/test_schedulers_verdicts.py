@@ -88,7 +88,7 @@ def test_failed_trials_count_as_worst_where_they_failed_and_nowhere_else():
     failed = [run(n, state="failed") for n in range(4)]
     runs = [*failed, at(4, 1, 0.3), at(5, 1, 0.5)]
     first = RUNGS.standing([r for r in runs if RUNGS.came(r, 0)], 1)
-    assert (first.size, first.missed, first.places) == (6, 4, ((0.3, 4), (0.5, 5)))
+    assert (first.size, first.missed, first.trials) == (6, 4, (4, 5))
     assert AshaStopping(EPOCHS).judge(runs, 5) == Go(), "the best two of six"
     assert not [r for r in failed if RUNGS.came(r, 1)]
 

@@ -14,6 +14,7 @@ from assay.api.stored import chosen_study, existing
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Created, Sealed, Selected
+from assay.engine.trial import Reports
 from assay.report.phase import standing
 
 JSON = dict[str, Any]
@@ -76,8 +77,10 @@ def tell(
         return {"study": found.name, "trial": trial, "state": ended.state, "best": _best(found)}
 
 
-def report(storage: str, study: str | None = None, *, trial: int, step: int, value: float) -> JSON:
-    """Record an intermediate value of a trial that runs."""
+def report(
+    storage: str, study: str | None = None, *, trial: int, step: int, value: Reports
+) -> JSON:
+    """Record an intermediate value of a trial that runs, or values by name."""
     with _driven_by_hand(storage, study) as found:
         found.report_step(trial, step, value)
         return {"study": found.name, "trial": trial, "step": step}

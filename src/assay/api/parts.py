@@ -49,6 +49,8 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SCHEDULERS = tuple(_SCHEDULERS)
 _AUTO = {"epochs": "thaw-stopping", "subset": "asha", "folds": "racing"}
 """The scheduler that "auto" is, by the kind of the fidelity."""
+_AUTO_OF_SEVERAL = {"epochs": "asha-stopping", "subset": "asha", "folds": "asha-stopping"}
+"""The same for several objectives: those that compare trials by fronts."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
 _ENDING = ("auto", "gp", "tpe", "random")
@@ -206,7 +208,7 @@ def _in_part(spec: StudySpec, made: Sampler) -> Sampler:
         return joint
     from assay.samplers.at_fidelity import AtFidelity
 
-    return AtFidelity(made, spec.signs[0])
+    return AtFidelity(made, spec.sign)
 
 
 def _joint(spec: StudySpec) -> Joint | None:
@@ -245,7 +247,7 @@ def scheduler_settings(
 ) -> dict[str, Any] | None:
     """A scheduler's name and settings as the plan keeps them; None: every trial is evaluated in full.
 
-    "auto" is nothing for a space without a fidelity, for several objectives, or in strict order.
+    "auto" is nothing for a space without a fidelity, or in strict order.
 
     Raises:
         SpecError: an unknown name.
@@ -255,9 +257,9 @@ def scheduler_settings(
     settings = {"name": scheduler} if isinstance(scheduler, str) else dict(scheduler)
     name = settings.get("name")
     if name == "auto":
-        if space.fidelity is None or not single or strict:
+        if space.fidelity is None or strict:
             return None
-        return {**settings, "name": _AUTO[space.fidelity.kind]}
+        return {**settings, "name": (_AUTO if single else _AUTO_OF_SEVERAL)[space.fidelity.kind]}
     _check_scheduler(name)
     return settings
 
@@ -292,14 +294,17 @@ def _scheduler(spec: StudySpec) -> Any:
     assert name is not None
     module, kind, implied = _SCHEDULERS[name]
     made = getattr(import_module(f"assay.schedulers.{module}"), kind)
-    known = {f.name for f in fields(made)} - {"fidelity", "sign", "forecast"}
+    settable = {f.name for f in fields(made)}
+    known = settable - {"fidelity", "sign", "forecast", "limits"}
     settings = {k: v for k, v in spec.scheduler.items() if k != "name"}
     for setting in settings:
         if setting not in known:
             raise SpecError(
                 f"Scheduler {name!r} has no setting {setting!r}. {did_you_mean(setting, known)}"
             )
-    return made(spec.space.fidelity, spec.signs[0], **{**implied, **settings})
+    if "limits" in settable:
+        settings["limits"] = spec.limits_on_the_way
+    return made(spec.space.fidelity, spec.sign, **{**implied, **settings})
 
 
 def _limits(spec: StudySpec) -> tuple[tuple[int | str, float, float], ...]:

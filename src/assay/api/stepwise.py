@@ -11,7 +11,7 @@ from assay.core.protocols import Scheduler
 from assay.core.spec import StudySpec
 from assay.engine.grants import ends_itself, more, verdict
 from assay.engine.ledger import Ledger
-from assay.engine.trial import OpenTrial
+from assay.engine.trial import OpenTrial, Reports
 
 
 def resumption(spec: StudySpec, history: History, scheduler: Scheduler | None) -> list[Event]:
@@ -25,7 +25,7 @@ def resumption(spec: StudySpec, history: History, scheduler: Scheduler | None) -
 
 
 def open_trial(
-    spec: StudySpec, ledger: Ledger, event: Asked | Resumed, report: Callable[[int, float], None]
+    spec: StudySpec, ledger: Ledger, event: Asked | Resumed, report: Callable[[int, Reports], None]
 ) -> OpenTrial:
     """The trial that was asked for, or that goes on."""
     history, number = ledger.history, event.trial
@@ -44,7 +44,7 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, end: Told | Failed) -> bo
     """Pause a trial that was told its value where it was to go no further yet; whether it was one."""
     if scheduler is None or isinstance(end, Failed):
         return False
-    history, number, value = ledger.refresh(), end.trial, end.values[0]
+    history, number, (first, *others) = ledger.refresh(), end.trial, end.values
     if not 0 <= number < history.n_trials:
         return False
     run, fidelity = history.runs()[number], history.fidelity
@@ -52,7 +52,7 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, end: Told | Failed) -> bo
         return False
     part = run.until < fidelity.most
     if run.until not in dict(run.curve) and (part or not fidelity.goes_on):
-        ledger.add(Reported(number, run.until, value))
+        ledger.add(Reported(number, run.until, first, tuple(others)))
     if not part:
         return False
     ledger.decide(lambda now: _cut(now, scheduler, number))
@@ -60,12 +60,16 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, end: Told | Failed) -> bo
 
 
 def report(
-    ledger: Ledger, scheduler: Scheduler | None, number: int, step: int, value: float
+    ledger: Ledger,
+    scheduler: Scheduler | None,
+    number: int,
+    step: int,
+    values: tuple[float, ...],
 ) -> None:
     """Record what a trial reports; pause or stop it, if the scheduler says so."""
     if scheduler:
         ledger.refresh()
-    ledger.add(Reported(number, step, value))
+    ledger.add(Reported(number, step, values[0], values[1:]))
     fidelity = ledger.history.fidelity
     if scheduler is None or fidelity is None:
         return

@@ -45,7 +45,7 @@ from assay.core.space import Space
 from assay.core.spec import StudySpec, directions_of
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose, stands
-from assay.engine.trial import OpenTrial
+from assay.engine.trial import OpenTrial, Reports
 
 if TYPE_CHECKING:
     from assay.analysis.importance import Importances
@@ -197,7 +197,7 @@ class Study(Familiar, elsewhere=STUDY):
         assert isinstance(event, Asked | Resumed)
         number = event.trial
 
-        def report(step: int, value: float) -> None:
+        def report(step: int, value: Reports) -> None:
             self.report_step(number, step, value)
 
         return stepwise.open_trial(self.spec, self._ledger, event, report)
@@ -232,11 +232,11 @@ class Study(Familiar, elsewhere=STUDY):
         if not stepwise.pause(self._ledger, self._scheduler, event):
             self._ledger.add(event)
 
-    def report_step(self, trial: int, step: int, value: float) -> None:
-        """Record an intermediate value of trial number `trial`."""
-        from assay.api.values import step_value
+    def report_step(self, trial: int, step: int, value: Reports) -> None:
+        """Record an intermediate value of trial number `trial`; with several objectives as in `tell`."""
+        from assay.api.values import step_values
 
-        stepwise.report(self._ledger, self._scheduler, trial, *step_value(step, value))
+        stepwise.report(self._ledger, self._scheduler, trial, *step_values(step, value, self.spec))
 
     def enqueue(self, config: Mapping[str, Any], *, source: str = "", note: str = "") -> None:
         """Try this config before the sampler's own; missing parameters take their defaults.

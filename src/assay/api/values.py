@@ -11,6 +11,7 @@ from assay.core.errors import SpecError
 from assay.core.events import Failed, Told
 from assay.core.history import Trial
 from assay.core.spec import StudySpec
+from assay.engine.reported import reported
 from assay.engine.trial import OpenTrial
 
 _STEPS = 2**63
@@ -73,11 +74,12 @@ def volume(
     return hypervolume(turned, [s * v for s, v in zip(spec.signs, numbers, strict=True)])
 
 
-def step_value(step: Any, value: Any) -> tuple[int, float]:
-    """A step and its value as they are stored.
+def step_values(step: Any, value: Any, spec: StudySpec) -> tuple[int, tuple[float, ...]]:
+    """A step and its values as they are stored.
 
     Raises:
-        SpecError: the step is no whole number >= 0, or the value is not a finite number.
+        SpecError: the step is no whole number >= 0, a value is not a finite number, or there is not
+            one for each objective.
     """
     try:
         count = -1 if isinstance(step, bool) else index(step)
@@ -85,10 +87,13 @@ def step_value(step: Any, value: Any) -> tuple[int, float]:
         count = -1
     if not 0 <= count < _STEPS:
         raise SpecError(f"report needs a whole number >= 0 as step, got {step!r:.80}.")
-    number = _number("the reported value", value)
-    if not math.isfinite(number):
-        raise SpecError(f"report needs a finite value, got {number} at step {count}.")
-    return count, number
+    several = isinstance(value, Mapping | Sequence) and not isinstance(value, str | bytes)
+    named = _named(value, spec) if several else {"the reported value": value}
+    numbers = {name: _number(name, given) for name, given in named.items()}
+    for number in numbers.values():
+        if not math.isfinite(number):
+            raise SpecError(f"report needs a finite value, got {number} at step {count}.")
+    return count, reported(numbers if several else number, spec)
 
 
 def _named(value: Any, spec: StudySpec) -> dict[str, Any]:

@@ -117,8 +117,8 @@ def tell(
 
     number = None if value is None else _number(value)
     if step is not None:
-        if not isinstance(number, int | float):
-            raise SpecError(f"--step needs one number as value, got {value!r}.")
+        if not isinstance(number, int | float | dict):
+            raise SpecError(f"--step needs a number, or numbers by name, got {value!r}.")
         _say(agents.report(storage, study, trial=trial, step=step, value=number))
         return
     _say(agents.tell(storage, study, trial=trial, value=number, failed=failed))

@@ -65,7 +65,10 @@ TOOLS: dict[str, Tool] = {
             "study": _STUDY,
             "trial": _TRIAL,
             "step": {"type": "integer"},
-            "value": {"type": "number"},
+            "value": {
+                "description": "A number, or an object with one for each objective.",
+                "anyOf": [{"type": "number"}, {"type": "object"}],
+            },
         },
         ["trial", "step", "value"],
     ),

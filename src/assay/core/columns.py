@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from math import isnan
 from typing import Any, NamedTuple, TypeAlias
 
 from assay.core.events import (
@@ -51,7 +52,8 @@ class Columns:
         "asked_at", "broke", "configs", "cpu_s", "ended_at", "ends", "found", "found_upto", "given",
         "granted", "kinds", "last_report", "length", "looks", "measured", "memos", "milestones", "moves",
         "open", "order",
-        "order_at", "origins", "queue", "report_at", "report_before", "report_step", "report_value",
+        "order_at", "origins", "queue", "report_at", "report_before", "report_others", "report_step",
+        "report_value",
         "retries", "sampled", "seen", "touched", "whys",
     )  # fmt: skip
 
@@ -75,6 +77,7 @@ class Columns:
         self.report_at = array("q")  # of each report: number of its event, step, value,
         self.report_step = array("q")
         self.report_value = array("d")
+        self.report_others = array("d")  # equally many of each report; NaN: it had one value alone
         self.report_before = array("q")  # and the place of the one before of its trial; -1: none
         self.last_report = array("q")  # of each trial: the place of its newest report; -1: none
         self.measured: dict[int, list[tuple[int, Measured]]] = {}
@@ -167,10 +170,23 @@ class Columns:
         new.kinds = each_before(self.kinds, length)
         return new
 
+    @property
+    def further(self) -> int:
+        """How many values of a report are kept beside the first."""
+        return len(self.report_others) // max(len(self.report_at), 1)
+
+    def report(self, place: int) -> tuple[float, ...]:
+        """The values of a report; of one with one value alone no others."""
+        k = self.further
+        others = self.report_others[place * k : (place + 1) * k]
+        first = self.report_value[place]
+        return (first,) if k == 0 or isnan(others[0]) else (first, *others)
+
     def _cut_reports(self, new: Columns, n: int) -> None:
         kept = bisect_left(self.report_at, new.length)
         for name in ("report_at", "report_step", "report_value", "report_before"):
             setattr(new, name, getattr(self, name)[:kept])
+        new.report_others = self.report_others[: kept * self.further]
         for place in self.last_report[:n]:
             while place >= kept:
                 place = self.report_before[place]  # noqa: PLW2901 - back along the chain

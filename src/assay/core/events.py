@@ -144,12 +144,13 @@ class Resumed(Struct, frozen=True, tag="resumed", omit_defaults=True):
     since: int = 0
 
 
-class Reported(Struct, frozen=True, tag="reported"):
-    """An intermediate value of a running trial."""
+class Reported(Struct, frozen=True, tag="reported", omit_defaults=True):
+    """An intermediate value of a running trial; `others` are those of the further objectives."""
 
     trial: int
     step: int
     value: float
+    others: tuple[float, ...] = ()
 
 
 class Measured(Struct, frozen=True, tag="measured", omit_defaults=True):

@@ -348,20 +348,29 @@ class History:
         ]
 
     def curve(self, number: int) -> tuple[tuple[int, float], ...]:
-        """The reported (step, value) of a trial, by step; a step reported again counts once, the last."""
-        return tuple(sorted(self._reports_of(number, self._columns.report_value).items()))
+        """The reported (step, value) of a trial, by step; a step reported again counts once, the last.
+
+        With several objectives it is that of the first; see `reports` for all.
+        """
+        return tuple((step, values[0]) for step, values in sorted(self.reports(number).items()))
+
+    def reports(self, number: int) -> dict[int, tuple[float, ...]]:
+        """The values that a trial reported last at each step: of all objectives, or of the first alone."""
+        report = self._columns.report
+        return {step: report(place) for step, place in self._report_places(number).items()}
 
     def reported_at(self, number: int) -> dict[int, int]:
         """The number of the event with the newest report of each step of a trial."""
-        return self._reports_of(number, self._columns.report_at)
+        at = self._columns.report_at
+        return {step: at[place] for step, place in self._report_places(number).items()}
 
-    def _reports_of(self, number: int, column: Sequence[T]) -> dict[int, T]:
-        """Of a column of reports what the newest one of each step of a trial has."""
-        past, latest = self._columns, dict[int, T]()
+    def _report_places(self, number: int) -> dict[int, int]:
+        """Where the newest report of each step of a trial is among all reports."""
+        past, latest = self._columns, dict[int, int]()
         place = past.last_report[number]
         while place >= 0:
             if past.report_at[place] < self.length:
-                latest.setdefault(past.report_step[place], column[place])
+                latest.setdefault(past.report_step[place], place)
             place = past.report_before[place]
         return latest
 

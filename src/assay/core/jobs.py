@@ -48,10 +48,10 @@ class Measurement(Struct, frozen=True, kw_only=True, tag="measurement"):
 
 
 class Step(Struct, frozen=True, kw_only=True, tag="step"):
-    """An intermediate value of a running trial, and what the job took up to there."""
+    """An intermediate value of a running trial, or values by name; and what the job took up to there."""
 
     step: int
-    value: float
+    value: float | dict[str, float]
     cpu_s: float = 0.0
     wall_s: float = 0.0
 

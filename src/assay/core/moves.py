@@ -53,7 +53,7 @@ def run_of(past: Columns, fidelity: Fidelity, trial: int, length: int) -> Run:
     moves = moves_of(past, trial, length)
     last = moves[-1] if moves else None
     outcome = past.outcome(trial) if past.ended_at[trial] < length else None
-    curve, step = _curve(past, fidelity, trial, length)
+    curve, others, step = _curve(past, fidelity, trial, length)
     if isinstance(last, Paused | Stopped):
         step = last.step
     granted = [m.until for m in moves if isinstance(m, Resumed)]
@@ -67,6 +67,7 @@ def run_of(past: Columns, fidelity: Fidelity, trial: int, length: int) -> Run:
         curve,
         protected=past.origins[trial] == "control",
         worked=_worked(moves, state, until, step),
+        others=others,
     )
 
 
@@ -101,20 +102,23 @@ def _worked(moves: Sequence[Move], state: RunState, until: int, step: int) -> in
 
 def _curve(
     past: Columns, fidelity: Fidelity, trial: int, length: int
-) -> tuple[tuple[tuple[int, float], ...], int]:
-    """The (step, value) of a trial, by step, and the step that came last."""
+) -> tuple[tuple[tuple[int, float], ...], tuple[tuple[float, ...], ...], int]:
+    """The (step, value) of a trial, by step, its further values there, and the step that came last."""
     units = past.measured.get(trial)
     if fidelity.kind == "folds" and units:
         folds = _by_fold(units, length)
-        return folds, len(folds)
-    latest: dict[int, float] = {}
+        return folds, (), len(folds)
+    latest: dict[int, int] = {}
     step, place = 0, past.last_report[trial]
     while place >= 0:
         if past.report_at[place] < length:
             step = step or past.report_step[place]
-            latest.setdefault(past.report_step[place], past.report_value[place])
+            latest.setdefault(past.report_step[place], place)
         place = past.report_before[place]
-    return tuple(sorted(latest.items())), step
+    places = sorted(latest.items())
+    curve = tuple((at, past.report_value[place]) for at, place in places)
+    others = tuple(past.report(place)[1:] for _, place in places) if past.further else ()
+    return curve, others, step
 
 
 def _by_fold(units: Sequence[tuple[int, Measured]], length: int) -> tuple[tuple[int, float], ...]:

@@ -50,7 +50,10 @@ def _trials(history: History) -> Iterator[Event]:
         trial = history.trial(number)
         why = dict(trial.why) if trial.why is not None else None
         yield Asked(number, dict(trial.config), 0, trial.origin, why)
-        yield from (Reported(number, step, value) for step, value in trial.curve)
+        yield from (
+            Reported(number, step, first, tuple(others))
+            for step, (first, *others) in sorted(history.reports(number).items())
+        )
         yield from _units(history, number, "search")
         if trial.values is not None:
             yield Told(number, trial.values, dict(trial.extra) or None)

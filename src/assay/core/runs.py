@@ -22,6 +22,7 @@ class Run:
             user's direction.
         protected: it is the control: always evaluated in full, and no part of any bracket.
         worked: the steps that went into it, those that were done twice counted twice.
+        others: of each entry of `curve` the values of the further objectives; empty with one.
         promise: ln of the improvement that it promises for each step to its end, over what a new
             trial promises for each of its own; above 0 it deserves more. None: nobody knows.
     """
@@ -34,6 +35,7 @@ class Run:
     protected: bool = False
     worked: int = 0
     promise: float | None = None
+    others: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

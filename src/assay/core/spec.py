@@ -307,11 +307,6 @@ class StudySpec:
                 "A scheduler needs to know what it may save: give the space a fidelity, such as "
                 "Space(…, fidelity=Fidelity('epochs', 1, 81))."
             )
-        if not self.single:
-            raise SpecError(
-                "A scheduler compares trials by one value, and this study has "
-                f"{len(self.directions)} objectives. Leave the scheduler out."
-            )
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -322,6 +317,22 @@ class StudySpec:
     def signs(self) -> tuple[float, ...]:
         """+1 where the objective is minimised, -1 where it is maximised: sign * value is a loss."""
         return tuple(1.0 if way == "minimize" else -1.0 for way in self.directions.values())
+
+    @property
+    def sign(self) -> float | tuple[float, ...]:
+        """The one sign, or with several objectives all of them: what a scheduler turns values with."""
+        return self.signs[0] if self.single else self.signs
+
+    @property
+    def limits_on_the_way(self) -> tuple[tuple[int, float, float], ...]:
+        """The constraints on objectives, where there are several: a report has what they need.
+
+        Each is the place of its objective, the sign of the bound, and sign * bound.
+        """
+        place = {} if self.single else {name: i for i, name in enumerate(self.directions)}
+        return tuple(
+            (place[b.name], b.sign, b.sign * b.bound) for b in self.bounds if b.name in place
+        )
 
     @property
     def single(self) -> bool:

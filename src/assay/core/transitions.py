@@ -197,15 +197,28 @@ def _touch(past: Columns, number: int) -> None:
 
 def _reported(past: Columns, seq: int, event: Reported) -> None:
     _running(past, event.trial)
-    _finite(event.trial, event.value)
+    _finite(event.trial, event.value, *event.others)
+    further = _further(past)
+    if event.others and len(event.others) != further:
+        raise StateError(
+            f"Trial {event.trial} cannot report {len(event.others) + 1} values at step {event.step}: "
+            f"the study has {further + 1} objectives."
+        )
     if not -_LARGEST <= event.step <= _LARGEST:
         raise StateError(f"Trial {event.trial} cannot report a step {event.step}: it is too large.")
     past.report_at.append(seq)
     past.report_step.append(event.step)
     past.report_value.append(event.value)
+    past.report_others.extend(event.others or [math.nan] * further)
     past.report_before.append(past.last_report[event.trial])
     past.last_report[event.trial] = len(past.report_at) - 1
     _touch(past, event.trial)
+
+
+def _further(past: Columns) -> int:
+    """The objectives of the plan beside the first."""
+    first = past.milestones[0][1] if past.milestones else None
+    return max(len(first.spec.get("directions", ())) - 1, 0) if isinstance(first, Created) else 0
 
 
 def _measured(past: Columns, seq: int, event: Measured) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from heapq import nsmallest
 
 from assay.core.events import Paused, Stopped
 from assay.core.fidelity import Fidelity
@@ -12,8 +11,7 @@ from assay.core.history import History
 from assay.core.protocols import Informed, Scheduler
 from assay.core.runs import Pause, Resume, Run, Stop
 from assay.core.spec import StudySpec
-from assay.schedulers.finalists import finalist
-from assay.schedulers.rungs import loss_at
+from assay.schedulers.finalists import farthest, finalist
 
 _FINALISTS = 3
 """How many trials get the full fidelity at the end of a search whose winner is rechecked."""
@@ -66,7 +64,7 @@ def last_ones(spec: StudySpec, history: History) -> Resume | None:
     """The paused trial that is brought to the full fidelity when the search is over."""
     runs, fidelity = history.runs(), _fidelity(spec)
     done = any(run.state == "done" and not run.protected for run in runs)
-    given = finalist(fidelity, spec.signs[0], runs, _wanted(spec))
+    given = finalist(fidelity, spec.sign, runs, _wanted(spec), spec.limits_on_the_way)
     if given is None or not done:
         return given  # one is always brought there: else there is nothing to select
     cost = fidelity.cost(runs[given.trial].step, given.until)
@@ -84,11 +82,7 @@ def without_hope(spec: StudySpec, history: History, scheduler: Scheduler) -> Seq
     runs = history.runs()
     lost = over(runs, _coming(spec, history))
     paused = [run for run in runs if run.state == "paused" and run.curve]
-    sign, fidelity = spec.signs[0], _fidelity(spec)
-    first = nsmallest(
-        _wanted(spec), paused, key=lambda r: (-r.step, loss_at(fidelity, sign, r, r.step), r.trial)
-    )
-    last = {run.trial for run in first}
+    last = farthest(_fidelity(spec), spec.sign, paused, _wanted(spec), spec.limits_on_the_way)
     return [trial for trial in lost if trial not in last]
 
 

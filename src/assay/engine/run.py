@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from assay.core import units
-from assay.core.errors import ConflictError
+from assay.core.errors import ConflictError, SpecError
 from assay.core.events import (
     Asked,
     Broke,
@@ -42,6 +42,7 @@ from assay.engine.grants import ends_itself, verdict, without_hope
 from assay.engine.ledger import Ledger
 from assay.engine.plan import Ask, Command, Evaluate, Finish, Grant, Key, Record, Wait, plan, told
 from assay.engine.propose import propose
+from assay.engine.reported import reported
 
 _TICK_S = 0.25
 _LOOK_S = 1.0
@@ -83,7 +84,7 @@ class _Running:
 
     job: Job
     retries: list[BrokenKind] = field(default_factory=list)
-    steps: dict[int, float] = field(default_factory=dict)
+    steps: dict[int, tuple[float, ...]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     cut: bool = False
 
@@ -240,9 +241,7 @@ class Loop:
         self._next_job += 1
         past = self._ledger.history
         self._running[job.id] = (
-            _Running(job, past.retries(trial), dict(past.curve(trial)))
-            if trial >= 0
-            else _Running(job)
+            _Running(job, past.retries(trial), past.reports(trial)) if trial >= 0 else _Running(job)
         )
         self._busy.update((trial, stage, unit) for unit in wanted)
         self._executor.submit(job)
@@ -286,7 +285,7 @@ class Loop:
             if isinstance(message, Done) and self._is_part(running):
                 self._pause(running, message)
             self._end(job_id)
-        elif new and self._scheduler and running.job.stage == "search":
+        elif new and self._scheduler and not running.cut and running.job.stage == "search":
             self._judge(running, message)
 
     def _end(self, job_id: int) -> None:
@@ -342,16 +341,29 @@ class Loop:
         job = running.job
         match message:
             case Step():
-                if job.stage != "search" or running.steps.get(message.step) == message.value:
-                    return [], {}  # a resumed trial reports what the log already holds
-                running.steps[message.step] = message.value
-                return [Reported(job.trial, message.step, message.value)], {}
+                return self._step(running, message) if job.stage == "search" else [], {}
             case Measurement():
                 return _measured(job, message) if message.unit in running.left else ([], {})
             case Done():
                 return self._done(running, message), {}
             case Broken():
                 return self._broken(running, message), {}
+
+    def _step(self, running: _Running, message: Step) -> list[Event]:
+        job = running.job
+        try:
+            values = reported(message.value, self._spec)
+        except SpecError as error:
+            running.cut = True
+            self._executor.cancel(job.id)
+            wrong = Broken(
+                kind="invalid", reason=str(error), cpu_s=message.cpu_s, wall_s=message.wall_s
+            )
+            return self._broken(running, wrong)
+        if running.steps.get(message.step) == values:
+            return []  # a resumed trial reports what the log already holds
+        running.steps[message.step] = values
+        return [Reported(job.trial, message.step, values[0], values[1:])]
 
     def _done(self, running: _Running, message: Done) -> list[Event]:
         job, spec = running.job, self._spec
@@ -390,7 +402,7 @@ class Loop:
         goes_on = self._spec.space.fidelity is not None and self._spec.space.fidelity.goes_on
         if goes_on and not self._is_part(running) and run.step > job.since:
             return []
-        return [Reported(job.trial, job.until, values[0])]
+        return [Reported(job.trial, job.until, values[0], values[1:])]
 
     def _told(self, running: _Running) -> Told | None:
         """How a trial on data ends, if this job measured what was still missing of it."""

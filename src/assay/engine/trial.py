@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from assay.core.errors import SpecError
 from assay.core.familiar import OPEN_TRIAL, Familiar
 from assay.core.jobs import Emit, Job, Step
+
+Reports: TypeAlias = float | Mapping[str, float]
+"""What is reported at a step: a number, or with several objectives one for each by name."""
 
 
 class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
@@ -39,7 +42,7 @@ class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
         number: int,
         config: dict[str, Any],
         seed: int,
-        report: Callable[[int, float], None],
+        report: Callable[[int, Reports], None],
         *,
         from_step: int = 0,
         to_step: int | None = None,
@@ -55,8 +58,10 @@ class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
         self._report = report
         self._should_stop = should_stop
 
-    def report(self, step: int, value: float) -> None:
+    def report(self, step: int, value: Reports) -> None:
         """Record an intermediate value: the validation loss after epoch `step`, counted from 1.
+
+        With several objectives it is a value for each by name, {"loss": 0.3, "latency": 8.0}.
 
         Under `optimize` with a scheduler this call does not come back when the trial is cut: its
         process ends, or, with isolation="none", an exception passes through the objective.
@@ -108,8 +113,8 @@ class Objective:
         if self.seeding:
             _seed_globals(job.seeds[0])
 
-        def report(step: int, value: float) -> None:
-            emit(Step(step=step, value=value))
+        def report(step: int, value: Reports) -> None:
+            emit(Step(step=step, value=dict(value) if isinstance(value, Mapping) else value))
 
         since, folder = _checkpoint(job)
         trial = OpenTrial(

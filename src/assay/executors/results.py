@@ -67,6 +67,8 @@ def checked(message: object) -> Measurement | Step:
     Step(step=1, value=2.0, cpu_s=0.0, wall_s=0.0)
     """
     if isinstance(message, Step):
+        if isinstance(message.value, Mapping):
+            return Step(step=_count(message.step), value=_by_name(message.value, "reported"))
         value = number(message.value, "The value of a reported step is")
         return Step(step=_count(message.step), value=value)
     if isinstance(message, Measurement):
@@ -109,17 +111,17 @@ def _returned(value: object) -> float:
     return number(value, "The objective returned")
 
 
-def _by_name(result: Mapping[Any, Any]) -> dict[str, float]:
+def _by_name(result: Mapping[Any, Any], did: str = "returned") -> dict[str, float]:
     if not result:
-        raise InvalidResult(f"The objective returned an empty {type(result).__name__}. {_WANTED}")
+        raise InvalidResult(f"The objective {did} an empty {type(result).__name__}. {_WANTED}")
     values = {}
     for name, value in result.items():
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= _NAME_LENGTH:
             raise InvalidResult(
-                f"The objective returned a number under the name {short(name)}. A name must be text"
+                f"The objective {did} a number under the name {short(name)}. A name must be text"
                 f" of 1 to {_NAME_LENGTH} characters, without control characters."
             )
-        values[str(name)] = number(value, f"The objective returned {short(name)} =")
+        values[str(name)] = number(value, f"The objective {did} {short(name)} =")
     return values
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay.core.events import Asked, Enqueued, Event, Failed, Told
@@ -53,14 +53,18 @@ class AtFidelity:
     """Asks `inner` with what trials had at one rung, or, for folds, with what is expected of them.
 
     Args:
-        inner: any sampler of one objective.
-        sign: 1 if values are minimised, -1 if they are maximised.
+        inner: any sampler.
+        sign: 1 if values are minimised, -1 if they are maximised; several objectives: one for each.
         eta: between the rungs at which curves are read.
     """
 
     inner: Sampler
-    sign: float = 1.0
+    sign: float | tuple[float, ...] = 1.0
     eta: int = 3
+
+    @property
+    def _signs(self) -> tuple[float, ...]:
+        return self.sign if isinstance(self.sign, tuple) else (self.sign,)
 
     def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
         """What `inner` proposes; `why` also says which step it looked at."""
@@ -68,24 +72,24 @@ class AtFidelity:
         if fidelity is None or not any(run.curve for run in runs):
             return self.inner.ask(space, history, rng)
         if fidelity.kind == "folds":
-            step, ends = fidelity.most, _ends_on_folds(history, fidelity, self.sign, runs)
+            step, ends = fidelity.most, _ends_on_folds(history, fidelity, self._signs, runs)
         else:
             enough = max(len(space) + 2, LEAST)
             steps = fidelity.rungs(self.eta)
-            tables = _ends_at_rungs(history, self.sign, runs, steps)
-            rung = _highest([[end and end.loss for end in t] for t in tables], enough)
+            tables = _ends_at_rungs(history, self._signs, runs, steps)
+            rung = _highest([[end and end.losses for end in t] for t in tables], enough)
             step, ends = steps[rung], [end for table in tables if (end := table[rung])]
-        seen = view(history, step, self.sign, ends)
+        seen = view(history, step, self._signs, ends)
         config, why = self.inner.ask(space, seen, rng)
         return Proposal(config, {**(why or {}), "at": step})
 
 
 class End(NamedTuple):
-    """How a trial ends in a view: after which event, and with which loss; None: it failed."""
+    """How a trial ends in a view: after which event, and with which losses; None: it failed."""
 
     after: int
     trial: int
-    loss: float | None
+    losses: tuple[float, ...] | None
     extra: tuple[tuple[str, float], ...] | None = None
 
 
@@ -97,7 +101,7 @@ class _Seen(NamedTuple):
     lengths: list[int]
 
 
-def view(history: History, step: int, sign: float, ends: Sequence[End]) -> History:
+def view(history: History, step: int, signs: Sequence[float], ends: Sequence[End]) -> History:
     """The history in which trials ended as given, and the others run.
 
     It is kept with the history and only continued where what was told before still holds, so a
@@ -106,7 +110,7 @@ def view(history: History, step: int, sign: float, ends: Sequence[End]) -> Histo
     Args:
         history: of the study.
         step: at which trials are looked at: for each there is one view.
-        sign: of the losses.
+        signs: of the losses.
         ends: of the trials that have ended there, each trial once.
     """
     told: list[tuple[int, int | End]] = [(end.after, end) for end in ends]
@@ -122,7 +126,7 @@ def view(history: History, step: int, sign: float, ends: Sequence[End]) -> Histo
     else:
         now, lengths, same = fold([*history.milestones()[:1], *history.learned]), [], 0
     for entry in story[same:]:
-        now = fold(_events(history, sign, entry), now)
+        now = fold(_events(history, signs, entry), now)
         lengths.append(now.length)
     kept[step] = _Seen(now, story, lengths)
     return now
@@ -134,14 +138,15 @@ def _common(one: Sequence[int | End], other: Sequence[int | End]) -> int:
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _events(history: History, sign: float, entry: int | End) -> list[Event]:
+def _events(history: History, signs: Sequence[float], entry: int | End) -> list[Event]:
     if isinstance(entry, End):
-        if entry.loss is None:
+        if entry.losses is None:
             outcome = history.outcome(entry.trial)
-            assert isinstance(outcome, Failed), "an end without a loss is a failure"
+            assert isinstance(outcome, Failed), "an end without losses is a failure"
             return [Failed(entry.trial, outcome.kind, "")]
         extra = None if entry.extra is None else dict(entry.extra)
-        return [Told(entry.trial, (sign * entry.loss,), extra)]
+        values = tuple(s * loss for s, loss in zip(signs, entry.losses, strict=True))
+        return [Told(entry.trial, values, extra)]
     config, origin = history.config(entry), history.origin(entry)
     queued: list[Event] = [Enqueued(config)] if origin == "given" else []
     return [*queued, Asked(entry, config, 0, origin)]
@@ -154,17 +159,19 @@ def _extra(history: History, trial: int) -> tuple[tuple[str, float], ...] | None
 
 
 def _ends_at_rungs(
-    history: History, sign: float, runs: Sequence[Run], steps: Sequence[int]
+    history: History, signs: Sequence[float], runs: Sequence[Run], steps: Sequence[int]
 ) -> list[list[End | None]]:
     """For each trial how it ends at each rung; None: it has not come there, or runs."""
     kept: dict[int, tuple[Run, list[End | None]]] = history.memo("ends at rungs", dict)
     for run in runs:
         if run.trial not in kept or kept[run.trial][0] is not run:
-            kept[run.trial] = run, _ends_of(history, sign, run, steps)
+            kept[run.trial] = run, _ends_of(history, signs, run, steps)
     return [kept[run.trial][1] for run in runs]
 
 
-def _ends_of(history: History, sign: float, run: Run, steps: Sequence[int]) -> list[End | None]:
+def _ends_of(
+    history: History, signs: Sequence[float], run: Run, steps: Sequence[int]
+) -> list[End | None]:
     """It has a loss at a rung since the report that brought it there, or it failed before."""
     trial, found = run.trial, list[End | None]()
     extra, settled, times = (
@@ -172,19 +179,38 @@ def _ends_of(history: History, sign: float, run: Run, steps: Sequence[int]) -> l
         history.settled_at(trial),
         history.reported_at(trial),
     )
-    for at, loss in zip(steps, at_rungs(sign, run, steps), strict=True):
+    tables = [at_rungs(s, one, steps) for s, one in zip(signs, apart(run, len(signs)), strict=True)]
+    for at, *own in zip(steps, *tables, strict=True):
+        losses = _all_of(own)
         after = min(((step, after) for step, after in times.items() if step >= at), default=None)
-        if loss is not None and after:
-            found.append(End(after[1], trial, loss, extra))
-        elif (loss is not None or run.state == "failed") and settled is not None:
-            found.append(End(settled, trial, loss, extra))
+        if losses is not None and after:
+            found.append(End(after[1], trial, losses, extra))
+        elif (losses is not None or run.state == "failed") and settled is not None:
+            found.append(End(settled, trial, losses, extra))
         else:
             found.append(None)
     return found
 
 
+def apart(run: Run, count: int) -> list[Run]:
+    """The same run with the curve of each of so many objectives alone.
+
+    >>> [one.curve for one in apart(Run(0, "paused", 1, 1, ((1, 0.5),), others=((8.0,),)), 2)]
+    [((1, 0.5),), ((1, 8.0),)]
+    """
+    steps = [step for step, _ in run.curve]
+    further = [tuple(zip(steps, of, strict=True)) for of in zip(*run.others, strict=True)]
+    curves = further or [()] * (count - 1)
+    return [run, *(replace(run, curve=curve, others=()) for curve in curves)]
+
+
+def _all_of(losses: Sequence[float | None]) -> tuple[float, ...] | None:
+    known = tuple(loss for loss in losses if loss is not None)
+    return known if len(known) == len(losses) else None
+
+
 def _ends_on_folds(
-    history: History, fidelity: Fidelity, sign: float, runs: Sequence[Run]
+    history: History, fidelity: Fidelity, signs: Sequence[float], runs: Sequence[Run]
 ) -> list[End]:
     """Who was measured as far as it will be, with the loss that it has or is expected to have.
 
@@ -198,12 +224,15 @@ def _ends_on_folds(
             order.append((settled, run))
     order.sort(key=lambda entry: entry[0])
     ended = [run for _, run in order]
-    losses = carried(fidelity, sign, ended, by=anchor(max(len(ended), 4)))
-    return [
-        End(after, run.trial, None if run.state == "failed" else loss, _extra(history, run.trial))
-        for (after, run), loss in zip(order, losses, strict=True)
-        if run.state == "failed" or loss is not None
-    ]
+    by = anchor(max(len(ended), 4))
+    alone = [apart(run, len(signs)) for run in ended]
+    tables = [carried(fidelity, s, [a[i] for a in alone], by=by) for i, s in enumerate(signs)]
+    found = []
+    for (after, run), own in zip(order, zip(*tables, strict=True), strict=True):
+        losses = None if run.state == "failed" else _all_of(own)
+        if run.state == "failed" or losses is not None:
+            found.append(End(after, run.trial, losses, _extra(history, run.trial)))
+    return found
 
 
 def highest(
@@ -225,7 +254,7 @@ def highest(
     return steps[rung], [table[rung] for table in tables]
 
 
-def _highest(tables: Sequence[Sequence[float | None]], enough: int) -> int:
+def _highest(tables: Sequence[Sequence[object | None]], enough: int) -> int:
     """The last column with enough numbers, else the first."""
     columns = zip(*tables, strict=True)
     counts = [sum(loss is not None for loss in column) for column in columns]

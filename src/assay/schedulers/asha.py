@@ -14,7 +14,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
 from assay.schedulers.brackets import bracket_of, checked, shares
 from assay.schedulers.field import Field
-from assay.schedulers.rungs import Rungs, check_sign, loss_at
+from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,16 @@ class _Brackets:
     """The brackets of a study without barriers: which trials are in which, and their rungs."""
 
     fidelity: Fidelity
-    sign: float
+    sign: Sign
     eta: int
     count: int
+    limits: Limits
 
     @cached_property
     def rungs(self) -> tuple[Rungs, ...]:
-        return tuple(Rungs(self.fidelity, self.sign, self.eta, f) for f in range(self.count))
+        return tuple(
+            Rungs(self.fidelity, self.sign, self.eta, f, self.limits) for f in range(self.count)
+        )
 
     @property
     def parts(self) -> tuple[float, ...]:
@@ -52,19 +55,21 @@ class AshaStopping:
 
     Args:
         fidelity: of which trials get more; one that is reported on the way.
-        sign: 1 if values are minimised, -1 if they are maximised.
+        sign: 1 if values are minimised, -1 if they are maximised; several objectives: one for each.
         eta: one in so many goes on.
         brackets: 1: all begin at the lowest rung. More: some are first judged at a higher rung, in
             Hyperband's shares. None: a bracket for each rung.
+        limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
         SpecError: a fidelity of kind "subset", or so many brackets that there are no rungs for them.
     """
 
     fidelity: Fidelity
-    sign: float = 1.0
+    sign: Sign = 1.0
     eta: int = 3
     brackets: int | None = 1
+    limits: Limits = ()
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
@@ -78,7 +83,7 @@ class AshaStopping:
     @cached_property
     def _brackets(self) -> _Brackets:
         count = checked(self.fidelity, self.eta, self.brackets)
-        return _Brackets(self.fidelity, self.sign, self.eta, count)
+        return _Brackets(self.fidelity, self.sign, self.eta, count, self.limits)
 
     def start(self, runs: Sequence[Run]) -> int:
         """The full fidelity."""
@@ -93,18 +98,17 @@ class AshaStopping:
         own = field.bracket(trial)
         rungs = self._brackets.rungs[own]
         rung = rungs.reached(run)
-        loss = loss_at(self.fidelity, self.sign, run, run.step)
-        if rung is None or loss is None:
+        if rung is None or rungs.losses(run, run.step) is None:
             return Go()
-        standing = field.rank(own, rung, run.step).standing
-        keep = standing.size // self.eta
-        better = standing.better(loss)
+        rank = field.rank(own, rung, run.step)
+        keep = rank.size // self.eta
+        better = rank.better(trial)
         if keep == 0 or better < keep:
             return Go()
+        last = runs[rank.order.trials(keep)[-1]]
         return Stop(
-            f"{rungs.shown(run.step)}: {better} of {standing.size} are better than "
-            f"{rungs.value(loss)}; the best {keep} go on, up to "
-            f"{rungs.value(standing.places[keep - 1][0])}"
+            f"{rungs.shown(run.step)}: {better} of {rank.size} are {rungs.better_than} "
+            f"{rungs.value(run, run.step)}; the best {keep} go on, up to {rungs.value(last, run.step)}"
         )
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
@@ -121,19 +125,21 @@ class Asha:
 
     Args:
         fidelity: of which trials get more.
-        sign: 1 if values are minimised, -1 if they are maximised.
+        sign: 1 if values are minimised, -1 if they are maximised; several objectives: one for each.
         eta: one in so many goes on.
         brackets: 1: all begin at the lowest rung. More: some begin at a higher rung, in Hyperband's
             shares. None: a bracket for each rung.
+        limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
         SpecError: so many brackets that there are no rungs for them.
     """
 
     fidelity: Fidelity
-    sign: float = 1.0
+    sign: Sign = 1.0
     eta: int = 3
     brackets: int | None = 1
+    limits: Limits = ()
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
@@ -142,7 +148,7 @@ class Asha:
     @cached_property
     def _brackets(self) -> _Brackets:
         count = checked(self.fidelity, self.eta, self.brackets)
-        return _Brackets(self.fidelity, self.sign, self.eta, count)
+        return _Brackets(self.fidelity, self.sign, self.eta, count, self.limits)
 
     def start(self, runs: Sequence[Run]) -> int:
         """The lowest rung of the bracket to which the next trial belongs."""
@@ -155,10 +161,9 @@ class Asha:
             return Go()
         rungs, field = self._brackets.rungs[0], self._brackets.field.follow(runs)
         rank = field.rank(field.bracket(trial), rungs.rung_of(run), run.step)
-        standing, place = rank.standing, rank.place(trial)
         return Pause(
-            f"{rungs.shown(run.step)}: place {place + 1} of {standing.size} with "
-            f"{rungs.value(standing.places[place][0])}; the best {standing.size // self.eta} go on"
+            f"{rungs.shown(run.step)}: place {rank.place(trial) + 1} of {rank.size} with "
+            f"{rungs.value(run, run.step)}; the best {rank.size // self.eta} go on"
         )
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
@@ -167,7 +172,7 @@ class Asha:
         waiting = field.open()
         for rung in reversed(range(len(self._brackets.rungs[0].steps) - 1)):
             for bracket in waiting:
-                if found := self._earned(field, bracket, rung):
+                if found := self._earned(runs, field, bracket, rung):
                     return found
         return None
 
@@ -185,25 +190,22 @@ class Asha:
             for rung in range(len(rungs.steps) - 1):
                 for step in field.steps(bracket, rung):
                     rank = field.rank(bracket, rung, step)
-                    size, all_of_them = rank.standing.size, len(field.members[bracket])
-                    most = 2 * size if coming is None else all_of_them + coming
-                    found += rank.waiting_from(most // self.eta)
+                    all_of_them = len(field.members[bracket])
+                    most = 2 * rank.size if coming is None else all_of_them + coming
+                    found += rank.order.lost(most // self.eta)
         return found
 
-    def _earned(self, field: Field, bracket: int, rung: int) -> Resume | None:
+    def _earned(self, runs: Sequence[Run], field: Field, bracket: int, rung: int) -> Resume | None:
         rungs = self._brackets.rungs[bracket]
         for step in reversed(field.steps(bracket, rung)):
             rank = field.rank(bracket, rung, step)
-            size = rank.standing.size
-            keep = size // self.eta
-            for loss, trial in rank.waiting[:1]:  # the others stand behind it
-                place = rank.place(trial)
-                if place >= keep:
-                    break
+            keep = rank.size // self.eta
+            trial = rank.order.earned(keep)
+            if trial is not None:
                 until = rungs.steps[rung + 1]
                 reason = (
-                    f"{rungs.shown(step)}: place {place + 1} of {size} with "
-                    f"{rungs.value(loss)}; the best {keep} go on to {until}"
+                    f"{rungs.shown(step)}: place {rank.place(trial) + 1} of {rank.size} with "
+                    f"{rungs.value(runs[trial], step)}; the best {keep} go on to {until}"
                 )
                 return Resume(trial, until, reason)
         return None

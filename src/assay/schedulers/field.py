@@ -13,7 +13,8 @@ from itertools import compress
 from operator import is_not
 
 from assay.core.runs import Run
-from assay.schedulers.rungs import Rungs, Standing, loss_at
+from assay.schedulers.fronts import Fronts, Losses
+from assay.schedulers.rungs import Rungs
 
 _MOST_RANKS = 64
 """Trials that report at odd steps are compared at many: those asked for longest ago are forgotten."""
@@ -24,50 +25,92 @@ def changes(known: Sequence[Run], now: Sequence[Run]) -> list[int]:
     return list(compress(range(len(now)), map(is_not, known, now)))
 
 
+class Line:
+    """Trials by one loss, and which of them wait, the best first."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[float, int]] = []
+        self.waiting: list[tuple[float, int]] = []
+
+    def put(self, trial: int, losses: Losses) -> None:
+        """Take in a trial."""
+        insort(self.places, (losses[0], trial))
+
+    def drop(self, trial: int, losses: Losses) -> None:
+        """Forget a trial."""
+        _take(self.places, (losses[0], trial))
+
+    def wait(self, trial: int, losses: Losses, waits: bool) -> None:
+        """Say whether a trial waits."""
+        _take(self.waiting, (losses[0], trial))
+        if waits:
+            insort(self.waiting, (losses[0], trial))
+
+    def before(self, losses: Losses) -> int:
+        """How many trials are strictly better."""
+        return bisect_left(self.places, (losses[0], -1))
+
+    def place(self, trial: int, losses: Losses) -> int:
+        """The place of a trial, 0 for the best."""
+        return bisect_left(self.places, (losses[0], trial))
+
+    def trials(self, most: int) -> list[int]:
+        """The best trials, so many of them."""
+        return [trial for _, trial in self.places[:most]]
+
+    def earned(self, most: int) -> int | None:
+        """The best trial that waits, if it is among so many."""
+        first = self.waiting[:1]
+        return first[0][1] if first and bisect_left(self.places, first[0]) < most else None
+
+    def lost(self, place: int) -> list[int]:
+        """The trials that wait, and will not come before this place whoever else comes."""
+        if place >= len(self.places):
+            return []
+        return [trial for _, trial in self.waiting[bisect_left(self.waiting, self.places[place]) :]]
+
+
 class Rank:
     """Who came to one rung, by what they had at one step, and which of them wait there."""
 
     def __init__(self, rungs: Rungs, rung: int, step: int, runs: Sequence[Run]) -> None:
         self.rungs, self.rung, self.step = rungs, rung, step
-        self.places: list[tuple[float, int]] = []
-        self.waiting: list[tuple[float, int]] = []
-        self._losses: dict[int, float] = {}
+        self.order = Fronts() if isinstance(rungs.sign, tuple) else Line()
+        self._losses: dict[int, Losses] = {}
         self._missed: set[int] = set()
         for run in runs:
             self.put(run)
 
     @property
-    def standing(self) -> Standing:
-        """How they stand until the next change."""
-        return Standing(self.step, self.places, len(self._missed))
+    def size(self) -> int:
+        """How many came to the rung or failed on the way."""
+        return len(self._losses) + len(self._missed)
 
     def place(self, trial: int) -> int:
         """The place of a trial that stands here, 0 for the best."""
-        return bisect_left(self.places, (self._losses[trial], trial))
+        return self.order.place(trial, self._losses[trial])
 
-    def waiting_from(self, place: int) -> list[int]:
-        """The trials that wait at this place or behind it, the best first."""
-        if place >= len(self.places):
-            return []
-        return [trial for _, trial in self.waiting[bisect_left(self.waiting, self.places[place]) :]]
+    def better(self, trial: int) -> int:
+        """How many are strictly better than a trial that stands here."""
+        return self.order.before(self._losses[trial])
 
     def put(self, run: Run) -> None:
         """Take in how a run stands now."""
         trial, rungs = run.trial, self.rungs
-        if trial in self._losses:
-            place = (self._losses.pop(trial), trial)
-            _take(self.places, place)
-            _take(self.waiting, place)
+        came = rungs.came(run, self.rung)
+        losses = rungs.losses(run, self.step) if came else None
+        known = self._losses.get(trial)
+        if known is not None and known != losses:
+            self.order.wait(trial, known, False)
+            self.order.drop(trial, known)
+            del self._losses[trial]
+        if losses is not None:
+            if known != losses:
+                self._losses[trial] = losses
+                self.order.put(trial, losses)
+            self.order.wait(trial, losses, run.state == "paused" and run.step == self.step)
         self._missed.discard(trial)
-        if not rungs.came(run, self.rung):
-            return
-        loss = loss_at(rungs.fidelity, rungs.sign, run, self.step)
-        if loss is not None:
-            self._losses[trial] = loss
-            insort(self.places, (loss, trial))
-            if run.state == "paused" and run.step == self.step:
-                insort(self.waiting, (loss, trial))
-        elif run.state == "failed":
+        if came and losses is None and run.state == "failed":
             self._missed.add(trial)
 
 

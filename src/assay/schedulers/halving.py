@@ -12,7 +12,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Pause, Resume, Run, Verdict
 from assay.schedulers.brackets import Shape, checked, shape
 from assay.schedulers.field import Field
-from assay.schedulers.rungs import Rungs, check_sign
+from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Halving:
 
     Args:
         fidelity: of which trials get more.
-        sign: 1 if values are minimised, -1 if they are maximised.
+        sign: 1 if values are minimised, -1 if they are maximised; several objectives: one for each.
         eta: one in so many goes on.
         brackets: 1: all brackets begin at the lowest rung: successive halving. None: they begin at
             each rung in turn, the lowest first: Hyperband. Or so many of the lowest.
+        limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
         SpecError: so many brackets that there are no rungs for them.
@@ -38,9 +39,10 @@ class Halving:
     """
 
     fidelity: Fidelity
-    sign: float = 1.0
+    sign: Sign = 1.0
     eta: int = 3
     brackets: int | None = 1
+    limits: Limits = ()
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
@@ -55,7 +57,9 @@ class Halving:
 
     @cached_property
     def _rungs(self) -> tuple[Rungs, ...]:
-        return tuple(Rungs(self.fidelity, self.sign, self.eta, s.first) for s in self.shapes)
+        return tuple(
+            Rungs(self.fidelity, self.sign, self.eta, s.first, self.limits) for s in self.shapes
+        )
 
     @cached_property
     def _field(self) -> Field:
@@ -75,10 +79,9 @@ class Halving:
         number = field.bracket(trial)
         rungs, _ = self._kind(number)
         rank = field.rank(number, rungs.rung_of(run), run.step)
-        place = rank.place(trial)
         return Pause(
-            f"{rungs.shown(run.step)}: place {place + 1} of {rank.standing.size} so far with "
-            f"{rungs.value(rank.places[place][0])}; when all are there, one in {self.eta} goes on"
+            f"{rungs.shown(run.step)}: place {rank.place(trial) + 1} of {rank.size} so far with "
+            f"{rungs.value(run, run.step)}; when all are there, one in {self.eta} goes on"
         )
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
@@ -97,7 +100,7 @@ class Halving:
             rungs, sizes = self._kind(number)
             for rung, follow in enumerate(sizes[1:], start=rungs.first):
                 for step in field.steps(number, rung):
-                    found += field.rank(number, rung, step).waiting_from(follow)
+                    found += field.rank(number, rung, step).order.lost(follow)
         return found
 
     def _rungs_of(self, number: int) -> Rungs:
@@ -123,7 +126,7 @@ def _promotions(rungs: Rungs, sizes: tuple[int, ...], members: list[Run]) -> Ite
         if standing.size < expected:
             return
         until = rungs.steps[rung + 1]
-        chosen = [trial for _, trial in standing.places[:follow]]
+        chosen = standing.trials[:follow]
         by_trial = {run.trial: run for run in members}
         for place, trial in enumerate(chosen):
             run = by_trial[trial]
@@ -132,7 +135,7 @@ def _promotions(rungs: Rungs, sizes: tuple[int, ...], members: list[Run]) -> Ite
                     trial,
                     until,
                     f"{rungs.shown(standing.step)}: place {place + 1} of {standing.size} with "
-                    f"{rungs.value(standing.places[place][0])}; the best {follow} go on to {until}",
+                    f"{rungs.value(run, standing.step)}; the best {follow} go on to {until}",
                 )
         members = [by_trial[trial] for trial in chosen]
         expected = len(members)

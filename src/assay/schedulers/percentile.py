@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
-from assay.schedulers.rungs import check_sign, mean
+from assay.schedulers.fronts import Fronts, Losses
+from assay.schedulers.rungs import Limits, Sign, check_sign, limited, mean
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,17 @@ class Percentile:
     all trials that ended in full. So a spike in the others' curves does not count, and one in the
     trial's own is forgiven. Trials that were stopped are no measure: they have no later values.
 
+    With several objectives best and mean are taken of each, and ranks by fronts stand for values: a
+    trial is stopped when so many of the others' means are ahead of its best that it falls behind the
+    percentile of their places.
+
     Args:
         fidelity: of which trials get more; one that is reported on the way.
-        sign: 1 if values are minimised, -1 if they are maximised.
+        sign: 1 if values are minimised, -1 if they are maximised; several objectives: one for each.
         percent: how many of the earlier trials would go on, in percent; 50 is the median rule.
         warm_up: no trial is stopped before this step; None: the least fidelity.
         least_trials: so many trials must have ended in full before one is stopped.
+        limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
         SpecError: a fidelity of kind "subset" or "folds", or a setting out of its range.
@@ -37,10 +44,11 @@ class Percentile:
     """
 
     fidelity: Fidelity
-    sign: float = 1.0
+    sign: Sign = 1.0
     percent: float = 50.0
     warm_up: int | None = None
     least_trials: int = 5
+    limits: Limits = ()
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
@@ -68,28 +76,48 @@ class Percentile:
         warm_up = self.fidelity.least if self.warm_up is None else self.warm_up
         if run.protected or run.step >= most or run.step < warm_up:
             return Go()
-        means = [self._mean(other, run.step) for other in runs if other.state == "done"]
-        known = [value for value in means if value is not None]
+        known = {
+            other.trial: tuple(map(mean, losses))
+            for other in runs
+            if other.state == "done" and (losses := self._losses(other, run.step))
+        }
         if len(known) < self.least_trials:
             return Go()
-        best = min(self._losses(run, run.step))
-        cutoff = float(np.percentile(known, self.percent))
-        if best <= cutoff:
+        best = tuple(map(min, self._losses(run, run.step)))
+        where = f"{self.fidelity.name} {run.step} of {most}"
+        if isinstance(self.sign, tuple):
+            return self._by_fronts(where, run.trial, best, known)
+        cutoff = float(np.percentile([loss for (loss,) in known.values()], self.percent))
+        if best[0] <= cutoff:
             return Go()
         return Stop(
-            f"{self.fidelity.name} {run.step} of {most}: its best value {self.sign * best:.6g} is "
+            f"{where}: its best value {self.sign * best[0]:.6g} is "
             f"worse than {self.sign * cutoff:.6g}, which {self.percent:g} % of {len(known)} trials "
             "reached on average up to there"
+        )
+
+    def _by_fronts(
+        self, where: str, trial: int, best: Losses, known: Mapping[int, Losses]
+    ) -> Verdict:
+        assert isinstance(self.sign, tuple)
+        fronts = Fronts()
+        for other, losses in (*known.items(), (trial, best)):
+            fronts.put(other, limited(losses, self.sign, self.limits))
+        ahead = fronts.before(limited(best, self.sign, self.limits))
+        if ahead <= math.ceil((len(known) - 1) * self.percent / 100):
+            return Go()
+        return Stop(
+            f"{where}: of {len(known)} trials {ahead} are on average ahead of its best, and "
+            f"{self.percent:g} % would let it go on"
         )
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
         """Nothing: nothing was paused."""
         return None
 
-    def _losses(self, run: Run, step: int) -> list[float]:
+    def _losses(self, run: Run, step: int) -> list[list[float]]:
+        """What a run had up to a step, for each objective; empty if it had nothing."""
         upto = bisect_right(run.curve, step, key=lambda point: point[0])
-        return [self.sign * value for _, value in run.curve[:upto]]
-
-    def _mean(self, run: Run, step: int) -> float | None:
-        losses = self._losses(run, step)
-        return mean(losses) if losses else None
+        values = [[value for _, value in run.curve[:upto]], *zip(*run.others[:upto], strict=True)]
+        signs = self.sign if isinstance(self.sign, tuple) else (self.sign,)
+        return [[s * x for x in of] for s, of in zip(signs, values, strict=True)] if upto else []

@@ -24,7 +24,7 @@ from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
 from assay.schedulers.field import changes
-from assay.schedulers.rungs import check_sign, loss_at
+from assay.schedulers.rungs import check_single, loss_at
 
 PRIOR_DF = 3.0
 """What the differences of earlier trials count for, in degrees of freedom of s."""
@@ -57,7 +57,7 @@ class Racing:
     forgiving: bool = True
 
     def __post_init__(self) -> None:
-        check_sign(self.sign)
+        check_single(self.sign, "Racing", "'asha' or 'asha-stopping'")
         if self.fidelity.kind != "folds":
             raise SpecError(
                 f"Racing is for folds, and fidelity {self.fidelity.name!r} is of kind "

@@ -21,7 +21,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.protocols import Forecast
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
 from assay.schedulers.asha import Asha, AshaStopping
-from assay.schedulers.rungs import Rungs, check_sign
+from assay.schedulers.rungs import Rungs, check_single
 
 if TYPE_CHECKING:
     from assay.core.history import History
@@ -39,7 +39,7 @@ def ladder(fidelity: Fidelity, parts: int) -> Fidelity:
 
 
 def _check(fidelity: Fidelity, sign: float, parts: int) -> None:
-    check_sign(sign)
+    check_single(sign, "Thawing", "'asha' where trials keep checkpoints, else 'asha-stopping'")
     if fidelity.kind != "epochs":
         raise SpecError(
             f"Thawing needs values on the way, and fidelity {fidelity.name!r} of kind "

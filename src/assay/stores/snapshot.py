@@ -27,13 +27,13 @@ from assay.core.history import History
 from assay.core.packed import Packed, kept_once
 from assay.stores.chain import genesis
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised by whoever changes what `Columns` holds, or how an event changes it."""
 
 _ARRAYS = {
     "asked_at": "q", "seen": "q", "ended_at": "q", "order": "q", "order_at": "q", "looks": "q",
     "cpu_s": "d", "sampled": "q", "given": "q", "report_at": "q", "report_step": "q",
-    "report_value": "d", "report_before": "q", "last_report": "q", "granted": "q",
+    "report_value": "d", "report_others": "d", "report_before": "q", "last_report": "q", "granted": "q",
 }  # fmt: skip
 _PACKED = ("configs", "whys", "ends")
 _LISTS = ("origins", "queue", "measured", "broke", "retries", "milestones", "moves")

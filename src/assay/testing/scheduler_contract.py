@@ -67,7 +67,11 @@ class SchedulerContract:
     def trained(self, curve: Curve, *, sign: float = 1.0, **options: Any) -> Trainings:
         """A search to its end."""
         given = {"trials": self.trials, **options}
-        return Trainings(self.make(sign), self.fidelity, curve, **given).run()
+        return Trainings(self.make(sign), self.fidelity, self.told(curve), **given).run()
+
+    def told(self, curve: Curve) -> Curve:
+        """What trials report, made of one value at each step; for several objectives, several."""
+        return curve
 
     def noise(self, seed: int, *, failing: float = 0.0, sign: float = 1.0) -> Curve:
         """Noisy curves for this fidelity."""
@@ -154,7 +158,7 @@ class SchedulerContract:
         alone = self.trained(self.noise(5)).runs
         for seed in (4, 5):
             curve = self.noise(seed)
-            runs = Trainings(scheduler, self.fidelity, curve, self.trials).run().runs
+            runs = Trainings(scheduler, self.fidelity, self.told(curve), self.trials).run().runs
         assert runs == alone
 
     # --- fairness
@@ -174,7 +178,7 @@ class SchedulerContract:
     def test_units_do_not_matter(self, seed: int) -> None:
         curve = self.noise(seed)
         plain = self.trained(curve, workers=3)
-        other = self.trained(lambda trial, step: (curve(trial, step) or 0.0) * 1024, workers=3)
+        other = self.trained(lambda trial, step: curve(trial, step) * 1024, workers=3)
         assert [run.state for run in plain.runs] == [run.state for run in other.runs]
 
     @given(seed=SEEDS)
@@ -224,8 +228,9 @@ class SchedulerContract:
     def test_settings_survive_json(self) -> None:
         scheduler: Any = self.make(1.0)
         given = {f.name: getattr(scheduler, f.name) for f in fields(scheduler)}
+        told = {name: given.pop(name) for name in ("sign", "limits") if name in given}
         fidelity = Fidelity.from_json(json.loads(json.dumps(given.pop("fidelity").to_json())))
-        assert type(scheduler)(fidelity, **json.loads(json.dumps(given))) == scheduler
+        assert type(scheduler)(fidelity, **told, **json.loads(json.dumps(given))) == scheduler
 
 
 def _kind(verdict: Go | Pause | Stop | Resume) -> str:

@@ -101,7 +101,7 @@ def simulate(
 
     Args:
         spec: the plan, with a budget.
-        objective: what a job gives: a number, numbers by name, or a list of numbers, of which each is
+        objective: what a job gives: a number, numbers by name, or a list of these, of which each is
             reported on the way and the last is the value. What it raises breaks the job.
             With a scheduler it gives the list of a job's steps, from `job.since` + 1 to `job.until`.
         sampler: the sampler to look at; None: that of the plan.

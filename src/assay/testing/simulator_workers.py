@@ -161,7 +161,8 @@ class SimulatedWorkers:
         numbers = result if isinstance(result, Sequence) else ()
         for place, value in enumerate(numbers, 1):
             at = self.now + seconds * (place / len(numbers))  # the last not after the end
-            self._expect(at, job.id, Step(step=job.since + place, value=float(value)))
+            told = dict(value) if isinstance(value, Mapping) else float(value)
+            self._expect(at, job.id, Step(step=job.since + place, value=told))
         end = numbers[-1] if numbers else result
         named = dict(end) if isinstance(end, Mapping) else {"value": float(end)}
         done = Done(values=named, cpu_s=seconds, wall_s=seconds)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assay.core.fidelity import Fidelity
 from assay.core.protocols import Scheduler
 from assay.core.runs import Pause, Resume, Run, RunState, Stop, Verdict
 
-Curve = Callable[[int, int], float | None]
-"""The value of a trial at a step; None: it fails there."""
+Curve = Callable[[int, int], Any]
+"""The value of a trial at a step, or a tuple of several objectives' values; None: it fails there."""
 
 
 class Said(NamedTuple):
@@ -115,7 +115,14 @@ class Trainings:
             self.runs[trial] = replace(run, state="failed")
             return
         state: RunState = "done" if step == self.fidelity.most else "running"
-        self.runs[trial] = replace(run, step=step, curve=(*run.curve, (step, value)), state=state)
+        first, *others = value if isinstance(value, tuple) else (value,)
+        self.runs[trial] = replace(
+            run,
+            step=step,
+            curve=(*run.curve, (step, first)),
+            others=(*run.others, tuple(others)) if others else (),
+            state=state,
+        )
         runs = tuple(self.runs)
         verdict = self.scheduler.judge(runs, trial)
         self.said.append(Said(runs, trial, verdict))
