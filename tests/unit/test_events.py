@@ -66,7 +66,7 @@ def test_the_stored_names_stay_what_they_are():
         "paused": ["trial", "step", "reason", "checkpoint", "cpu_s", "wall_s"],
         "stopped": ["trial", "step", "reason", "cpu_s", "wall_s"],
         "resumed": ["trial", "until", "reason", "since"],
-        "reported": ["trial", "step", "value"],
+        "reported": ["trial", "step", "value", "others"],
         "measured": ["trial", "stage", "unit", "value", "train", "rows", "cpu_s", "wall_s"],
         "told": ["trial", "values", "extra", "cpu_s", "wall_s"],
         "failed": ["trial", "kind", "reason", "output", "cpu_s", "wall_s"],
@@ -95,6 +95,14 @@ def test_events_are_frozen_and_every_one_has_a_docstring():
     with pytest.raises(AttributeError):
         Told(0, (1.0,)).trial = 1
     assert all(kind.__doc__ for kind in KINDS)
+
+
+def test_a_report_of_one_value_is_written_as_ever():
+    assert (
+        encode(events.Reported(3, 1, 0.5)) == b'{"type":"reported","trial":3,"step":1,"value":0.5}'
+    )
+    several = encode(events.Reported(3, 1, 0.5, (8.0,)))
+    assert json.loads(several)["others"] == [8.0]
 
 
 def test_what_is_usual_is_not_written():

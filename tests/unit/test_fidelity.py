@@ -151,11 +151,30 @@ def plan(**given):
     return StudySpec(**{"space": SPACE, "directions": {"loss": "minimize"}} | given)
 
 
-def test_a_scheduler_needs_a_fidelity_and_one_objective():
+BOTH = {"a": "minimize", "b": "maximize"}
+
+
+def test_a_scheduler_needs_a_fidelity():
     with pytest.raises(SpecError, match="give the space a fidelity"):
         plan(space=Space(x=Float(0, 1)), scheduler={"name": "asha"})
-    with pytest.raises(SpecError, match="2 objectives"):
-        plan(directions={"a": "minimize", "b": "maximize"}, scheduler={"name": "asha"})
+
+
+@pytest.mark.parametrize("name", ["thaw", "thaw-stopping", "racing"])
+def test_who_expects_one_value_refuses_several_objectives(name):
+    kind = "folds" if name == "racing" else "epochs"
+    space = Space(x=Float(0, 1), fidelity=Fidelity("f", 1, 9, kind))
+    limits = {"constraints": ["a <= 3"]}
+    for more in ({}, limits):
+        with pytest.raises(SpecError, match=r"2 objectives\. Use 'asha'"):
+            scheduler_of(plan(space=space, directions=BOTH, scheduler={"name": name}, **more))
+
+
+def test_a_scheduler_is_told_the_constraints_on_objectives_and_no_others():
+    bounds = {"constraints": ["b >= 3", "memory <= 2"]}
+    made = scheduler_of(plan(directions=BOTH, scheduler={"name": "asha"}, **bounds))
+    assert (made.sign, made.limits) == ((1.0, -1.0), ((1, -1.0, -3.0),))
+    alone = scheduler_of(plan(scheduler={"name": "asha"}, constraints=["loss <= 3"]))
+    assert (alone.sign, alone.limits) == (1.0, ())
 
 
 def test_a_plan_keeps_its_scheduler():
@@ -200,6 +219,8 @@ def test_auto_is_a_scheduler_that_suits_the_fidelity():
         space = Space(x=Float(0, 1), fidelity=Fidelity("f", 1, 9, kind))
         assert scheduler_settings("auto", space) == {"name": name}
         assert scheduler_of(plan(space=space, scheduler={"name": name})) is not None
-        assert scheduler_settings("auto", space, single=False) is None
+        several = scheduler_settings("auto", space, single=False)
+        assert several == {"name": "asha" if kind == "subset" else "asha-stopping"}
+        assert scheduler_of(plan(space=space, directions=BOTH, scheduler=several)) is not None
     assert scheduler_settings("auto", Space(x=Float(0, 1))) is None
     assert scheduler_settings(None, space) is None

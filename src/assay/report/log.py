@@ -141,7 +141,10 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
     Resumed: lambda e: (
         f"trial {e.trial} goes on from step {e.since} to step {e.until}: {words.name(e.reason, 300)}"
     ),
-    Reported: lambda e: f"trial {e.trial}, step {e.step}: {words.number(e.value, 6)}",
+    Reported: lambda e: (
+        f"trial {e.trial}, step {e.step}: "
+        + ", ".join(words.number(value, 6) for value in (e.value, *e.others))
+    ),
     Measured: _measured,
     Told: _told,
     Failed: lambda e: f"trial {e.trial} failed ({e.kind}): {words.name(e.reason)}",

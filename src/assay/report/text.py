@@ -69,6 +69,11 @@ def trials_table(
     return "\n".join(lines) + "\n"
 
 
+def _steps(table: TrialTable) -> str:
+    first = words.name(table.objectives[0], 40)
+    return "steps" if len(table.objectives) == 1 else f"steps ({first})"
+
+
 def show(
     table: TrialTable, trial: Trial, measured: Sequence[Measured] = (), *, width: int = WIDTH
 ) -> str:
@@ -91,7 +96,7 @@ def show(
     if trial.curve:
         shown = ", ".join(f"{step}: {words.number(value)}" for step, value in trial.curve[-20:])
         parts.append(
-            ["steps", *wrap(shown, width - 2, initial_indent="  ", subsequent_indent="  ")]
+            [_steps(table), *wrap(shown, width - 2, initial_indent="  ", subsequent_indent="  ")]
         )
     if trial.moves:
         parts.append(["scheduler", *_moves(trial, width)])

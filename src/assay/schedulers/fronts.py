@@ -1,10 +1,10 @@
 """Fronts: who is ahead where several losses count.
 
 Who is dominated by fewer comes first: the front that nothing dominates, then the one that only that
-dominates, and so on. Within a front the first is the best compromise, the one with the lowest sum of
-places among all, and each next is the one whose places are farthest from those before it. So a share of
-a front covers it. Places are counted loss by loss, so neither the units nor the order of the
-objectives matter.
+dominates, and so on. Within a front the first is the best compromise, the one whose places among all,
+one for each loss, are nearest to the first place in each; and each next is the one whose places are
+farthest from those before it. So a share of a front covers it. As places alone count, neither the
+units nor the order of the objectives matter.
 
 Source: Schmucker et al. 2021, arXiv:2106.12639 (asynchronous halving by non-dominated sorting and
 an epsilon-net); Li et al. 2017, IEEE TEC 21, 426-438 (a new point moves others down front by front).
@@ -31,7 +31,9 @@ class Fronts:
 
     def __init__(self) -> None:
         self._at: dict[Losses, list[int]] = {}
-        self._levels: list[Points] | None = []  # distinct losses by front; None: to be sorted anew
+        self._levels: list[Points] | None = (
+            None  # distinct losses by front; None: to be sorted anew
+        )
         self._order: dict[int, list[Losses]] = {}  # of the fronts whose order was asked for
         self._counts: dict[int, int] = {}  # trials on the fronts that were counted
         self._waiting: dict[int, Losses] = {}
@@ -141,7 +143,7 @@ def net(places: NDArray[np.intp]) -> list[int]:
     >>> net(np.array([[0, 9], [4, 4], [9, 0], [5, 3]]))
     [1, 0, 2, 3]
     """
-    chosen = [int(places.sum(axis=1).argmin())]
+    chosen = [int((places**2).sum(axis=1).argmin())]
     apart = np.full(len(places), np.iinfo(np.int64).max)
     while len(chosen) < len(places):
         apart = np.minimum(apart, ((places - places[chosen[-1]]) ** 2).sum(axis=1))

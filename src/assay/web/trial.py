@@ -135,11 +135,14 @@ def _curve(spec: StudySpec, outcomes: Outcomes, number: int) -> Figure | None:
     if len(found) < 2:
         return None
     step = -(-len(found) // 500)
-    xy = [(float(s), v) for s, v in found[::step]]
-    panel = Panel(Axis("step"), objective_axis(spec), (line("record", "", xy),))
+    reports = outcomes.history.reports(number)
+    panels = []
+    for place in range(min(map(len, reports.values()))):
+        xy = [(float(s), reports[s][place]) for s, _ in found[::step]]
+        panels.append(Panel(Axis("step"), objective_axis(spec, place), (line("record", "", xy),)))
     rows = tuple((f"{s:,}", words.number(v, 6)) for s, v in found[-100:])
     table = Table("Reported values", ("step", "value"), rows)
     about = (
         f"From {words.number(found[0][1])} at step {found[0][0]} to {words.number(found[-1][1])}."
     )
-    return drawn(Plot("curve", "Learning curve", about, (panel,), table))
+    return drawn(Plot("curve", "Learning curve", about, tuple(panels), table))
