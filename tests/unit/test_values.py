@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.lab import spec_of
 
-from assay.api.values import settle_values, step_value
+from assay.api.values import settle_values, step_values
 from assay.core.errors import SpecError
 from assay.core.events import Failed, Told, decode, encode
 
@@ -104,15 +104,16 @@ def test_a_value_is_stored_exactly(value):
 @pytest.mark.parametrize("step", [-1, 1.5, "1", None, True, 2**63, np.array([1, 2])])
 def test_a_step_is_a_whole_number(step):
     with pytest.raises(SpecError, match="step"):
-        step_value(step, 1.0)
+        step_values(step, 1.0, ONE)
 
 
-@pytest.mark.parametrize("value", ["a", None, float("nan"), float("inf"), True, [1.0]])
+@pytest.mark.parametrize("value", ["a", None, float("nan"), float("inf"), True, [1.0, 2.0]])
 def test_a_reported_value_is_a_finite_number(value):
     with pytest.raises(SpecError):
-        step_value(1, value)
+        step_values(1, value, ONE)
 
 
 def test_steps_and_values_of_numpy_pass():
-    assert step_value(np.int64(3), np.float32(0.5)) == (3, 0.5)
-    assert [type(part) for part in step_value(np.int64(3), np.float32(0.5))] == [int, float]
+    step, (value,) = step_values(np.int64(3), np.float32(0.5), ONE)
+    assert (step, value) == (3, 0.5)
+    assert (type(step), type(value)) == (int, float)
