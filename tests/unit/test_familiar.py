@@ -68,6 +68,24 @@ def test_an_argument_for_a_model_is_explained(name):
         assay.tune("ridge", [[0.0]], [0.0], **{name: 1})
 
 
+KINDS = [
+    (assay.Budget, familiar.BUDGET), (assay.Limits, familiar.LIMITS), (assay.Float, familiar.RANGE),
+    (assay.Int, familiar.RANGE), (assay.Choice, familiar.CHOICE), (assay.Evidence, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "words"), KINDS)
+def test_an_argument_of_a_class_is_explained(kind, words):
+    named = set(inspect.signature(kind).parameters)
+    for word, answer in {**words, "wibble": "Known: "}.items():
+        assert word not in named
+        with pytest.raises(TypeError, match=re.escape(answer)) as refused:
+            kind(**{word: 1})
+        assert str(refused.value).startswith(f"{kind.__name__}() has no argument")
+        here = re.match(r"(\w+)(?:=|$)", answer)
+        assert not here or here[1] in {*named, "beliefs"}
+
+
 def test_a_slip_of_the_pen_is_explained():
     with pytest.raises(TypeError, match=r"Study\(\) has no argument 'smapler'.*'sampler'"):
         assay.Study(SPACE, smapler="random")

@@ -15,6 +15,7 @@ from assay.core.errors import did_you_mean
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Familiar:
@@ -80,6 +81,22 @@ def familiar(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return explained
 
 
+def familiar_to_make(**elsewhere: str) -> Callable[[type[T]], type[T]]:
+    """The same for the arguments of a class.
+
+    >>> from assay import Budget
+    >>> Budget(n_trials=60)
+    Traceback (most recent call last):
+    TypeError: Budget() has no argument 'n_trials'. Here: trials=….
+    """
+
+    def explained(kind: type[T]) -> type[T]:
+        kind.__init__ = familiar(**elsewhere)(kind.__init__)  # type: ignore[method-assign]
+        return kind
+
+    return explained
+
+
 ARGUMENTS = {
     "callbacks": "no callbacks; watch with `assay watch`, `assay dashboard` or study.trials",
     "catch": "no need; a trial that raises has failed, and the study goes on",
@@ -106,6 +123,54 @@ ARGUMENTS = {
     "timeout": "budget=assay.Budget(seconds=…), or limits=assay.Limits(…) for one evaluation",
 }
 """Arguments of Optuna, Ray Tune, Hyperopt, skopt and FLAML, for whatever makes a study here."""
+
+BUDGET = {
+    "cost": "money=…, with rates=assay.Rates(…)",
+    "cpu": "cpu_seconds=… or cpu_hours=…",
+    "epochs": "steps=…, all trials together",
+    "evaluations": "looks=…",
+    "hours": "seconds=…",
+    "max_evals": "trials=…",
+    "minutes": "seconds=…",
+    "n_iter": "trials=…",
+    "n_trials": "trials=…",
+    "num_samples": "trials=…",
+    "time": "seconds=…",
+    "time_budget_s": "seconds=…",
+    "timeout": "seconds=…",
+    "wall": "seconds=…",
+}
+LIMITS = {
+    "max_retries": "retries=…",
+    "memory": "memory_mb=…",
+    "memory_gb": "memory_mb=…",
+    "time": "seconds=…",
+    "timeout": "seconds=…",
+}
+RANGE = {
+    "base": "log=True; the base makes no difference",
+    "bounds": "low, high",
+    "lower": "low",
+    "max": "high",
+    "max_value": "high",
+    "min": "low",
+    "min_value": "low",
+    "name": "Space(name=…)",
+    "prior": "default=…, or beliefs={name: assay.Belief(…)} for what makes the study",
+    "q": "step=…",
+    "sampling": "log=True",
+    "upper": "high",
+}
+CHOICE = {
+    "categories": "values",
+    "choices": "values",
+    "items": "values",
+    "name": "Space(name=…)",
+    "options": "values",
+    "ordered": "assay.Ordinal([…])",
+    "weights": "beliefs={name: assay.Belief(…)} for what makes the study",
+}
+
 
 MODEL_ARGUMENTS = {
     "cv": "splits=assay.Splits.kfold(5), .grouped(5), .forward(5), …",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from assay.core.errors import SpaceError
+from assay.core.familiar import CHOICE, RANGE, familiar_to_make
 from assay.core.jsonform import canonical
 
 UNSET: Any = type("Unset", (), {"__repr__": lambda _: "unset", "__reduce__": lambda _: "UNSET"})()
@@ -83,6 +84,7 @@ def _bounds(kind: str, low: float, high: float) -> None:
         )
 
 
+@familiar_to_make(**RANGE)
 @dataclass(frozen=True)
 class Float:
     """A real number between `low` and `high`, both included.
@@ -205,6 +207,7 @@ class Float:
         return _with_optional(form, step=self.step, default=self.default)
 
 
+@familiar_to_make(**RANGE)
 @dataclass(frozen=True)
 class Int:
     """A whole number between `low` and `high`, both included.
@@ -294,6 +297,7 @@ class Int:
         return _with_optional(form | {"scale": scale}, step=step, default=self.default)
 
 
+@familiar_to_make(**CHOICE)
 @dataclass(frozen=True, eq=False)
 class Choice:
     """One of several JSON values without an order.

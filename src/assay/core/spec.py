@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from assay.core.beliefs import Belief, settled
 from assay.core.constraints import Constraint, parsed
 from assay.core.errors import SpecError, did_you_mean
+from assay.core.familiar import BUDGET, LIMITS, familiar_to_make
 from assay.core.jobs import RETRIED
 from assay.core.jsonform import digest
 from assay.core.rates import Rates
@@ -26,6 +27,7 @@ TOTALS = ("cpu_hours", "gpu_hours", "kwh", "kgco2e", "money")
 T = TypeVar("T")
 
 
+@familiar_to_make(**BUDGET)
 @dataclass(frozen=True)
 class Budget:
     """How much a study may spend; the search ends at whichever limit comes first.
@@ -89,6 +91,7 @@ class Budget:
         return {name: x for name, x in form.items() if x is not None or name not in later}
 
 
+@familiar_to_make()
 @dataclass(frozen=True)
 class Evidence:
     """How the control is measured and how a winner has to prove itself.
@@ -150,6 +153,7 @@ class Evidence:
         return self.top or max(5, math.ceil(0.1 * trials))
 
 
+@familiar_to_make(**LIMITS)
 @dataclass(frozen=True)
 class Limits:
     """What one evaluation may take before it is stopped by force.
