@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import assay
+from assay.core.errors import StoreError
 from assay.tracking import Follower, following
 
 SPACE = assay.Space(
@@ -120,6 +121,18 @@ def test_mlflow_has_a_run_for_the_study_and_one_for_each_trial(mlflow, tmp_path)
     assert runs["trial 1"].data.metrics["gain"] == pytest.approx(0.28 - study.trials[1].value)
     assert runs["lab"].data.tags["assay.best"] == str(study.best.number)
     assert runs["lab"].info.status == "FINISHED"
+
+
+def test_an_mlflow_that_cannot_be_reached_is_no_bug_of_ours(mlflow, monkeypatch):
+    from assay.tracking.mlflow import Mlflow
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    study = a_study(trials=1)
+    with (
+        pytest.raises(StoreError, match="MLflow at http://127.0.0.1:9 failed. Start a server"),
+        Follower(study, Mlflow("http://127.0.0.1:9")),
+    ):
+        pass
 
 
 def test_runs_of_mlflow_become_a_study_to_learn_from(mlflow, tmp_path):

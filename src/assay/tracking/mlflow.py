@@ -6,14 +6,16 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from assay.api.study import Study
-from assay.core.errors import SpecError
+from assay.core.errors import SpecError, StoreError
 from assay.core.events import Created
 from assay.tracking.following import News
 
@@ -30,15 +32,32 @@ class Mlflow:
 
     A study that is followed again goes on in the runs that are there. `reported` is the metric of the
     steps; `gain` is over the control, larger is better.
+
+    Raises (here, and when it is told something):
+        StoreError: MLflow cannot be reached there, or refuses.
     """
 
     def __init__(self, uri: str | None = None, experiment: str | None = None) -> None:
-        self._client = MlflowClient(tracking_uri=uri)
+        self._uri = uri
+        with _said_plainly(uri):
+            self._client = MlflowClient(tracking_uri=uri)
         self._name = experiment
         self._runs: dict[int, str] = {}
         self._sent: dict[str, int] = {}
 
     def begin(self, study: Study) -> None:
+        with _said_plainly(self._uri):
+            self._begin(study)
+
+    def trial(self, news: News) -> None:
+        with _said_plainly(self._uri):
+            self._trial(news)
+
+    def end(self, study: Study) -> None:
+        with _said_plainly(self._uri):
+            self._end(study)
+
+    def _begin(self, study: Study) -> None:
         created: Created = study.history.last(Created)
         self._objectives = study.spec.objectives
         self._experiment = self._experiment_of(self._name or study.name)
@@ -54,7 +73,7 @@ class Mlflow:
             if "assay.trial" in run.data.tags:
                 self._runs[int(run.data.tags["assay.trial"])] = run.info.run_id
 
-    def trial(self, news: News) -> None:
+    def _trial(self, news: News) -> None:
         trial, now = news.trial, round(time.time() * 1000)
         run, params = self._runs.get(trial.number), []
         if run is None:
@@ -73,7 +92,7 @@ class Mlflow:
         if news.ended:
             self._client.set_terminated(run, _STATUS.get(trial.state, "FINISHED"))
 
-    def end(self, study: Study) -> None:
+    def _end(self, study: Study) -> None:
         if verdict := study.verdict:
             self._client.set_tag(self._parent, "assay.claim", str(verdict.claim or "NO CLAIM"))
             self._client.set_tag(self._parent, "mlflow.note.content", str(verdict))
@@ -101,6 +120,18 @@ class Mlflow:
             there = self._client.get_metric_history(run, "reported")
             self._sent[run] = max((metric.step for metric in there), default=-1)
         return self._sent[run]
+
+
+@contextmanager
+def _said_plainly(uri: str | None) -> Iterator[None]:
+    """What MLflow says of a place that does not answer or is refused, as an error of the user's."""
+    try:
+        yield
+    except MlflowException as error:
+        raise StoreError(
+            f"MLflow at {uri or 'MLFLOW_TRACKING_URI'} failed. Start a server (`mlflow server`), or "
+            f"name a database such as sqlite:///mlflow.db. It says: {str(error)[:300]}"
+        ) from error
 
 
 @dataclass(frozen=True)
