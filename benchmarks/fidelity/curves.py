@@ -19,7 +19,10 @@ _FIDELITIES = {
 
 
 class Curve(Surrogate):
-    """A problem with a fidelity; `losses_until` gives all that a trial would report."""
+    """A problem with a fidelity; `losses_until` gives all that a trial would report.
+
+    With several targets, "val_accuracy+time", each is a list of losses.
+    """
 
     def __init__(self, name):
         super().__init__(name)
@@ -41,6 +44,7 @@ class Curve(Surrogate):
         if self.input == "epoch":
             configs = [{**c, "epoch": step} for c, step in zip(configs, steps, strict=True)]
         try:
-            return [losses[0] for losses in self.many(configs)]
+            found = self.many(configs)
+            return found if self.objectives > 1 else [losses[0] for losses in found]
         finally:
             self.fixed = fixed

@@ -63,7 +63,7 @@ def test_a_search_saves_steps_and_its_front_is_of_whole_trials(scheduler):
 
 
 def test_auto_is_a_scheduler_that_compares_by_fronts():
-    assert search().spec.scheduler == {"name": "asha-stopping"}
+    assert search().spec.scheduler == {"name": "asha-stopping", "eta": 2, "parts": 13}
 
 
 def test_a_report_in_a_process_comes_back_whole():

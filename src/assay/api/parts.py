@@ -49,8 +49,12 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SCHEDULERS = tuple(_SCHEDULERS)
 _AUTO = {"epochs": "thaw-stopping", "subset": "asha", "folds": "racing"}
 """The scheduler that "auto" is, by the kind of the fidelity."""
-_AUTO_OF_SEVERAL = {"epochs": "asha-stopping", "subset": "asha", "folds": "asha-stopping"}
-"""The same for several objectives: those that compare trials by fronts."""
+_AUTO_OF_SEVERAL: dict[str, dict[str, Any]] = {
+    "epochs": {"name": "asha-stopping", "eta": 2, "parts": 13},
+    "subset": {"name": "asha"},
+    "folds": {"name": "asha-stopping"},
+}
+"""The same for several objectives: those that compare trials by fronts, docs/decisions/0053."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
 _ENDING = ("auto", "gp", "tpe", "random")
@@ -259,9 +263,17 @@ def scheduler_settings(
     if name == "auto":
         if space.fidelity is None or strict:
             return None
-        return {**settings, "name": (_AUTO if single else _AUTO_OF_SEVERAL)[space.fidelity.kind]}
+        kind = space.fidelity.kind
+        return {
+            **({"name": _AUTO[kind]} if single else _AUTO_OF_SEVERAL[kind]),
+            **_but_name(settings),
+        }
     _check_scheduler(name)
     return settings
+
+
+def _but_name(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != "name"}
 
 
 def _check_scheduler(name: Any) -> None:
@@ -296,7 +308,7 @@ def _scheduler(spec: StudySpec) -> Any:
     made = getattr(import_module(f"assay.schedulers.{module}"), kind)
     settable = {f.name for f in fields(made)}
     known = settable - {"fidelity", "sign", "forecast", "limits"}
-    settings = {k: v for k, v in spec.scheduler.items() if k != "name"}
+    settings = _but_name(spec.scheduler)
     for setting in settings:
         if setting not in known:
             raise SpecError(

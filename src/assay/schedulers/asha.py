@@ -14,7 +14,7 @@ from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
 from assay.schedulers.brackets import bracket_of, checked, shares
 from assay.schedulers.field import Field
-from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign
+from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign, ladder
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ class _Brackets:
         return Field(self.of, self.rungs.__getitem__)
 
 
+def _brackets_of(of: Asha | AshaStopping) -> _Brackets:
+    """The brackets by the settings of a scheduler."""
+    steps = ladder(of.fidelity, of.parts)
+    return _Brackets(steps, of.sign, of.eta, checked(steps, of.eta, of.brackets), of.limits)
+
+
 @dataclass(frozen=True)
 class AshaStopping:
     """Stops a trial at a rung unless it is among the best 1/eta of those that came there so far.
@@ -59,16 +65,18 @@ class AshaStopping:
         eta: one in so many goes on.
         brackets: 1: all begin at the lowest rung. More: some are first judged at a higher rung, in
             Hyperband's shares. None: a bracket for each rung.
+        parts: the first rung is this part of the full fidelity; None: its least.
         limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
-        SpecError: a fidelity of kind "subset", or so many brackets that there are no rungs for them.
+        SpecError: a fidelity of kind "subset", or so many brackets that there are no rungs for them, or wrong parts.
     """
 
     fidelity: Fidelity
     sign: Sign = 1.0
     eta: int = 3
     brackets: int | None = 1
+    parts: int | None = None
     limits: Limits = ()
 
     def __post_init__(self) -> None:
@@ -78,12 +86,11 @@ class AshaStopping:
                 f"Fidelity {self.fidelity.name!r} is reported at the end of an evaluation only, so "
                 "there is nothing to stop. Use 'asha', 'halving' or 'hyperband'."
             )
-        checked(self.fidelity, self.eta, self.brackets)
+        checked(ladder(self.fidelity, self.parts), self.eta, self.brackets)
 
     @cached_property
     def _brackets(self) -> _Brackets:
-        count = checked(self.fidelity, self.eta, self.brackets)
-        return _Brackets(self.fidelity, self.sign, self.eta, count, self.limits)
+        return _brackets_of(self)
 
     def start(self, runs: Sequence[Run]) -> int:
         """The full fidelity."""
@@ -129,26 +136,27 @@ class Asha:
         eta: one in so many goes on.
         brackets: 1: all begin at the lowest rung. More: some begin at a higher rung, in Hyperband's
             shares. None: a bracket for each rung.
+        parts: the first rung is this part of the full fidelity; None: its least.
         limits: of several objectives: who keeps to them comes before all who do not.
 
     Raises:
-        SpecError: so many brackets that there are no rungs for them.
+        SpecError: so many brackets that there are no rungs for them, or wrong parts.
     """
 
     fidelity: Fidelity
     sign: Sign = 1.0
     eta: int = 3
     brackets: int | None = 1
+    parts: int | None = None
     limits: Limits = ()
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
-        checked(self.fidelity, self.eta, self.brackets)
+        checked(ladder(self.fidelity, self.parts), self.eta, self.brackets)
 
     @cached_property
     def _brackets(self) -> _Brackets:
-        count = checked(self.fidelity, self.eta, self.brackets)
-        return _Brackets(self.fidelity, self.sign, self.eta, count, self.limits)
+        return _brackets_of(self)
 
     def start(self, runs: Sequence[Run]) -> int:
         """The lowest rung of the bracket to which the next trial belongs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import nsmallest
 from math import inf
@@ -229,6 +229,24 @@ def mean(values: Sequence[float]) -> float:
     (0.10000000000000002, 0.1)
     """
     return min(max(sum(values) / len(values), min(values)), max(values))
+
+
+def ladder(fidelity: Fidelity, parts: int | None) -> Fidelity:
+    """The same fidelity from a `parts`-th of the full amount on, or from its least if that is more.
+
+    Raises:
+        SpecError: no whole number >= 2, or folds, which begin with the first.
+
+    >>> ladder(Fidelity("epochs", 1, 52), 8).rungs(2)
+    (6, 12, 25, 52)
+    """
+    if parts is None:
+        return fidelity
+    if isinstance(parts, bool) or not isinstance(parts, int) or parts < 2:
+        raise SpecError(f"parts needs a whole number >= 2, got {parts!r}.")
+    if fidelity.kind == "folds":
+        raise SpecError(f"Folds begin with the first; leave parts={parts} out.")
+    return replace(fidelity, least=max(fidelity.least, fidelity.most // parts))
 
 
 def check_sign(sign: Sign) -> None:

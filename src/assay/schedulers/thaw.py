@@ -21,21 +21,12 @@ from assay.core.fidelity import Fidelity
 from assay.core.protocols import Forecast
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
 from assay.schedulers.asha import Asha, AshaStopping
-from assay.schedulers.rungs import Rungs, check_single
+from assay.schedulers.rungs import Rungs, check_single, ladder
 
 if TYPE_CHECKING:
     from assay.core.history import History
 
 ETA = 2
-
-
-def ladder(fidelity: Fidelity, parts: int) -> Fidelity:
-    """The same fidelity from a `parts`-th of the full amount on, or from its least if that is more.
-
-    >>> ladder(Fidelity("epochs", 1, 52), 8).rungs(2)
-    (6, 12, 25, 52)
-    """
-    return replace(fidelity, least=max(fidelity.least, fidelity.most // parts, 1))
 
 
 def _check(fidelity: Fidelity, sign: float, parts: int) -> None:
@@ -45,8 +36,7 @@ def _check(fidelity: Fidelity, sign: float, parts: int) -> None:
             f"Thawing needs values on the way, and fidelity {fidelity.name!r} of kind "
             f"{fidelity.kind!r} has none. Use 'asha', or 'racing' for folds."
         )
-    if isinstance(parts, bool) or not isinstance(parts, int) or parts < 2:
-        raise SpecError(f"parts needs a whole number >= 2, got {parts!r}.")
+    ladder(fidelity, parts)
 
 
 def _informed(forecast: Forecast | None, history: History, trial: int | None) -> Sequence[Run]:
