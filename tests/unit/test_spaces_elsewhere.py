@@ -273,6 +273,13 @@ def test_what_is_none_of_it_is_refused(kind, form):
 def test_other_mistakes(tmp_path):
     with pytest.raises(SpecError, match="Did you mean 'wandb'"):
         read({"x": 1}, "wandbb")
+    of_katib, _ = write(Space(lr=Float(0, 1)), "katib")
+    said = "This is not a sweep of Weights & Biases.* It can be read as katib: --from katib"
+    with pytest.raises(SpaceError, match=said) as refused:
+        read(of_katib, "wandb")
+    assert "Error" not in str(refused.value), "Python's own words help nobody"
+    with pytest.raises(SpaceError, match="Biases"):
+        read({"parameters": 3}, "wandb")
     with pytest.raises(SpecError, match="not written"):
         write(FULL, "hydra")
     (tmp_path / "bad.yaml").write_text("a: !!python/object/apply:os.system ['true']")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,21 @@ def read(form: Any, kind: str) -> tuple[Space, list[str]]:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, SpaceError):
             raise
-        raise SpaceError(
-            f"This is not {_format(kind).about}: {type(error).__name__} {error}."
-        ) from None
+        missing = f": it has no {error}" if isinstance(error, KeyError) else ""
+        raise SpaceError(f"This is not {_format(kind).about}{missing}.{_fitting(form)}") from None
+
+
+def _fitting(form: Any) -> str:
+    """Which formats it may be of instead."""
+    found = []
+    known = {
+        name: other for name, other in FORMATS.items() if other.write
+    }  # Hydra's takes anything
+    for name, other in known.items():
+        with suppress(KeyError, TypeError, AttributeError, ValueError):
+            other.read(form, Losses())
+            found.append(name)
+    return f" It can be read as {' or '.join(found)}: --from {found[0]}." if found else ""
 
 
 def write(space: Space, kind: str) -> tuple[Any, list[str]]:
