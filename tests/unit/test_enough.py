@@ -15,7 +15,8 @@ from assay.core.events import Asked, Exhausted, Told
 from assay.core.history import fold
 from assay.core.protocols import ExhaustedError
 from assay.core.rng import stream
-from assay.samplers.enough import PROBES, Enough
+from assay.math.halvings import brought
+from assay.samplers.enough import FACTOR, PROBES, Enough, Outlook
 from assay.samplers.random import Random
 
 PLANE = Space(x=Float(0, 1), y=Float(0, 1))
@@ -151,3 +152,18 @@ def test_several_objectives_are_refused():
             sampler={"name": "gp", "enough": 0.1},
             direction={"a": "minimize", "b": "minimize"},
         ).ask()
+
+
+def test_the_process_and_the_record_are_each_asked_for_a_part_of_the_tolerance():
+    sure = Outlook(np.zeros(64), 1.0, 0.0)
+    assert sure.holds(0.8)
+    part = 0.8 / FACTOR
+    assert Outlook(np.full(64, part), 1.0, part).holds(0.8)
+    assert not Outlook(np.full(64, 1.01 * part), 1.0, 0.0).holds(0.8)
+    assert not Outlook(np.zeros(64), 1.0, 1.01 * part).holds(0.8)
+
+
+def test_a_search_that_still_gains_is_not_ended_by_a_process_that_is_sure():
+    seen = Enough(Random(), 10.0).outlook(PLANE, history(bowl, 40))
+    losses = [bowl(history(bowl, 40).config(n)) for n in range(40)]
+    assert seen.brought == brought(losses) > 0

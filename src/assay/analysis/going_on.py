@@ -11,11 +11,11 @@ passed far too often.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from assay.core.history import History
+from assay.math.halvings import brought
 
 FEWEST = 20
 MIDDLE = 0.2
@@ -48,12 +48,8 @@ def going_on(losses: list[float]) -> GoingOn | None:
     n = len(losses)
     if n < FEWEST:
         return None
-    best = np.minimum.accumulate(losses)
-    quarter, half, whole = best[n // 4 - 1], best[n // 2 - 1], best[-1]
-    if not np.isfinite(quarter):
-        return None
-    most = float(max(half - whole, (quarter - half) / 2))
-    return GoingOn(n, MIDDLE * most, most) if most > 0 else None
+    most = brought(losses)
+    return GoingOn(n, MIDDLE * most, most) if 0 < most < math.inf else None
 
 
 def losses_of(history: History, sign: float) -> list[float]:
