@@ -97,6 +97,26 @@ def test_time_is_counted_until_a_config_is_good_and_the_model_as_it_comes_is_in_
     assert other - one == pytest.approx(np.log(9 / 2))
 
 
+def test_a_search_on_a_table_knows_nothing_of_it(tables):
+    from benchmarks.portfolio.searches import without
+
+    learner = next(one for one in tables.LEARNERS if one.name == "svr")
+    lists, seen = without(learner, "engel")
+    assert "engel" in tables.read(learner).names
+    assert "engel" not in seen.tables
+    assert len(lists["svr"]["configs"]) == seen.logs.shape[1] == tables.LISTED
+
+
+def test_searches_are_compared_with_the_same_that_borrow_nothing(tables):
+    from benchmarks.portfolio.searches import MOST, report
+
+    def row(table, most, hit):
+        return {"learner": "svr", "table": table, "most": most, "seed": 0, "hit": hit, "took": 4.0}
+
+    rows = [row(name, most, 1.0 if most else None) for name in "ab" for most in MOST]
+    assert "| svr | 2 | 0.12 [0.12, 0.12] |" in report([*rows, row("c", 8, 0.1)])
+
+
 def test_drawn_tables_are_always_the_same(tables):
     for name in ("numbers3", "numbers8"):
         (X, y), (again, z) = (tables.NUMBERS[name]() for _ in range(2))
