@@ -88,7 +88,8 @@ def kept(name, lines):
 @pytest.mark.parametrize("name", KINDS)
 def test_the_intervals_of_studies_of_real_rows_cover_the_true_gain(name):
     faulthandler.cancel_dump_traceback_later()  # minutes on a busy machine
-    right(kept(name, [line_of(name, number) for number in range(STUDIES)]))
+    # no upper limit of a line: where two configs differ on a handful of rows, the noise of one row covers too often
+    right(kept(name, [line_of(name, number) for number in range(STUDIES)]), most=1.0)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
