@@ -17,6 +17,7 @@ from assay.core.events import Asked, Failed, Paused, Reported, Resumed, Stopped,
 from assay.core.history import fold
 from assay.core.rng import stream
 from assay.core.runs import Go, Resume, Run, Stop
+from assay.report.phase import Standing, standing
 from assay.samplers.gp_history import memory_of
 from assay.samplers.joint import SPREAD_EVERY, Joint
 from assay.samplers.joint_model import Data, InFull, belief, carried, last_fit
@@ -347,3 +348,14 @@ def test_the_model_reads_thawing_and_subsets_and_others_keep_one_rung():
     ):
         study = assay.Study(space, scheduler=scheduler)
         assert isinstance(sampler_of(study.spec).inner, Joint) == joint
+
+
+def test_a_stopped_trial_has_ended_for_who_looks_how_far_a_search_is():
+    study = search("thaw-stopping", budget=20)
+    stopped = sum(trial.state == "stopped" for trial in study.trials)
+    assert 0 < stopped < 20
+    assert study.history.n_ended == 20 - stopped
+    assert standing(study.spec, study.history) == Standing("search", 20, 20)
+    first = study.history.at(study.history.length // 2)
+    now = standing(study.spec, first)
+    assert now.done == first.n_trials - len(first.running())

@@ -14,7 +14,7 @@ from assay.api.stored import chosen_study, existing, top_level
 from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
-from assay.report.phase import standing
+from assay.report.phase import over, standing
 from assay.report.record import cost
 from assay.report.words import limit_name, name, number, signed
 from assay.stores.postgres.address import shown
@@ -68,8 +68,9 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
-    failed = len(history.failed)
-    trials = str(history.n_ended) + (f", {failed} failed" if failed else "")
+    ended, failed = over(history), len(history.failed)
+    some = ((failed, "failed"), (ended - history.n_ended, "stopped"))
+    trials = ", ".join([str(ended), *(f"{n} {what}" for n, what in some if n)])
     return (named, now.phase, trials, _best(study), _left(study), driver(store, named))
 
 

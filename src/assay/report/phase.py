@@ -59,7 +59,7 @@ def standing(spec: StudySpec, history: History) -> Standing:
     """What is being done now, and how much of it is done."""
     now = phase(spec, history)
     if now == "search":
-        return Standing(now, history.n_ended, spec.budget.trials if spec.budget else None)
+        return Standing(now, over(history), spec.budget.trials if spec.budget else None)
     if now == "control":
         fixed = bool(units.deterministic(spec, history)) if history.n_trials else False
         wanted = units.control(spec, fixed=fixed) if spec.evidence else units.search(spec)
@@ -77,6 +77,11 @@ def standing(spec: StudySpec, history: History) -> Standing:
         fits = units.refits(spec, max(history.looks, 1), fixed=fixed)
         return _measured(history, now, opening.contenders if opening else arms, fits)
     return Standing(now, history.n_ended, history.n_ended)
+
+
+def over(history: History) -> int:
+    """How many trials get no more: those that ended, and those that a scheduler stopped."""
+    return history.n_ended + sum(run.state == "stopped" for run in history.runs())
 
 
 def evaluations(spec: StudySpec, trials: int) -> int:
@@ -107,7 +112,7 @@ def _after_selection(spec: StudySpec, history: History, selected: Selected) -> P
 
 
 def _search_is_over(spec: StudySpec, history: History) -> bool:
-    if history.n_ended < history.n_trials or spec.evidence is None or not spec.single:
+    if over(history) < history.n_trials or spec.evidence is None or not spec.single:
         return False
     limit = spec.budget.trials if spec.budget else None
     return bool(history.last(Exhausted)) or (limit is not None and history.n_trials >= limit)

@@ -61,6 +61,8 @@ def _proposed(facts: Facts, objectives: Sequence[str]) -> str:
     repeats, misses, rule = facts.whole("repeats"), facts.whole("misses"), facts.text("rule")
     teller = _TELLERS.get(sampler)
     said = teller(facts, objectives) if teller else f"Proposed by {sampler or 'the sampler'}"
+    if (step := facts.whole("at")) is not None:
+        said += f"; by what trials had at step {step}"
     if misses:
         said += f"; {words.count(misses, 'earlier draw was', 'earlier draws were')} not allowed"
     if rule and rule != "model":

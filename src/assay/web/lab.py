@@ -20,7 +20,7 @@ from assay.core.events import Selected
 from assay.core.history import History
 from assay.core.protocols import Store
 from assay.report.influence import Influence
-from assay.report.phase import Standing, standing
+from assay.report.phase import Standing, over, standing
 from assay.report.plots import course
 from assay.report.plots.form import Plot
 from assay.report.plots.outcomes import Outcomes
@@ -111,7 +111,7 @@ class Watched:
             holder = self.study.store.driver(self.study.name)
             driver = f"process {holder.pid} on {holder.host}" if holder else ""
             return Pulse(
-                history.length, history.n_trials, history.n_ended, now.phase, now.done, now.total,
+                history.length, history.n_trials, over(history), now.phase, now.done, now.total,
                 driver, steered(history) or "",
             )  # fmt: skip
 

@@ -36,6 +36,11 @@ def said(why, origin="sampler", **more):
     return in_words(SimpleNamespace(origin=origin, why=why), **more)
 
 
+def test_under_a_scheduler_it_says_at_which_step_trials_were_seen():
+    text = said({"sampler": "gp", "n": 14, "at": 9})
+    assert text.endswith("; by what trials had at step 9.")
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_of_every_sampler_every_fact_has_words(sampler):
     study = driven(sampler, NUMBERS, 24, bowl)
