@@ -27,21 +27,21 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "results" / "enough.md"
 RAW = HERE.parent / "results" / "enough.jsonl"
 TRIALS, TIMES = 100, (20, 30, 40, 50)
-FIRST = tuple(
-    f"yahpo:{name}"
-    for name in (
-        "lcbench/167168/val_accuracy", "lcbench/189873/val_cross_entropy", "lcbench/126026/val_accuracy",
-        "lcbench/34539/val_cross_entropy", "rbv2_svm_pre/1468/mmce", "rbv2_svm_pre/1462/logloss",
-        "rbv2_xgboost/12/acc", "rbv2_xgboost/40981/logloss",
-    )
+
+
+def _surrogates(*names):
+    return tuple(f"yahpo:{name}" for name in names)
+
+
+FIRST = _surrogates(
+    "lcbench/167168/val_accuracy", "lcbench/189873/val_cross_entropy", "lcbench/126026/val_accuracy",
+    "lcbench/34539/val_cross_entropy", "rbv2_svm_pre/1468/mmce", "rbv2_svm_pre/1462/logloss",
+    "rbv2_xgboost/12/acc", "rbv2_xgboost/40981/logloss",
 )  # fmt: skip
-SECOND = tuple(
-    f"yahpo:{name}"
-    for name in (
-        "lcbench/3945/val_cross_entropy", "lcbench/168331/val_accuracy", "lcbench/7593/val_accuracy",
-        "lcbench/189906/val_cross_entropy", "rbv2_svm_pre/12/mmce", "rbv2_svm_pre/40499/logloss",
-        "rbv2_xgboost/1501/logloss", "rbv2_xgboost/16/acc",
-    )
+SECOND = _surrogates(
+    "lcbench/3945/val_cross_entropy", "lcbench/168331/val_accuracy", "lcbench/7593/val_accuracy",
+    "lcbench/189906/val_cross_entropy", "rbv2_svm_pre/12/mmce", "rbv2_svm_pre/40499/logloss",
+    "rbv2_xgboost/1501/logloss", "rbv2_xgboost/16/acc",
 )  # fmt: skip
 
 

@@ -166,6 +166,7 @@ FOLDS = Fidelity("fold", 1, 5, "folds")
         (lambda: Racing(FOLDS, (1.0, -1.0)), "Racing expects one value.*'asha' or 'asha-stopping'"),
         (lambda: ThawStopping(FOLDS), "'racing' for folds"),
         (lambda: Thaw(EPOCHS, parts=1), "parts needs a whole number >= 2, got 1"),
+        (lambda: Thaw(EPOCHS, parts=None), "parts needs a whole number >= 2, got None"),
         (lambda: Racing(EPOCHS), "Racing is for folds"),
         (lambda: Racing(FOLDS, alpha=0), "alpha needs a number between 0 and 1, got 0"),
     ],

@@ -280,9 +280,8 @@ def _check_final(prepared: Prepared, final: str | None) -> None:
             raise SpecError(
                 "final='nested' needs two outer folds or more, and these splits make one."
             )
-        for k, (train, _) in enumerate(
-            outer
-        ):  # each inner study can be divided as the outer one is
+        for k, (train, _) in enumerate(outer):
+            # each inner study can be divided as the outer one is
             _part(prepared, train, k).evaluator().folds(0)
 
 

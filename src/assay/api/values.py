@@ -88,12 +88,13 @@ def step_values(step: Any, value: Any, spec: StudySpec) -> tuple[int, tuple[floa
     if not 0 <= count < _STEPS:
         raise SpecError(f"report needs a whole number >= 0 as step, got {step!r:.80}.")
     several = isinstance(value, Mapping | Sequence) and not isinstance(value, str | bytes)
-    named = _named(value, spec) if several else {"the reported value": value}
+    alone = "the reported value"
+    named = _named(value, spec) if several else {alone: value}
     numbers = {name: _number(name, given) for name, given in named.items()}
     for number in numbers.values():
         if not math.isfinite(number):
             raise SpecError(f"report needs a finite value, got {number} at step {count}.")
-    return count, reported(numbers if several else number, spec)
+    return count, reported(numbers if several else numbers[alone], spec)
 
 
 def _named(value: Any, spec: StudySpec) -> dict[str, Any]:

@@ -175,6 +175,16 @@ class Columns:
         """How many values of a report are kept beside the first."""
         return len(self.report_others) // max(len(self.report_at), 1)
 
+    def report_places(self, trial: int, length: int) -> dict[int, int]:
+        """Where the newest report of each step of a trial is among all reports, the newest first."""
+        latest: dict[int, int] = {}
+        place = self.last_report[trial]
+        while place >= 0:
+            if self.report_at[place] < length:
+                latest.setdefault(self.report_step[place], place)
+            place = self.report_before[place]
+        return latest
+
     def report(self, place: int) -> tuple[float, ...]:
         """The values of a report; of one with one value alone no others."""
         k = self.further

@@ -365,14 +365,7 @@ class History:
         return {step: at[place] for step, place in self._report_places(number).items()}
 
     def _report_places(self, number: int) -> dict[int, int]:
-        """Where the newest report of each step of a trial is among all reports."""
-        past, latest = self._columns, dict[int, int]()
-        place = past.last_report[number]
-        while place >= 0:
-            if past.report_at[place] < self.length:
-                latest.setdefault(past.report_step[place], place)
-            place = past.report_before[place]
-        return latest
+        return self._columns.report_places(number, self.length)
 
     def settled_at(self, number: int) -> int | None:
         """The number of the event with which a trial ended, was cut or went on last; None: it runs."""

@@ -108,13 +108,8 @@ def _curve(
     if fidelity.kind == "folds" and units:
         folds = _by_fold(units, length)
         return folds, (), len(folds)
-    latest: dict[int, int] = {}
-    step, place = 0, past.last_report[trial]
-    while place >= 0:
-        if past.report_at[place] < length:
-            step = step or past.report_step[place]
-            latest.setdefault(past.report_step[place], place)
-        place = past.report_before[place]
+    latest = past.report_places(trial, length)
+    step = next(filter(None, latest), 0)
     places = sorted(latest.items())
     curve = tuple((at, past.report_value[place]) for at, place in places)
     others = tuple(past.report(place)[1:] for _, place in places) if past.further else ()

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 RunState: TypeAlias = Literal["running", "paused", "stopped", "done", "failed"]
+Sign: TypeAlias = float | tuple[float, ...]
+"""1 if values are minimised, -1 if they are maximised; with several objectives one for each."""
+
+
+def signs_of(sign: Sign) -> tuple[float, ...]:
+    """The sign of each objective.
+
+    >>> signs_of(-1.0), signs_of((1.0, -1.0))
+    ((-1.0,), (1.0, -1.0))
+    """
+    return sign if isinstance(sign, tuple) else (sign,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from assay.core.familiar import BUDGET, LIMITS, familiar_to_make
 from assay.core.jobs import RETRIED
 from assay.core.jsonform import digest
 from assay.core.rates import Rates
+from assay.core.runs import Sign
 from assay.core.space import Space
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
@@ -323,7 +324,7 @@ class StudySpec:
         return tuple(1.0 if way == "minimize" else -1.0 for way in self.directions.values())
 
     @property
-    def sign(self) -> float | tuple[float, ...]:
+    def sign(self) -> Sign:
         """The one sign, or with several objectives all of them: what a scheduler turns values with."""
         return self.signs[0] if self.single else self.signs
 

@@ -49,10 +49,11 @@ def phase(spec: StudySpec, history: History) -> Phase:
         return _after_selection(spec, history, selected)
     if history.n_trials and history.units(CONTROL, "recheck"):
         return "recheck"
-    over = _search_is_over(spec, history)
-    if spec.control is not None and (history.n_trials <= 1 or over and control_left(spec, history)):
+    searched = _search_is_over(spec, history)
+    late = searched and control_left(spec, history)
+    if spec.control is not None and (history.n_trials <= 1 or late):
         return "control"
-    return "recheck" if over else "search"
+    return "recheck" if searched else "search"
 
 
 def standing(spec: StudySpec, history: History) -> Standing:

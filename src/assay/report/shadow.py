@@ -27,9 +27,8 @@ from assay.report.plots.form import Plot
 from assay.report.plots.shadow import trace
 
 _DRAWS = 1000
-_MOST_CELLS = (
-    5_000_000  # draws times rows, but 200 draws at least: a page asks for this at each update
-)
+_MOST_CELLS = 5_000_000
+"""Draws times rows, but 200 draws at least: a page asks for this at each update."""
 _NEAR = 1e-4  # rows are stored in single precision
 
 

@@ -26,7 +26,7 @@ from assay.core.events import Asked, Enqueued, Event, Failed, Told
 from assay.core.fidelity import Fidelity
 from assay.core.history import History, fold
 from assay.core.protocols import Proposal, Sampler
-from assay.core.runs import Run
+from assay.core.runs import Run, Sign, signs_of
 from assay.samplers.gp_history import anchor
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class AtFidelity:
     """
 
     inner: Sampler
-    sign: float | tuple[float, ...] = 1.0
+    sign: Sign = 1.0
     eta: int = 3
 
     @property
     def _signs(self) -> tuple[float, ...]:
-        return self.sign if isinstance(self.sign, tuple) else (self.sign,)
+        return signs_of(self.sign)
 
     def ask(self, space: Space, history: History, rng: Generator) -> Proposal:
         """What `inner` proposes; `why` also says which step it looked at."""

@@ -11,10 +11,10 @@ from functools import cached_property
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
+from assay.core.runs import Go, Pause, Resume, Run, Sign, Stop, Verdict
 from assay.schedulers.brackets import bracket_of, checked, shares
 from assay.schedulers.field import Field
-from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign, ladder
+from assay.schedulers.rungs import Limits, Rungs, check_sign, ladder
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,13 @@ class _Brackets:
         return Field(self.of, self.rungs.__getitem__)
 
 
+def _ladder_of(of: Asha | AshaStopping) -> Fidelity:
+    return of.fidelity if of.parts is None else ladder(of.fidelity, of.parts)
+
+
 def _brackets_of(of: Asha | AshaStopping) -> _Brackets:
     """The brackets by the settings of a scheduler."""
-    steps = ladder(of.fidelity, of.parts)
+    steps = _ladder_of(of)
     return _Brackets(steps, of.sign, of.eta, checked(steps, of.eta, of.brackets), of.limits)
 
 
@@ -86,7 +90,7 @@ class AshaStopping:
                 f"Fidelity {self.fidelity.name!r} is reported at the end of an evaluation only, so "
                 "there is nothing to stop. Use 'asha', 'halving' or 'hyperband'."
             )
-        checked(ladder(self.fidelity, self.parts), self.eta, self.brackets)
+        checked(_ladder_of(self), self.eta, self.brackets)
 
     @cached_property
     def _brackets(self) -> _Brackets:
@@ -152,7 +156,7 @@ class Asha:
 
     def __post_init__(self) -> None:
         check_sign(self.sign)
-        checked(ladder(self.fidelity, self.parts), self.eta, self.brackets)
+        checked(_ladder_of(self), self.eta, self.brackets)
 
     @cached_property
     def _brackets(self) -> _Brackets:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Resume, Run
-from assay.schedulers.rungs import (
-    Limits,
-    Sign,
-    best_first,
-    in_words,
-    losses_at,
-    values_at,
-)
+from assay.core.runs import Resume, Run, Sign
+from assay.schedulers.rungs import Limits, best_first, in_words, losses_at, values_at
 
 
 def finalist(

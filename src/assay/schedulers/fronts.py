@@ -31,9 +31,8 @@ class Fronts:
 
     def __init__(self) -> None:
         self._at: dict[Losses, list[int]] = {}
-        self._levels: list[Points] | None = (
-            None  # distinct losses by front; None: to be sorted anew
-        )
+        # distinct losses by front; None: to be sorted anew
+        self._levels: list[Points] | None = None
         self._order: dict[int, list[Losses]] = {}  # of the fronts whose order was asked for
         self._counts: dict[int, int] = {}  # trials on the fronts that were counted
         self._waiting: dict[int, Losses] = {}

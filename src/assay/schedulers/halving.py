@@ -9,10 +9,10 @@ from functools import cached_property
 from itertools import accumulate
 
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Go, Pause, Resume, Run, Verdict
+from assay.core.runs import Go, Pause, Resume, Run, Sign, Verdict
 from assay.schedulers.brackets import Shape, checked, shape
 from assay.schedulers.field import Field
-from assay.schedulers.rungs import Limits, Rungs, Sign, check_sign
+from assay.schedulers.rungs import Limits, Rungs, check_sign
 
 
 @dataclass(frozen=True)

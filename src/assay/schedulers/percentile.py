@@ -11,9 +11,9 @@ import numpy as np
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Go, Resume, Run, Stop, Verdict
+from assay.core.runs import Go, Resume, Run, Sign, Stop, Verdict, signs_of
 from assay.schedulers.fronts import Fronts, Losses
-from assay.schedulers.rungs import Limits, Sign, check_sign, limited, mean
+from assay.schedulers.rungs import Limits, check_sign, limited, mean
 
 
 @dataclass(frozen=True)
@@ -119,5 +119,5 @@ class Percentile:
         """What a run had up to a step, for each objective; empty if it had nothing."""
         upto = bisect_right(run.curve, step, key=lambda point: point[0])
         values = [[value for _, value in run.curve[:upto]], *zip(*run.others[:upto], strict=True)]
-        signs = self.sign if isinstance(self.sign, tuple) else (self.sign,)
-        return [[s * x for x in of] for s, of in zip(signs, values, strict=True)] if upto else []
+        signed = zip(signs_of(self.sign), values, strict=True)
+        return [[s * x for x in of] for s, of in signed] if upto else []

@@ -16,11 +16,9 @@ from typing import TypeAlias
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
-from assay.core.runs import Run
+from assay.core.runs import Run, Sign, signs_of
 from assay.schedulers.fronts import Losses, by_fronts
 
-Sign: TypeAlias = float | tuple[float, ...]
-"""1 if values are minimised, -1 if they are maximised; with several objectives one for each."""
 Limits: TypeAlias = tuple[tuple[int, float, float], ...]
 """What an objective must keep to: its place, the sign of the bound, and sign * bound."""
 
@@ -186,7 +184,7 @@ def losses_at(
     values = values_at(fidelity, run, step)
     if values is None:
         return None
-    signs = sign if isinstance(sign, tuple) else (sign,)
+    signs = signs_of(sign)
     return limited(tuple(s * value for s, value in zip(signs, values, strict=True)), signs, limits)
 
 
@@ -231,7 +229,7 @@ def mean(values: Sequence[float]) -> float:
     return min(max(sum(values) / len(values), min(values)), max(values))
 
 
-def ladder(fidelity: Fidelity, parts: int | None) -> Fidelity:
+def ladder(fidelity: Fidelity, parts: int) -> Fidelity:
     """The same fidelity from a `parts`-th of the full amount on, or from its least if that is more.
 
     Raises:
@@ -240,8 +238,6 @@ def ladder(fidelity: Fidelity, parts: int | None) -> Fidelity:
     >>> ladder(Fidelity("epochs", 1, 52), 8).rungs(2)
     (6, 12, 25, 52)
     """
-    if parts is None:
-        return fidelity
     if isinstance(parts, bool) or not isinstance(parts, int) or parts < 2:
         raise SpecError(f"parts needs a whole number >= 2, got {parts!r}.")
     if fidelity.kind == "folds":
@@ -255,7 +251,7 @@ def check_sign(sign: Sign) -> None:
     Raises:
         SpecError: not 1 and not -1.
     """
-    if any(one not in (1, -1) for one in (sign if isinstance(sign, tuple) else (sign,))):
+    if any(one not in (1, -1) for one in signs_of(sign)):
         raise SpecError(f"sign is 1 to minimise and -1 to maximise, got {sign!r}.")
 
 

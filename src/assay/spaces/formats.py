@@ -71,12 +71,11 @@ def read(form: Any, kind: str) -> tuple[Space, list[str]]:
 
 
 def _fitting(form: Any) -> str:
-    """Which formats it may be of instead."""
+    """Which formats it may be of instead; that of Hydra, which takes anything, is none of them."""
     found = []
-    known = {
-        name: other for name, other in FORMATS.items() if other.write
-    }  # Hydra's takes anything
-    for name, other in known.items():
+    for name, other in FORMATS.items():
+        if other.write is None:
+            continue
         with suppress(KeyError, TypeError, AttributeError, ValueError):
             other.read(form, Losses())
             found.append(name)

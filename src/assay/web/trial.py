@@ -131,14 +131,14 @@ def nearest(outcomes: Outcomes, number: int) -> int | None:
 
 
 def _curve(spec: StudySpec, outcomes: Outcomes, number: int) -> Figure | None:
-    found = outcomes.history.curve(number)
-    if len(found) < 2:
+    reports = sorted(outcomes.history.reports(number).items())
+    if len(reports) < 2:
         return None
-    step = -(-len(found) // 500)
-    reports = outcomes.history.reports(number)
+    found = [(step, first) for step, (first, *_) in reports]
+    every = -(-len(found) // 500)
     panels = []
-    for place in range(min(map(len, reports.values()))):
-        xy = [(float(s), reports[s][place]) for s, _ in found[::step]]
+    for place in range(min(len(values) for _, values in reports)):
+        xy = [(float(step), values[place]) for step, values in reports[::every]]
         panels.append(Panel(Axis("step"), objective_axis(spec, place), (line("record", "", xy),)))
     rows = tuple((f"{s:,}", words.number(v, 6)) for s, v in found[-100:])
     table = Table("Reported values", ("step", "value"), rows)

@@ -63,6 +63,15 @@ FACTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder for what the studies of this module leave, their memory of spent test sets included."""
+    place = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ASSAY_HOME", str(place))
+        yield place
+
+
 def plan_on_data(**changes):
     spec = StudySpec(
         space=SPACE,

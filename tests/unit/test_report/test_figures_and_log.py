@@ -21,17 +21,14 @@ from assay.report.plots.outcomes import Outcomes
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(home):
     """A study on data whose metric is the mean of its rows, and its log as plain JSON."""
-    place = tmp_path_factory.mktemp("told")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("ASSAY_HOME", str(place))
-        rng = np.random.default_rng(3)
-        X = rng.normal(size=(240, 8))
-        study = assay.tune(
-            "ridge", X, X[:, 0] + rng.normal(size=240), metric="mae", budget=14, test=0.25,
-            isolation="none", progress=False, storage=str(place / "lab.db"), name="told",
-        )  # fmt: skip
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(240, 8))
+    study = assay.tune(
+        "ridge", X, X[:, 0] + rng.normal(size=240), metric="mae", budget=14, test=0.25,
+        isolation="none", progress=False, storage=str(home / "lab.db"), name="told",
+    )  # fmt: skip
     events = [json.loads(row.body) for row in study.store.rows("told")]
     return study, Log(events)
 

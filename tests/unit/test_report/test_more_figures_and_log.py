@@ -35,20 +35,17 @@ def points_of(plot, role):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(home):
     """A study of a model whose seed matters, with all checks, and its log."""
-    place = tmp_path_factory.mktemp("told")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("ASSAY_HOME", str(place))
-        rng = np.random.default_rng(3)
-        X = rng.normal(size=(300, 6))
-        study = assay.tune(
-            DecisionTreeRegressor(max_depth=6, splitter="random", random_state=0),
-            X, X[:, 0] + rng.normal(size=300), metric="mae", budget=5, test=0.25, name="told",
-            space=assay.Space(max_depth=assay.Int(1, 8, default=6)), smallest_gain=0.01, overrides={"PF11": "a test"},
-            isolation="none", progress=False, checks="full", sampler="random",
-            splits=assay.Splits.kfold(4),
-        )  # fmt: skip
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(300, 6))
+    study = assay.tune(
+        DecisionTreeRegressor(max_depth=6, splitter="random", random_state=0),
+        X, X[:, 0] + rng.normal(size=300), metric="mae", budget=5, test=0.25, name="told",
+        space=assay.Space(max_depth=assay.Int(1, 8, default=6)), smallest_gain=0.01, overrides={"PF11": "a test"},
+        isolation="none", progress=False, checks="full", sampler="random",
+        splits=assay.Splits.kfold(4),
+    )  # fmt: skip
     return study, log_of(study.store, "told")
 
 
