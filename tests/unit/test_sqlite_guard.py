@@ -15,6 +15,7 @@ from assay.core.events import Noted, Told
 from assay.stores import database
 from assay.stores.chain import verify
 from assay.stores.locks import FileLock, affected
+from assay.stores.schema import recognise
 from assay.stores.sqlite import SqliteStore
 
 
@@ -253,3 +254,26 @@ store.append(sys.argv[3], [Noted("hello")], after=0)
     assert [process.wait(60) for process in processes] == [0] * 5
     with closing(SqliteStore(path)) as store:
         assert sorted(store.studies()) == list("01234")
+
+
+def test_a_file_laid_out_by_another_between_two_questions_is_not_taken_for_a_foreign_one(path):
+    class Interrupted:
+        """A connection during whose first question another process makes the study file."""
+
+        def __init__(self, db):
+            self.db = db
+
+        def __getattr__(self, name):
+            return getattr(self.db, name)
+
+        def execute(self, statement):
+            answer = self.db.execute(statement)
+            if "application_id" in statement:
+                fill(path)
+            return answer
+
+    with closing(database.connect(path, "rwc")) as db:
+        db.execute("pragma journal_mode = wal")
+        assert recognise(Interrupted(db), path) is False, "as it was at the moment of the first"
+        assert recognise(db, path) is True
+        assert not db.in_transaction

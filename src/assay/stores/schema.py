@@ -7,6 +7,8 @@ later layout adds a numbered script here, run once, forward only, after a backup
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay.core.errors import StoreError
@@ -116,9 +118,10 @@ def recognise(db: sqlite3.Connection, path: Path) -> bool:
         ForeignFileError: it is the database of another program.
         StoreError: it is from a newer version of Assay.
     """
-    (application,) = db.execute("pragma application_id").fetchone()
-    (version,) = db.execute("pragma user_version").fetchone()
-    (tables,) = db.execute("select count(*) from sqlite_master").fetchone()
+    with _one_moment(db):  # or another process lays it out between two of these questions
+        (application,) = db.execute("pragma application_id").fetchone()
+        (version,) = db.execute("pragma user_version").fetchone()
+        (tables,) = db.execute("select count(*) from sqlite_master").fetchone()
     if application == APPLICATION_ID and version > USER_VERSION:
         raise StoreError(
             f"{path} was written by a newer version of Assay (layout {version}; this version reads "
@@ -133,6 +136,20 @@ def recognise(db: sqlite3.Connection, path: Path) -> bool:
             f"user_version {version}, {tables} tables and indexes). Give another path."
         )
     return True
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """All questions within see the file as it is at one moment; the caller's transaction does too."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("begin")
+    try:
+        yield
+    finally:
+        if db.in_transaction:  # an error may have ended it
+            db.execute("rollback")
 
 
 def _refuse_scrap(path: Path) -> None:
