@@ -397,10 +397,11 @@ def test_a_system_without_processes_to_spare_is_told():
 
 
 DRIVER = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from assay.core.jobs import Job, Step
 from assay.executors.local import LocalExecutor
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 SLEEP = [sys.executable, "-c", "import time; time.sleep(10_000)"]
 
 def evaluate(job, emit):
@@ -413,7 +414,7 @@ executor = LocalExecutor(evaluate, workers=2)
 executor.submit(Job(id=0, trial=0, stage="search", config={}))
 executor.submit(Job(id=1, trial=1, stage="search", config={}))
 while True:
-    for _, message in executor.poll(60):
+    for _, message in executor.poll(0.2):  # a signal just before a wait is heard after it
         print(int(message.value), flush=True)
 """
 

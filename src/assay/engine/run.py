@@ -7,8 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -16,33 +14,29 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from assay.core import units
-from assay.core.errors import ConflictError, SpecError
+from assay.core.errors import ConflictError
 from assay.core.events import (
     Asked,
-    Broke,
     Event,
     Exhausted,
     Failed,
     Frozen,
-    Measured,
     Opening,
     Paused,
-    Reported,
     Resumed,
     Retried,
     Selected,
     Steered,
-    Told,
 )
 from assay.core.history import History
-from assay.core.jobs import Broken, BrokenKind, Done, Job, Measurement, Message, Step, Unit
+from assay.core.jobs import Broken, Done, Job, Message, Step
 from assay.core.protocols import Executor, Sampler, Scheduler
 from assay.core.spec import StudySpec
 from assay.engine.grants import ends_itself, verdict, without_hope
+from assay.engine.heard import Heard, Running, is_part
 from assay.engine.ledger import Ledger
-from assay.engine.plan import Ask, Command, Evaluate, Finish, Grant, Key, Record, Wait, plan, told
+from assay.engine.plan import Ask, Command, Evaluate, Finish, Grant, Key, Record, Wait, plan
 from assay.engine.propose import propose
-from assay.engine.reported import reported
 
 _TICK_S = 0.25
 _LOOK_S = 1.0
@@ -75,30 +69,6 @@ class Watch(Protocol):
     def __call__(self, history: History) -> None: ...
 
 
-@dataclass
-class _Running:
-    """A job that was submitted, what the log has of its trial, and the events that it gave so far.
-
-    `cut`: its trial is paused or stopped; what it says from now on is not heard.
-    """
-
-    job: Job
-    retries: list[BrokenKind] = field(default_factory=list)
-    steps: dict[int, tuple[float, ...]] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    cut: bool = False
-
-    @property
-    def measured(self) -> dict[Unit, Measured]:
-        """What it has measured so far."""
-        return {event.unit: event for event in self.events if isinstance(event, Measured)}
-
-    @property
-    def left(self) -> tuple[Unit, ...]:
-        """The units it has not measured."""
-        return tuple(unit for unit in self.job.units if unit not in self.measured)
-
-
 class Loop:
     """Drives one study until its plan is complete, it cannot go on, or it is told to stop."""
 
@@ -124,7 +94,7 @@ class Loop:
             self._options["scheduler"] = scheduler
             if listen := getattr(executor, "listen", None):  # it runs a job to its end in one poll
                 listen(self._hear)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._busy: set[Key] = set()
         self._next_job = 0
         self._looked = monotonic()
@@ -241,7 +211,7 @@ class Loop:
         self._next_job += 1
         past = self._ledger.history
         self._running[job.id] = (
-            _Running(job, past.retries(trial), past.reports(trial)) if trial >= 0 else _Running(job)
+            Running(job, past.retries(trial), past.reports(trial)) if trial >= 0 else Running(job)
         )
         self._busy.update((trial, stage, unit) for unit in wanted)
         self._executor.submit(job)
@@ -277,16 +247,28 @@ class Loop:
 
     def _hear(self, job_id: int, message: Message) -> None:
         running = self._running[job_id]
-        new, blobs = ([], {}) if running.cut else self._events(running, message)
-        if new:
-            running.events += new
-            self._ledger.stage(new, blobs)
+        new = [] if running.cut else self._answer(running, message)
         if isinstance(message, Done | Broken):
-            if isinstance(message, Done) and self._is_part(running):
+            if isinstance(message, Done) and not running.cut and is_part(running.job, self._spec):
                 self._pause(running, message)
             self._end(job_id)
         elif new and self._scheduler and not running.cut and running.job.stage == "search":
             self._judge(running, message)
+
+    def _answer(self, running: Running, message: Message) -> list[Event]:
+        """Stage what a message says, and end the job if what it reported is no value."""
+        heard = Heard(self._spec, self._ledger.history, running, self._scheduler is not None)
+        new, blobs = heard.events(message)
+        if new:
+            running.hold(new)
+            self._ledger.stage(new, blobs)
+        if isinstance(message, Step) and any(isinstance(e, Retried | Failed) for e in new):
+            self._cut(running)
+        return new
+
+    def _cut(self, running: Running) -> None:
+        running.cut = True
+        self._executor.cancel(running.job.id)
 
     def _end(self, job_id: int) -> None:
         """Forget a job; what it leaves unmeasured is started again by the plan, if at all."""
@@ -302,7 +284,7 @@ class Loop:
 
     # --- what a scheduler decides
 
-    def _judge(self, running: _Running, message: Message) -> None:
+    def _judge(self, running: Running, message: Message) -> None:
         """Ask what becomes of a trial that has just reported, and end its job if it is cut."""
         trial, history = running.job.trial, self._ledger.history
         fidelity = self._spec.space.fidelity
@@ -316,16 +298,9 @@ class Loop:
         if isinstance(message, Step):
             cut = replace(cut, cpu_s=message.cpu_s, wall_s=message.wall_s)
         self._ledger.stage([cut])
-        running.cut = True
-        self._executor.cancel(running.job.id)
+        self._cut(running)
 
-    def _is_part(self, running: _Running) -> bool:
-        """Whether a job was to bring its trial to a step below the full fidelity, and no further."""
-        job, fidelity = running.job, self._spec.space.fidelity
-        part = job.until is not None and fidelity is not None and job.until < fidelity.most
-        return part and job.stage == "search" and not running.cut
-
-    def _pause(self, running: _Running, message: Done) -> None:
+    def _pause(self, running: Running, message: Done) -> None:
         """A trial came to the step that it was granted: keep what it left, and let it wait."""
         trial = running.job.trial
         if self._ledger.history.state(trial) != "running":
@@ -336,99 +311,6 @@ class Loop:
         if isinstance(cut, Paused) and self._checkpoints:
             cut = replace(cut, checkpoint=self._checkpoints.seal(trial, running.job.id))
         self._ledger.stage([replace(cut, cpu_s=message.cpu_s, wall_s=message.wall_s)])
-
-    def _events(self, running: _Running, message: Message) -> tuple[list[Event], dict[str, bytes]]:
-        job = running.job
-        match message:
-            case Step():
-                return self._step(running, message) if job.stage == "search" else [], {}
-            case Measurement():
-                return _measured(job, message) if message.unit in running.left else ([], {})
-            case Done():
-                return self._done(running, message), {}
-            case Broken():
-                return self._broken(running, message), {}
-
-    def _step(self, running: _Running, message: Step) -> list[Event]:
-        job = running.job
-        try:
-            values = reported(message.value, self._spec)
-        except SpecError as error:
-            running.cut = True
-            self._executor.cancel(job.id)
-            wrong = Broken(
-                kind="invalid", reason=str(error), cpu_s=message.cpu_s, wall_s=message.wall_s
-            )
-            return self._broken(running, wrong)
-        if running.steps.get(message.step) == values:
-            return []  # a resumed trial reports what the log already holds
-        running.steps[message.step] = values
-        return [Reported(job.trial, message.step, values[0], values[1:])]
-
-    def _done(self, running: _Running, message: Done) -> list[Event]:
-        job, spec = running.job, self._spec
-        if spec.data:
-            ended = self._told(running)
-            return [ended] if ended else []
-        wrong = _wrong_names(message.values, spec)
-        if wrong:
-            broken = Broken(
-                kind="invalid", reason=wrong, cpu_s=message.cpu_s, wall_s=message.wall_s
-            )
-            return self._broken(running, broken)
-        values = _values(message.values, spec)
-        if job.stage == "search":
-            reached = self._reached(running, values)
-            if self._is_part(running):
-                return reached
-            extra = {
-                k: v for k, v in message.values.items() if k not in spec.directions and k != "value"
-            }
-            ended = Told(job.trial, values, extra or None, message.cpu_s, message.wall_s)
-            return [*reached, ended]
-        unit = job.units[0]
-        cost = (message.cpu_s, message.wall_s)
-        return [Measured(job.trial, job.stage, unit, values[0], None, None, *cost)]
-
-    def _reached(self, running: _Running, values: tuple[float, ...]) -> list[Event]:
-        """The value as a report, of a trial that did not report at the step that it was granted.
-
-        One that reported on the way and may go all the way has ended by itself, and reached no more.
-        """
-        job = running.job
-        if self._scheduler is None or job.until is None or job.until in running.steps:
-            return []
-        run = self._ledger.history.runs()[job.trial]
-        goes_on = self._spec.space.fidelity is not None and self._spec.space.fidelity.goes_on
-        if goes_on and not self._is_part(running) and run.step > job.since:
-            return []
-        return [Reported(job.trial, job.until, values[0], values[1:])]
-
-    def _told(self, running: _Running) -> Told | None:
-        """How a trial on data ends, if this job measured what was still missing of it."""
-        job = running.job
-        if job.stage != "search":
-            return None
-        return told(
-            self._spec,
-            job.trial,
-            self._ledger.history.units(job.trial, "search") | running.measured,
-        )
-
-    def _broken(self, running: _Running, message: Broken) -> list[Event]:
-        job, kind = running.job, message.kind
-        said = (kind, message.reason, message.output, message.cpu_s, message.wall_s)
-        if kind == "cancelled":
-            return []  # what is missing is measured when the study is resumed
-        if job.stage != "search":
-            left = running.left
-            return [Broke(job.trial, job.stage, left, *said)] if left else []
-        if ended := self._told(running):  # it broke after its last measurement
-            return [ended]
-        before = [(k == "lost") == (kind == "lost") for k in running.retries]
-        if sum(before) < self._spec.limits.again(kind):
-            return [Retried(job.trial, len(before) + 1, kind, message.reason)]
-        return [Failed(job.trial, *said)]
 
     def _flush(self) -> bool:
         """Write what is staged; False if another writer was first.
@@ -465,36 +347,3 @@ class Loop:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _measured(job: Job, message: Measurement) -> tuple[list[Event], dict[str, bytes]]:
-    rows = sha256(message.rows).hexdigest() if message.rows is not None else None
-    event = Measured(
-        job.trial,
-        job.stage,
-        message.unit,
-        message.value,
-        message.train,
-        rows,
-        message.cpu_s,
-        message.wall_s,
-    )
-    return [event], {rows: message.rows} if rows and message.rows is not None else {}
-
-
-def _wrong_names(values: Mapping[str, float], spec: StudySpec) -> str | None:
-    own = () if spec.single and "value" in values else spec.objectives
-    needed = [*own, *(bound.name for bound in spec.bounds if bound.name not in spec.directions)]
-    if all(name in values for name in needed):
-        return None
-    return (
-        f"the objective returned {sorted(values)}, but the study needs {needed}. "
-        "Return a dict with these names."
-    )
-
-
-def _values(values: Mapping[str, float], spec: StudySpec) -> tuple[float, ...]:
-    if spec.single:
-        (name,) = spec.objectives
-        return (values[name] if name in values else values["value"],)
-    return tuple(values[name] for name in spec.objectives)
