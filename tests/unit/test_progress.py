@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -78,6 +79,35 @@ def test_plain_lines_come_at_most_every_five_seconds(clock):
     assert [line.split(":")[1].split()[0] for line in found if line.startswith("searching")] == [
         "2/20", "7/20", "12/20", "17/20", "20/20",
     ]  # fmt: skip
+
+
+def test_in_a_long_study_lines_become_rarer(clock):
+    spec = plan(budget=Budget(trials=2000))
+    found = lines(spec, histories(spec, 2000), clock, step_s=10.0)
+    assert 250 < len(found) < 450, "of 2,000 that might be"
+    seen = [int(line.split()[1].split("/")[0]) for line in found[1:]]
+    assert max(b - a for a, b in pairwise(seen)) <= 6, "one each minute"
+
+
+def test_the_same_line_is_not_said_again_within_a_minute(clock):
+    *_, state = histories(plan(), 5)
+    found = lines(plan(), [state] * 130, clock, step_s=1.0)
+    assert len(found) == 3, "a sign of life each minute"
+    assert len(set(found)) == 1
+
+
+def test_while_the_defaults_are_measured_the_search_is_still_to_come(clock):
+    evidence = Evidence(repeats=5, rechecks=3, confirms=10, top=5)
+    spec = plan(evidence=evidence)
+    *_, state = histories(spec, 1)
+    (line,) = lines(spec, [state], clock)
+    assert line.startswith("measuring the defaults: 0/5 evaluations")
+    # 5 of the control, 19 trials, 6 configs three times, 2 configs ten times, 2 s each
+    assert (5 + 19 + 18 + 20) * 2 == 124
+    assert line.endswith(", 2 min 04 s to go")
+    spec = plan(evidence=evidence, budget=Budget(seconds=100.0))
+    *_, state = histories(spec, 1)
+    assert "to go" not in lines(spec, [state], clock)[0], "nobody knows how many trials come"
 
 
 def test_a_change_of_phase_is_shown_at_once(clock):

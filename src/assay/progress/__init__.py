@@ -20,13 +20,15 @@ from assay.core.spec import StudySpec
 from assay.engine.run import Watch
 from assay.report import words
 from assay.report.outlook import outlook
-from assay.report.phase import Standing, evaluations, standing
+from assay.report.phase import Standing, standing, to_go
 
 if TYPE_CHECKING:
     from rich.live import Live
 
 _LIVE_S = 0.1
 _PLAIN_S = 5.0
+_RARE_S = 60.0  # a log wants a sign of life, not the same line again
+_SPARSE = 0.02  # of the time so far lies between two lines: some two hundred in a long study
 _SHARE = 0.02  # of the time at most goes into showing, however long the history is
 _DOING = {
     "control": "measuring the defaults",
@@ -47,7 +49,8 @@ class Progress:
         spec: the plan of the study.
         workers: how many evaluations run at once, for the time to go.
         stream: where to write; standard error if None. A terminal gets a live line, anything else
-            plain lines: one when the phase changes, and at most one each five seconds.
+            plain lines: one when the phase changes, else one each five seconds at first and each
+            minute later, and the same line again after a minute at the earliest.
         quiet: show nothing.
     """
 
@@ -66,6 +69,8 @@ class Progress:
         self._is_live = not quiet and is_terminal(self._stream)
         self._next = 0.0
         self._next_line = 0.0
+        self._began: float | None = None
+        self._line, self._line_at = "", 0.0
         self._phase = ""
         self._foretold = False
         self._latest: History | None = None
@@ -103,9 +108,16 @@ class Progress:
             self._draw(self._tally.parts(history, stand))
             self._shown = history.length
         elif stand.phase != self._phase or now >= self._next_line:
-            self._phase, self._next_line = stand.phase, now + _PLAIN_S
-            self._write(", ".join(self._tally.parts(history, stand)))
+            self._began = now if self._began is None else self._began
+            pause = (now - self._began) * _SPARSE
+            self._phase, self._next_line = stand.phase, now + min(max(_PLAIN_S, pause), _RARE_S)
+            self._say(", ".join(self._tally.parts(history, stand)), now)
             self._shown = history.length
+
+    def _say(self, line: str, now: float) -> None:
+        if line != self._line or now >= self._line_at + _RARE_S:
+            self._line, self._line_at = line, now
+            self._write(line)
 
     def _foretell(self, said: str) -> None:
         """What the study can show, once, before its search spends anything."""
@@ -169,23 +181,18 @@ class Tally:
             found.append(f"{self.failed} failed")
         if stand.phase == "search" and (left := self._budget_left(stand)):
             found.append(left)
-        to_go = self.seconds_to_go(stand)
-        if to_go is not None and to_go >= 1:
-            found.append(f"{words.seconds(to_go)} to go")
+        seconds = self.seconds_to_go(stand)
+        if seconds is not None and seconds >= 1:
+            found.append(f"{words.seconds(seconds)} to go")
         return found
 
     def seconds_to_go(self, stand: Standing) -> float | None:
         """From the mean wall-clock time of the trials so far; None where nothing can be told."""
-        if not self._seen or not self._wall_s or stand.total is None or stand.phase == "finished":
+        if not self._seen or not self._wall_s:
             return None
-        trial_s = self._wall_s / self._seen
-        each_s = trial_s / len(units.search(self.spec))
-        left = stand.total - stand.done
-        if stand.phase == "search":
-            seconds = left * trial_s + evaluations(self.spec, stand.total) * each_s
-        else:
-            seconds = left * each_s
-        return seconds / self._workers
+        each_s = self._wall_s / self._seen / len(units.search(self.spec))
+        left = to_go(self.spec, stand)
+        return None if left is None else left * each_s / self._workers
 
     def _best_words(self, history: History) -> str:
         assert self.best is not None

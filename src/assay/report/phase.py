@@ -90,8 +90,34 @@ def evaluations(spec: StudySpec, trials: int) -> int:
     if spec.evidence is None or spec.control is None or not spec.single:
         return 0
     rechecked = min(spec.evidence.top_of(trials), max(trials - 1, 0)) + 1
-    last = spec.evidence.refits if spec.data else spec.evidence.confirms
-    return rechecked * len(units.rechecks(spec)) + 2 * last
+    return rechecked * len(units.rechecks(spec)) + _last(spec)
+
+
+def to_go(spec: StudySpec, stand: Standing) -> int | None:
+    """How many evaluations are still to come, at most; None if only the budget's end tells, or none.
+
+    The outer folds of `final="nested"` are left out: each is a study of its own.
+    """
+    if stand.total is None or stand.phase in ("finished", "stopped", "outer"):
+        return None
+    left = stand.total - stand.done
+    if stand.phase == "recheck":
+        return left + _last(spec)
+    trials = spec.budget.trials if spec.budget else None
+    if stand.phase not in ("control", "search"):
+        return left
+    if trials is None:
+        return None
+    searched = stand.done if stand.phase == "search" else 1
+    further = (trials - searched) * len(units.search(spec)) + evaluations(spec, trials)
+    return further if stand.phase == "search" else left + further
+
+
+def _last(spec: StudySpec) -> int:
+    """How many evaluations compare the chosen config with the control at the end."""
+    if spec.evidence is None:
+        return 0
+    return 2 * (spec.evidence.refits if spec.data else spec.evidence.confirms)
 
 
 def _is_stuck(spec: StudySpec, history: History) -> bool:
