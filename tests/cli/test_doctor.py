@@ -37,3 +37,38 @@ def test_a_check_that_breaks_ends_no_other(run, tmp_path, monkeypatch):
         ("broken", "problem")
     ]
     assert found[-1].what == "clock"
+
+
+def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    (found,) = doctor._storage_of("lab.db")()
+    assert (found.mark, found.advice) == ("problem", "cd to another.")
+
+
+def test_no_folder_for_temporary_files(monkeypatch):
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(doctor.tempfile, "gettempdir", nowhere)
+    (found,) = doctor._process()
+    assert found.mark == "problem"
+    assert "temporary" in found.said
+    assert "TMPDIR" in found.advice
+
+
+def test_where_test_sets_cannot_be_remembered(tmp_path, monkeypatch):
+    (found,) = doctor._memory()
+    assert found.mark == "ok"
+    assert not (tmp_path / "home").exists(), "looking makes nothing"
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    (found,) = doctor._memory()
+    assert found.mark == "note"
+    assert "read-only" in found.said
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "seals.sqlite").write_bytes(b"not a database at all" * 100)
+    (found,) = doctor._memory()
+    assert found.mark == "note"
+    assert "ASSAY_HOME" in found.advice

@@ -146,8 +146,6 @@ def test_no_tool_opens_a_test_set():
         ({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}, -32601),
         ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, -32602),
         (call(1, "unseal"), -32602),
-        (call(1, "ask", path="/etc/passwd"), -32602),
-        (call(1, "tell"), -32602),
     ],
 )
 def test_a_wrong_message_gets_its_error_and_the_next_is_answered(tmp_path, message, code):
@@ -156,10 +154,75 @@ def test_a_wrong_message_gets_its_error_and_the_next_is_answered(tmp_path, messa
     assert answers[1] == {"jsonrpc": "2.0", "id": 9, "result": {}}
 
 
-def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path):
-    (answer,) = talk(tmp_path / "lab.db", call(1, "create", study="lab", space={"x": "2..1"}))
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (call(1, "create", study="lab", space={"x": "2..1"}), "low < high"),
+        (call(1, "create", study="lab", space={"x": "1e-4-1"}), "one value"),
+        (call(1, "create", study="lab", space={}), '{"lr": "1e-4..1 log default=0.1"'),
+        (call(1, "create", study="lab", space=[1]), "by name"),
+        (call(1, "trials", limit=0), "whole number >= 1"),
+        (call(1, "ask", path="/etc/passwd"), "no argument 'path'. It takes study"),
+        (call(1, "tell"), "'trial' is missing"),
+    ],
+)
+def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path, message, says):
+    (answer,) = talk(tmp_path / "lab.db", message)
     assert answer["result"]["isError"] is True
-    assert "low < high" in answer["result"]["content"][0]["text"]
+    said = answer["result"]["content"][0]["text"]
+    assert says in said
+    assert "--param" not in said
+
+
+def test_no_answer_holds_a_sealed_row(run, folder):
+    """Every tool, with a column that would give a row away: test rows have labels of their own."""
+    rows = [f"{n / 7:.6f},{n % 2},{7000 + n}.125" for n in range(120)]
+    (folder / "marked.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    db = str(folder / "lab.db")
+    done = run(
+        *("tune", "marked.csv", "--target", "y", "--model", "ridge", "--trials", "3", "--no-checks"),
+        *("--keep-sealed", "--quiet", "--study", "sealed", "--splits", "kfold:3", "--storage", db),
+        *("--evidence", "rechecks=6", "--evidence", "refits=1"),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    asked = [
+        call(1, "status"), call(2, "trials", study="sealed"), call(3, "verdict", study="sealed"),
+        call(4, "ask", study="sealed"), call(5, "tell", study="sealed", trial=0, value=1.0),
+        call(6, "report", study="sealed", trial=0, step=1, value=1.0),
+        call(7, "create", study="sealed", space={"x": "0..1"}),
+    ]  # fmt: skip
+    answers = talk(db, *asked)
+    assert {message["params"]["name"] for message in asked} == set(mcp_server.TOOLS)
+    assert [a["id"] for a in answers if a["result"].get("isError")] == [4, 5, 6, 7]
+    said = json.dumps(answers)
+    assert "sealed" in said
+    assert not any(row.rpartition(",")[2] in said for row in rows)
+    assert run("result", "sealed", "--storage", db).stdout.count('"sealed"') == 2, "still closed"
+
+
+def test_stopped_trials_are_among_the_ended(run, tmp_path):
+    import assay
+    from assay.cli.status import status_text
+
+    def objective(trial):
+        for step in range(1, 10):
+            trial.report(step, trial.config["x"])
+            if trial.should_stop():
+                break
+        return trial.config["x"]
+
+    db = str(tmp_path / "lab.db")
+    space = assay.Space(x=assay.Float(0, 1), fidelity=assay.Fidelity("steps", 1, 9))
+    study = assay.optimize(
+        objective, space, budget=20, scheduler="median", evidence=None, isolation="none",
+        progress=False, storage=db, name="lab",
+    )  # fmt: skip
+    states = [trial.state for trial in study.trials]
+    found = json.loads(run("result", "--storage", db).stdout)
+    assert found["stopped"] == states.count("stopped") > 0
+    assert found["ended"] == found["trials"] == len(states)
+    assert repr(study) == f"<study 'lab': {len(states)} trials, {len(states)} ended>"
+    assert f"{len(states)}, {found['stopped']} stopped" in " ".join(status_text(db, "lab").split())
 
 
 def test_a_study_goes_to_optuna_and_comes_back(run, tmp_path):

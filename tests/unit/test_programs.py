@@ -195,6 +195,8 @@ def test_its_settings_make_it_again():
         ("a=-1..1 step=0.5 float", Float(-1, 1, step=0.5)),
         ("a=x|y default=y", Choice(["x", "y"], default="y")),
         ("a=true|false|null", Choice([True, False, None])),
+        ("a=s3://data|a-1,2", Choice(["s3://data", "a-1,2"])),
+        ("a=plain", Choice(["plain"])),
     ],
 )
 def test_parameters_in_words(text, parameter):
@@ -202,7 +204,19 @@ def test_parameters_in_words(text, parameter):
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "=1..2", "a=", "a=2..1", "a=x..y", "a=1..2 lug", "a=x|y log"]
+    "text",
+    [
+        "a",
+        "=1..2",
+        "a=",
+        "a=2..1",
+        "a=x..y",
+        "a=1..2 lug",
+        "a=x|y log",
+        "a=1e-4-1",
+        "a=0.1,1",
+        "a=1:9",
+    ],
 )
 def test_wrong_words_are_refused(text):
     with pytest.raises(SpaceError):

@@ -5,6 +5,7 @@ Nothing here opens a sealed test set, and no answer holds rows or labels of one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from assay.api.exporting import trial_rows
@@ -14,8 +15,9 @@ from assay.api.stored import chosen_study, existing
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Created, Sealed, Selected
+from assay.core.history import History
 from assay.engine.trial import Reports
-from assay.report.phase import standing
+from assay.report.phase import over, standing
 
 JSON = dict[str, Any]
 
@@ -33,6 +35,11 @@ def create(
     Raises:
         SpaceError, SpecError: the plan is wrong, or the name is taken by another plan.
     """
+    if not isinstance(space, Mapping) or not space:
+        raise SpecError(
+            "space needs the parameters to search, by name, such as "
+            f'{{"lr": "1e-4..1 log default=0.1", "kind": "tree|linear"}}; got {space!r:.100}.'
+        )
     with Study(
         space_of(space), direction=direction, storage=store_at(storage), name=study, **given
     ) as made:
@@ -100,9 +107,7 @@ def status(storage: str, study: str | None = None) -> JSON:
                 "study": name,
                 "phase": now.phase,
                 "objectives": dict(one.spec.directions),
-                "trials": history.n_trials,
-                "ended": history.n_ended,
-                "failed": len(history.failed),
+                **_counts(history),
                 "test_set": _test_set(one),
                 "best": _best(one),
             }
@@ -112,7 +117,13 @@ def status(storage: str, study: str | None = None) -> JSON:
 
 
 def trials(storage: str, study: str | None = None, limit: int | None = None) -> JSON:
-    """The trials, the newest `limit` of them."""
+    """The trials, the newest `limit` of them.
+
+    Raises:
+        SpecError: there is no such study, or the limit is no whole number from 1.
+    """
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise SpecError(f"limit needs a whole number >= 1, got {limit!r}.")
     with open_study(storage, study, readonly=True) as found:
         first = max(len(found.trials) - limit, 0) if limit else 0
         rows = trial_rows(found, range(first, len(found.trials)))
@@ -135,13 +146,22 @@ def result(study: Study) -> JSON:
         "plan": created.plan,
         "phase": standing(study.spec, history).phase,
         "objectives": dict(study.spec.directions),
-        "trials": history.n_trials,
-        "ended": history.n_ended,
+        **_counts(history),
         "control": dict(study.spec.control) if study.spec.control is not None else None,
         "best": _best(study),
         "challenger": selected.challenger if selected else None,
         "test_set": _test_set(study),
         "verdict": None if said is None else said.to_json(),
+    }
+
+
+def _counts(history: History) -> JSON:
+    ended = over(history)
+    return {
+        "trials": history.n_trials,
+        "ended": ended,
+        "failed": len(history.failed),
+        "stopped": ended - history.n_ended,
     }
 
 

@@ -62,7 +62,16 @@ class Finding:
 def examine(storage: str) -> list[Finding]:
     """Everything that is looked at. A check that breaks is a problem of its own, and ends no other."""
     found: list[Finding] = []
-    for check in (_python, _extras, _sqlite, _storage_of(storage), _machine, _process, _clock):
+    for check in (
+        _python,
+        _extras,
+        _sqlite,
+        _storage_of(storage),
+        _memory,
+        _machine,
+        _process,
+        _clock,
+    ):
         try:
             found += check()
         except Exception as error:
@@ -122,7 +131,13 @@ def _storage_of(storage: str) -> Callable[[], Iterator[Finding]]:
         if path is None:
             yield Finding("storage", "note", f"{storage} is not a file and was not looked at")
             return
-        folder = Path(path).absolute().parent
+        try:
+            folder = Path(path).absolute().parent
+        except FileNotFoundError:  # from os.getcwd
+            yield Finding(
+                "storage", "problem", "the working folder is not there any more", "cd to another."
+            )
+            return
         if not folder.is_dir():
             yield Finding(
                 "storage",
@@ -171,6 +186,26 @@ def _readable(path: str) -> Finding:
     )
 
 
+def _memory() -> Iterator[Finding]:
+    """Where the rows of sealed test sets are known again. Without it a study runs, and says so."""
+    from assay.stores.seals import SealRegistry, home
+
+    advice = "Set ASSAY_HOME to a folder where you may write."
+    try:
+        folder = home()
+    except RuntimeError as error:
+        yield Finding("memory", "note", str(error), advice)
+        return
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    _, wrong = SealRegistry.open(folder) if any(folder.glob("seals.*")) else (None, None)
+    if wrong is None and not os.access(there, os.W_OK):
+        wrong = f"test sets cannot be remembered: {there} is read-only for you"
+    if wrong:
+        yield Finding("memory", "note", wrong, advice)
+    else:
+        yield Finding("memory", "ok", f"test sets are remembered in {folder}")
+
+
 def _machine() -> Iterator[Finding]:
     from assay.executors.resources import this_machine
 
@@ -191,6 +226,13 @@ def _process() -> Iterator[Finding]:
             "trials", "note", "this system cannot fork: trials run in the study's own process, one at a time",
             "For several workers, timeouts and memory caps use Linux, as in WSL on Windows, or macOS.",
         )  # fmt: skip
+        return
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        yield Finding(
+            "trials", "problem", str(error.strerror), "Set TMPDIR to a folder where you may write."
+        )
         return
     from assay.core.jobs import Done, Job
     from assay.executors.local import LocalExecutor

@@ -100,6 +100,34 @@ def trial_rows(study: Study, numbers: Iterable[int] | None = None) -> list[dict[
     return found
 
 
+def trial_form(study: Study, number: int) -> dict[str, Any]:
+    """One trial as plain JSON values, with all that was reported and measured of it.
+
+    Raises:
+        StateError: there is no such trial.
+    """
+    from assay.report.trials import evaluations
+
+    trial = study.history.trial(number)
+    (row,) = trial_rows(study, [number])
+    return {
+        "study": study.name,
+        **row,
+        "extra": dict(trial.extra),
+        "curve": [[step, value] for step, value in trial.curve],
+        "evaluations": [
+            {
+                "stage": one.stage,
+                **dict(zip(("repeat", "fold", "seed"), one.unit, strict=True)),
+                "value": one.value,
+                "cpu_s": one.cpu_s,
+                "wall_s": one.wall_s,
+            }
+            for one in evaluations(study.history, number)
+        ],
+    }
+
+
 def _course(study: Study, trial: Trial) -> dict[str, Any]:
     """How far a trial got under a scheduler, and what that said last."""
     run = study.history.runs()[trial.number]

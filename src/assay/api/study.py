@@ -46,6 +46,7 @@ from assay.core.spec import StudySpec, directions_of
 from assay.engine.ledger import Ledger
 from assay.engine.propose import propose, stands
 from assay.engine.trial import OpenTrial, Reports
+from assay.report.phase import over
 
 if TYPE_CHECKING:
     from assay.analysis.importance import Importances
@@ -474,8 +475,7 @@ class Study(Familiar, elsewhere=STUDY):
         self.close()
 
     def __repr__(self) -> str:
-        history = self._ledger.history
-        return f"<study {self.name!r}: {history.n_trials} trials, {history.n_ended} ended>"
+        return f"<study {self.name!r}: {self.history.n_trials} trials, {over(self.history)} ended>"
 
 
 def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:

@@ -27,6 +27,7 @@ from assay.cli import (
     working,
 )
 from assay.cli.commands import Commands
+from assay.cli.letters import PLAINLY
 
 _ORDER = (
     *(preflight.check, tuning.tune, tuning.run, tuning.resume, working.worker, ablating.ablate),
@@ -69,5 +70,5 @@ def main() -> None:
     """Run the command line of this process."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+            stream.reconfigure(errors=PLAINLY)
     assay(prog_name="assay")

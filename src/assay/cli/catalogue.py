@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from assay.cli.commands import Command
+from assay.cli.commands import Command, JsonCommand, text_or_json
 from assay.cli.printing import inert, width, write_whole
 from assay.core.errors import SpecError
 
 
 @click.command(cls=Command)
 @click.option("--task", type=click.Choice(["classification", "regression"]))
-def models(task: str | None) -> None:
+@text_or_json
+def models(task: str | None, form: str) -> None:
     """The built-in models, and what is searched in each.
 
     Each range comes with the default and the source.
@@ -23,10 +24,15 @@ def models(task: str | None) -> None:
     from assay.learners.models import MODELS
     from assay.learners.spaces import SOURCES
 
-    for name, kind in MODELS.items():
-        tasks = [t for t in ("classification", "regression") if kind.make(t) and task in (None, t)]
-        if tasks:
-            click.echo(_model(name, kind, tasks))
+    wanted = [task] if task else ["classification", "regression"]
+    tasks = {name: [t for t in wanted if kind.make(t)] for name, kind in MODELS.items()}
+    shown = {name: kind for name, kind in MODELS.items() if tasks[name]}
+    if form == "json":
+        listed = [_model_form(name, kind, tasks[name]) for name, kind in shown.items()]
+        click.echo(json.dumps({"models": listed, "sources": SOURCES}, indent=2))
+        return
+    for name, kind in shown.items():
+        click.echo(_model(name, kind, tasks[name]))
     click.echo("Sources")
     for short, long in SOURCES.items():
         click.echo(_indented(f"{short}: {long}.", 2))
@@ -52,7 +58,7 @@ def known(model: str | None, as_json: bool) -> None:
         click.echo("\n".join([head, *(_indented(line, 2) for line in rest)]) + "\n")
 
 
-@click.command(cls=Command)
+@click.command(cls=JsonCommand)
 def schema() -> None:
     """The JSON Schema of a study file."""
     from assay.api.options import schema as form
@@ -112,6 +118,21 @@ def _model(name: str, kind: Any, tasks: list[str]) -> str:
                 seen.add(line)
                 lines.append(_indented("{}: {}; default {}; {}".format(*line), 2))
     return "\n".join(lines) + "\n"
+
+
+def _model_form(name: str, kind: Any, tasks: list[str]) -> dict[str, Any]:
+    searched = {
+        task: {
+            parameter: {
+                **known.parameter.to_json(),
+                "default": json.loads(json.dumps(default, default=str)),
+                "source": known.source,
+            }
+            for parameter, known, default in kind.searched(task)
+        }
+        for task in tasks
+    }
+    return {"name": name, "about": kind.about, "searched": searched}
 
 
 def _values(form: dict[str, Any]) -> str:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.commands import STOPPED, Command, command_line, storage_option, study_argument
+from assay.cli.commands import (
+    STOPPED,
+    Command,
+    command_line,
+    storage_option,
+    study_argument,
+    text_or_json,
+)
 from assay.cli.forms import workers_of
 from assay.cli.printing import inert, width
 
@@ -34,9 +41,7 @@ if TYPE_CHECKING:
     help="Evaluations behind each number of the audit, at least.",
 )
 @click.option("--workers", metavar="N", type=workers_of, default="1", help="Trials at once.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@text_or_json
 def changes(
     study: str | None,
     storage: str,

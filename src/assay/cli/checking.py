@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.commands import FOUND_WRONG, Command, no_storage, storage_option, study_argument
+from assay.cli.commands import (
+    FOUND_WRONG,
+    Command,
+    no_storage,
+    storage_option,
+    study_argument,
+    text_or_json,
+)
 from assay.cli.forms import space_in
 from assay.cli.printing import inert, paragraph, width, write_whole
 from assay.core.errors import SpecError
@@ -15,6 +23,7 @@ from assay.report.words import count
 
 if TYPE_CHECKING:
     from assay.api.study import Study
+    from assay.api.verifying import Checked
 
 _lossy = click.option(
     "--allow-lossy", is_flag=True, help="Go on where something cannot be kept; it is listed."
@@ -30,7 +39,8 @@ _lossy = click.option(
 @click.option(
     "--name", metavar="STUDY", help="Name of the study of an exported log without its plan.json."
 )
-def verify(study: str | None, storage: str, head: str | None, name: str | None) -> None:
+@text_or_json
+def verify(study: str | None, storage: str, head: str | None, name: str | None, form: str) -> None:
     """Recompute all that a log claims, and say what is wrong.
 
     Its hash chain, its stored rows, the legality of every step, and every proposal.
@@ -44,6 +54,15 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
         checked = verify_export(study, name=name, head=head)
     else:
         checked = verify_stored(storage, study, head=head)
+    if form == "json":
+        click.echo(json.dumps({"ok": not checked.findings, **asdict(checked)}, indent=2))
+    else:
+        _say_checked(checked)
+    if checked.findings:
+        raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _say_checked(checked: Checked) -> None:
     what = f"{inert(repr(checked.study))}: {checked.rows:,} rows"
     if checked.unchecked:
         click.echo(paragraph(checked.unchecked, width()))
@@ -53,7 +72,7 @@ def verify(study: str | None, storage: str, head: str | None, name: str | None) 
         click.echo(
             f"Study {what}, {count(len(checked.findings), 'finding')}. This is not the log that was written."
         )
-        raise click.exceptions.Exit(FOUND_WRONG)
+        return
     click.echo(f"Study {what}, nothing wrong: {checked.what}.")
     click.echo(f"Head {checked.head}")
     if checked.trials:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from assay.cli.printing import inert, paragraph, refusal, width
 from assay.core.errors import AssayError, SpecError, StoreError
@@ -27,6 +28,7 @@ _EXTRAS = {
     "sklearn": "sklearn", "pandas": "sklearn", "optuna": "optuna", "yaml": "yaml",
     "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb",
 }  # fmt: skip
+_ALWAYS: dict[str, Any] = {"hidden": True, "expose_value": False, "help": "It prints nothing else."}
 _ISSUES = "Please report it with the text above."
 
 
@@ -36,11 +38,13 @@ def _with_marks(text: str | None) -> str | None:
 
 
 class Command(click.Command):
-    """A command with --debug, as all have."""
+    """A command with --debug, as all have; what prints JSON takes --json and --format json alike."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.help = _with_marks(self.help)
+        self._alias: tuple[str, Any] = ("", None)
+        self._also_json()
         self.params.append(
             click.Option(
                 ["--debug"],
@@ -50,6 +54,46 @@ class Command(click.Command):
                 help="Show where in the code an error arose.",
             )
         )
+
+    def _also_json(self) -> None:
+        """The other way to ask for JSON, where there is one."""
+        form = next((p for p in self.params if p.name == "form"), None)
+        flag = any(p.name == "as_json" for p in self.params)
+        forms = form.type.choices if form and isinstance(form.type, click.Choice) else ()
+        if forms and "json" in forms and not flag:
+            self._alias = ("form", "json")
+            self.params.append(
+                click.Option(["--json", "also"], is_flag=True, help="The same as --format json.")
+            )
+        elif flag and not form:
+            self._alias = ("as_json", True)
+            self.params.append(
+                click.Option(
+                    ["--format", "also"],
+                    type=click.Choice(["text", "json"]),
+                    help="json is the same as --json.",
+                    hidden=True,
+                )
+            )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.pop("also", None) in (True, "json"):
+            name, value = self._alias
+            given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if given and ctx.params[name] != value:
+                raise click.UsageError(f"Either --json or --format {ctx.params[name]}, not both.")
+            ctx.params[name] = value
+        return super().invoke(ctx)
+
+
+class JsonCommand(Command):
+    """A command that says nothing but JSON: asking for it changes nothing."""
+
+    def _also_json(self) -> None:
+        self.params += [
+            click.Option(["--json"], is_flag=True, **_ALWAYS),
+            click.Option(["--format"], type=click.Choice(["json"]), **_ALWAYS),
+        ]
 
 
 class Commands(click.Group):
@@ -134,6 +178,13 @@ def no_storage(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value and value.endswith((".db", ".sqlite")) and Path(value).is_file():
         raise click.BadParameter(f"{value} is a storage, not a study. Write --storage {value}.")
     return value
+
+
+def text_or_json(function: F) -> F:
+    """--format, and with it --json."""
+    return click.option(
+        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+    )(function)
 
 
 def storage_option(function: F) -> F:

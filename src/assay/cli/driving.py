@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from assay.cli.commands import Command, default_storage, storage_option, study_argument
+from assay.cli.commands import Command, JsonCommand, default_storage, storage_option, study_argument
 from assay.cli.forms import space_in
 from assay.core.errors import SpecError
 
@@ -38,7 +38,7 @@ def searched(space: str | None, param: tuple[str, ...]) -> dict[str, Any]:
     return form
 
 
-@click.command(cls=Command)
+@click.command(cls=JsonCommand)
 @click.argument("study")
 @storage_option
 @_params
@@ -81,7 +81,7 @@ def create(
     )
 
 
-@click.command(cls=Command)
+@click.command(cls=JsonCommand)
 @study_argument
 @storage_option
 def ask(study: str | None, storage: str) -> None:
@@ -94,7 +94,7 @@ def ask(study: str | None, storage: str) -> None:
     _say(next_trial(storage, study))
 
 
-@click.command(cls=Command)
+@click.command(cls=JsonCommand)
 @click.argument("study")
 @click.argument("trial", type=click.IntRange(min=0))
 @click.argument("value", required=False)
@@ -124,7 +124,7 @@ def tell(
     _say(agents.tell(storage, study, trial=trial, value=number, failed=failed))
 
 
-@click.command(cls=Command)
+@click.command(cls=JsonCommand)
 @study_argument
 @storage_option
 def result(study: str | None, storage: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.commands import Command, storage_option, study_argument
+from assay.cli.commands import Command, storage_option, study_argument, text_or_json
 from assay.cli.printing import columns, paragraph, width
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ _BAR, _SHORT_BAR, _NARROW = 20, 10, 72
     help="The share of the trials that count as the best.",
 )
 @click.option("--objective", metavar="NAME", help="For which objective, if there are several.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@text_or_json
 def importance(
     study: str | None, storage: str, method: str, top: float, objective: str | None, form: str
 ) -> None:

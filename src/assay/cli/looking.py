@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.commands import Command, storage_option, study_argument
+from assay.cli.commands import Command, storage_option, study_argument, text_or_json
 from assay.cli.printing import width
 
 if TYPE_CHECKING:
     from assay.api.study import Study
     from assay.core.events import Event
+    from assay.core.history import Trial
+    from assay.math.intervals import Interval
 
 _KINDS = (
     "created", "environment", "sealed", "enqueued", "asked", "paused", "stopped", "resumed", "reported", "measured", "told", "failed",
     "broke", "retried", "exhausted", "selected", "frozen", "opening", "opened", "voided", "metered", "ablated",
     "varied", "attributed", "audited", "deviated", "noted", "steered", "concluded",
 )  # fmt: skip
-_text_or_json = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 
 
 @click.command(cls=Command)
 @study_argument
 @storage_option
-@_text_or_json
+@text_or_json
 def status(study: str | None, storage: str, form: str) -> None:
     """Where all studies of a storage stand, or one, also as they run."""
     if form == "json":
@@ -74,7 +74,7 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
 @click.command(cls=Command)
 @study_argument
 @storage_option
-@_text_or_json
+@text_or_json
 def best(study: str | None, storage: str, form: str) -> None:
     """The settings to use: the selected trial, or the best so far."""
     from assay.api.exporting import trial_rows
@@ -101,13 +101,18 @@ def best(study: str | None, storage: str, form: str) -> None:
 @click.argument("trial", type=click.IntRange(min=0))
 @study_argument
 @storage_option
-def show(trial: int, study: str | None, storage: str) -> None:
+@text_or_json
+def show(trial: int, study: str | None, storage: str, form: str) -> None:
     """All that is known of one trial."""
+    from assay.api.exporting import trial_form
     from assay.report.text import show as shown
     from assay.report.trials import evaluations, trial_table
 
     found = _open(storage, study)
     one = found.history.trial(trial)
+    if form == "json":
+        _say(json.dumps(trial_form(found, trial), indent=2))
+        return
     table = trial_table(found.spec, found.history)
     assert table, "it has this trial"
     _say(shown(table, one, evaluations(found.history, trial), width=width()))
@@ -120,7 +125,7 @@ def show(trial: int, study: str | None, storage: str) -> None:
     "--kind", type=click.Choice(_KINDS), multiple=True, help="Events of this kind only; repeatable."
 )
 @click.option("--off-plan", is_flag=True, help="Only what was done off plan.")
-@_text_or_json
+@text_or_json
 def log(study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, form: str) -> None:
     """What happened, an event a line."""
     from assay.core.events import decode
@@ -146,7 +151,8 @@ def log(study: str | None, storage: str, kind: tuple[str, ...], off_plan: bool, 
 @click.argument("b", type=click.IntRange(min=0))
 @study_argument
 @storage_option
-def diff(a: int, b: int, study: str | None, storage: str) -> None:
+@text_or_json
+def diff(a: int, b: int, study: str | None, storage: str, form: str) -> None:
     """What differs between two trials, and what that did.
 
     The interval is that of the difference on the evaluations that both trials have.
@@ -154,14 +160,22 @@ def diff(a: int, b: int, study: str | None, storage: str) -> None:
     from assay.report.evidence import known_noise
     from assay.report.text import diff as shown
     from assay.report.trials import trial_table
+    from assay.report.words import count, span
 
     found = _open(storage, study)
     first, second = found.history.trial(a), found.history.trial(b)
+    gain = _difference(found, a, b)
+    if form == "json":
+        _say(json.dumps(_diff_form(found, first, second, gain), indent=2))
+        return
     table, noise = trial_table(found.spec, found.history), known_noise(found.spec, found.history)
     assert table, "it has these trials"
     _say(shown(table, first, second, floor=noise.floor if noise else None))
-    if line := _difference(found, a, b):
-        click.echo(line)
+    if gain:
+        click.echo(
+            f"Trial {b} gains {span(gain.estimate, gain.low, gain.high)} over trial {a} on "
+            f"{count(gain.n, 'common evaluation')} ({100 * (1 - found.spec.alpha):g} % interval)."
+        )
 
 
 def _open(storage: str, study: str | None) -> Study:
@@ -181,23 +195,27 @@ def _is_off_plan(event: Event) -> bool:
     return again or isinstance(event, Deviated | Voided)
 
 
-def _difference(study: Study, a: int, b: int) -> str:
-    """By how much B is better than A on the units that both were measured on, in words."""
+def _difference(study: Study, a: int, b: int) -> Interval | None:
+    """By how much B is better than A on the units that both were measured on."""
     from assay.analysis.effects import fresh_interval
     from assay.core import units
-    from assay.report.words import count, span
 
     spec, history = study.spec, study.history
     if not spec.single:
-        return ""
+        return None
     one, other = (units.search_values(spec, history, number) for number in (a, b))
     gains = [
         spec.signs[0] * (one[unit] - other[unit]) for unit in sorted(one.keys() & other.keys())
     ]
-    if len(gains) < 2:
-        return ""
-    found = fresh_interval(spec, gains)
-    return (
-        f"Trial {b} gains {span(found.estimate, found.low, found.high)} over trial {a} on "
-        f"{count(len(gains), 'common evaluation')} ({100 * (1 - spec.alpha):g} % interval)."
-    )
+    return fresh_interval(spec, gains) if len(gains) >= 2 else None
+
+
+def _diff_form(study: Study, a: Trial, b: Trial, gain: Interval | None) -> dict[str, Any]:
+    one, other = dict(a.config), dict(b.config)
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return {
+        "study": study.name,
+        "trials": [a.number, b.number],
+        "differs": {name: [one.get(name), other.get(name)] for name in names},
+        "gain": asdict(gain) if gain else None,
+    }

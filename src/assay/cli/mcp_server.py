@@ -183,14 +183,19 @@ def _called(given: dict[str, Any], storage: str) -> dict[str, Any]:
     unknown, missing = arguments.keys() - properties, [n for n in needed if n not in arguments]
     if unknown or missing:
         said = f"no argument {min(unknown)!r:.80}" if unknown else f"{missing[0]!r} is missing"
-        raise _CallError(_PARAMS, f"{name}: {said}. It takes {', '.join(properties)}.")
+        return _mistake(f"{name}: {said}. It takes {', '.join(properties)}.")
     try:
         found = function(storage, **arguments)
-    except AssayError as error:  # told to the model, which can mend it
-        return {"content": [{"type": "text", "text": str(error)}], "isError": True}
+    except AssayError as error:
+        return _mistake(str(error))
     except TypeError as error:
-        raise _CallError(_PARAMS, f"{name}: {error}") from None
+        return _mistake(f"{name}: {error}")
     except Exception as error:
         raise _CallError(_INTERNAL, f"{type(error).__name__}: {error}") from error
     text = json.dumps(found)
     return {"content": [{"type": "text", "text": text}], "structuredContent": found}
+
+
+def _mistake(said: str) -> dict[str, Any]:
+    """Told as a result and not as an error of the protocol: so the model sees it, and can mend it."""
+    return {"content": [{"type": "text", "text": said}], "isError": True}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from assay.cli.commands import default_storage
 from assay.cli.printing import columns, paragraph, width
 from assay.core.events import Created, Sealed
+from assay.report.phase import evaluations, over
 from assay.report.words import count, name
 from assay.stores.postgres.address import shown
 
@@ -57,13 +58,11 @@ def _choices(chosen: tuple[Chosen, ...], wide: int) -> str:
 
 
 def _begun(study: Study) -> str:
-    ended = study.history.n_ended
+    ended = over(study.history)
     return f" goes on after {count(ended, 'trial')}" if ended else ""
 
 
 def _evidence(study: Study) -> str:
-    from assay.report.phase import evaluations
-
     budget = study.spec.budget
     after = evaluations(study.spec, budget.trials) if budget and budget.trials else 0
     created: Created = study.history.last(Created)

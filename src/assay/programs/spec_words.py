@@ -10,6 +10,7 @@ from assay.core.errors import SpaceError
 from assay.core.parameters import Choice, Float, Int, Ordinal, Parameter
 
 _WHOLE = re.compile(r"[-+]?\d+")
+_OTHERS = re.compile(r"[,:;]|\d-+\d")  # how ranges and lists are written elsewhere
 _FORM = (
     "Write NAME=LOW..HIGH, with log, step=S or default=V after it, or NAME=A|B|C with default=A."
 )
@@ -69,6 +70,8 @@ def _parameter(head: str, options: dict[str, Any]) -> Parameter:
             return Int(*bounds, **options)  # type: ignore[arg-type]  # Int says what is wrong
         return Float(*bounds, **options)
     values = [_value(part) for part in head.split("|")] if head else []
+    if len(values) == 1 and isinstance(values[0], str) and _OTHERS.search(head):
+        raise SpaceError(f"{head!r} would be one value, a text.")
     if set(options) - {"default"}:
         raise SpaceError(f"choices take default=… only, got {sorted(options)}.")
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)

@@ -11,7 +11,7 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.ablation import ablation_standing
-from assay.report.phase import Standing, standing
+from assay.report.phase import Standing, over, standing
 
 _DOING = {
     "control": "measuring the defaults",
@@ -52,7 +52,7 @@ def _words(spec: StudySpec, history: History, now: Standing) -> tuple[str, str]:
         so_far = f" Best value so far: {words.number(value)} (trial {best})."
     if spec.evidence is None:
         why = "nothing was repeated or measured again, so no verdict is given."
-        return "NO VERDICT", f"{words.count(ended, 'trial')} ended; {why}{so_far}"
+        return "NO VERDICT", f"{words.count(over(history), 'trial')} ended; {why}{so_far}"
     if now.phase == "finished":
         why = "" if has_control(history) else f" {missing_control(spec)}"
         return "NO VERDICT", f"The study is complete.{why}{so_far}"

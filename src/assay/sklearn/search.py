@@ -182,6 +182,18 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         self.storage = storage
         self.study_name = study_name
 
+    def set_params(self, **params: Any) -> Self:
+        """As in every estimator; a word of another search ends in what it is called here."""
+        own = self.get_params(deep=False)
+        elsewhere = next((n for n in params if n in SEARCH_ARGUMENTS and n not in own), None)
+        try:
+            return super().set_params(**params)  # type: ignore[no-any-return]
+        except ValueError as error:
+            if elsewhere is None:
+                raise
+            here = f"SearchCV has no parameter {elsewhere!r}. Here: {SEARCH_ARGUMENTS[elsewhere]}."
+            raise ValueError(here) from error
+
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, measure the best again, judge, and fit what is kept on all of the data.
