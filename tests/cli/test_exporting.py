@@ -225,3 +225,29 @@ def test_runs_of_mlflow_are_imported_with_a_space(run, finished, tmp_path, monke
     done = run("import", "mlflow", uri, *to, "--minimize", next(iter(spec.objectives)))
     assert done.exit_code == 0, done.output
     assert "6 trials" in done.output
+
+
+def test_a_metric_that_no_run_has_is_named(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow = pytest.importorskip("mlflow.tracking")
+    uri = f"file:{tmp_path / 'runs'}"
+    client = mlflow.MlflowClient(uri)
+    made = client.create_run(client.create_experiment("theirs")).info.run_id
+    client.log_param(made, "x", 0.5)
+    client.log_metric(made, "loss", 1.0)
+    client.set_terminated(made)
+    (tmp_path / "space.json").write_text('{"x": "0.0..1.0"}')
+    words = (
+        "import",
+        "mlflow",
+        uri,
+        "--space",
+        tmp_path / "space.json",
+        "--storage",
+        tmp_path / "lab.db",
+    )
+    done = run(*words, "--minimize", "rmse")
+    assert done.exit_code == 2
+    assert "no run has a metric 'rmse'. there is: 'loss'" in done.output.lower()
+    done = run(*words, "--minimize", "loss")
+    assert (done.exit_code, done.output) == (0, "Study 'theirs': 1 trial.\n")

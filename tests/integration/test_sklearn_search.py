@@ -518,3 +518,14 @@ def test_a_subclass_may_have_options_of_its_own():
     assert Mine(Ridge(), colour="blue").colour == "blue"
     with pytest.raises(TypeError, match="no argument 'n_iter'"):
         Mine(Ridge(), n_iter=3)
+
+
+def test_set_params_explains_the_words_of_other_searches():
+    search = SearchCV(Ridge())
+    with pytest.raises(ValueError, match=r"no parameter 'n_iter'. Here: n_trials=") as found:
+        search.set_params(n_iter=3)
+    assert "Valid parameters are" in str(found.value.__cause__), "scikit-learn's own is kept"
+    with pytest.raises(ValueError, match="Valid parameters are"):
+        search.set_params(wibble=3)
+    assert search.set_params(n_trials=3, estimator__alpha=2.0).n_trials == 3
+    assert search.estimator.alpha == 2.0

@@ -179,6 +179,29 @@ def test_what_runs_have_and_the_space_has_not_is_listed(mlflow, tmp_path):
         import_runs(uri, space, metric="loss", experiment="other")
 
 
+@pytest.mark.parametrize("uri", ["sqlite:///nowhere/ml.db", "file:nowhere", "nowhere"])
+def test_looking_for_runs_makes_nothing(mlflow, tmp_path, monkeypatch, uri):
+    from assay.tracking.carried import import_runs
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(assay.SpecError, match="There is no 'nowhere"):
+        import_runs(uri, SPACE, metric="loss")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_mlflow_refuses_is_no_bug_of_ours(mlflow, monkeypatch, tmp_path):
+    from assay.tracking.carried import import_runs
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreError, match=r"MLflow at http://127\.0\.0\.1:9 failed"):
+        import_runs("http://127.0.0.1:9", SPACE, metric="loss")
+    client = mlflow.MlflowClient(f"file:{tmp_path}")
+    for name in ("one", "two"):
+        client.create_experiment(name)
+    with pytest.raises(assay.SpecError, match=r"2 experiments. Name one .* 'one', 'two'"):
+        import_runs(f"file:{tmp_path}", SPACE, metric="loss")
+
+
 def test_tensorboard_reads_scalars_and_hyperparameters(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator, plugin_event_multiplexer

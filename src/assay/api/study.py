@@ -475,7 +475,7 @@ class Study(Familiar, elsewhere=STUDY):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<study {self.name!r}: {self.history.n_trials} trials, {over(self.history)} ended>"
+        return f"<study {self.name!r}: {(now := self._ledger.history).n_trials} trials, {over(now)} ended>"
 
 
 def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:

@@ -174,7 +174,7 @@ def _from_mlflow(
     maximize: str | None,
     allow_lossy: bool,
 ) -> tuple[Study, list[str]]:
-    from assay.core.space import Space
+    from assay.api.programs import space_of
     from assay.tracking.carried import import_runs
 
     if space is None or (minimize is None) == (maximize is None):
@@ -182,10 +182,9 @@ def _from_mlflow(
             "Runs of MLflow need --space FILE (their parameters are texts) and one of --minimize NAME "
             "and --maximize NAME."
         )
-    form = space_in(space)
     return import_runs(
         url,
-        Space.from_json(form if "parameters" in form else {"parameters": form}),
+        space_of(space_in(space)),
         metric=minimize or maximize or "",
         direction="minimize" if minimize else "maximize",
         experiment=experiment,

@@ -45,11 +45,13 @@ def import_runs(
         The study, and what was lost, in words.
 
     Raises:
-        SpecError: no such experiment, no run with these parameters, or a loss that was not allowed.
+        SpecError: no such experiment, no run with these parameters or this metric, or a loss that was
+            not allowed.
+        StoreError: MLflow cannot be reached there, or refuses.
     """
     from assay.tracking.mlflow import runs_of
 
-    runs = runs_of(uri, experiment)
+    theirs, runs = runs_of(uri, experiment)
     lost: Counter[str] = Counter()
     found = [(run, _config(run.params, space, lost)) for run in runs if run.params]
     usable = [(run, config) for run, config in found if config is not None]
@@ -57,13 +59,16 @@ def import_runs(
         raise SpecError(
             f"None of {len(runs)} runs has parameters of this space: {', '.join(space.names)}."
         )
+    if not any(metric in run.metrics for run, _ in usable):
+        there = ", ".join(sorted({repr(name) for run, _ in usable for name in run.metrics}))
+        raise SpecError(f"No run has a metric {metric!r}. There is: {there or 'none'}.")
     said = [f"{what} ({many})" for what, many in lost.items()]
     if said and not allow_lossy:
         raise SpecError(
             f"These runs cannot be carried over whole. Lost would be: {'; '.join(said)}. "
             "Say allow_lossy=True or --allow-lossy to go on without."
         )
-    name = study or experiment or "mlflow"
+    name = study or theirs
     spec = StudySpec(
         space=space, directions=directions_of(direction), sampler=sampler_settings("auto"),
     )  # fmt: skip # without a control: what the defaults would have given, nobody knows

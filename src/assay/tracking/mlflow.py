@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -144,36 +145,52 @@ class Past:
     metrics: Mapping[str, float]
 
 
-def runs_of(uri: str, experiment: str | None = None) -> list[Past]:
-    """The runs of an experiment, oldest first.
+def runs_of(uri: str, experiment: str | None = None) -> tuple[str, list[Past]]:
+    """The name of an experiment, and its runs, oldest first. Nothing is made where nothing is.
 
     Args:
         experiment: its name; may be left out when there is one with runs of its own.
 
     Raises:
-        SpecError: no such experiment, or nothing that can be reached.
+        SpecError: no such file or experiment.
+        StoreError: MLflow cannot be reached there, or refuses.
     """
-    client = MlflowClient(tracking_uri=uri)
-    try:
-        there = client.search_experiments()
-    except Exception as error:
-        raise SpecError(f"MLflow cannot read {uri!r}: {str(error).splitlines()[0]}") from error
-    names = sorted(one.name for one in there if one.name != "Default")
-    wanted = names[0] if experiment is None and len(names) == 1 else experiment
-    number = next((one.experiment_id for one in there if one.name == wanted), None)
-    if number is None:
-        known = ", ".join(map(repr, names[:20])) or "none"
-        raise SpecError(f"{uri!r} has no experiment {wanted!r}. Name one of: {known}.")
-    runs = sorted(_pages(client, number, ""), key=lambda run: run.info.start_time)
-    return [
+    if (place := _path(uri)) and not place.exists():
+        raise SpecError(f"There is no {str(place)!r} to read runs of MLflow from.")
+    with _said_plainly(uri):
+        client = MlflowClient(tracking_uri=uri)
+        named = {one.name: one.experiment_id for one in client.search_experiments()}
+        wanted = _one_of(uri, experiment, named)
+        found = list(_pages(client, named[wanted], ""))
+    return wanted, [
         Past(
             run.info.run_name or run.info.run_id,
             run.info.status,
             dict(run.data.params),
             dict(run.data.metrics),
         )
-        for run in runs
+        for run in sorted(found, key=lambda run: run.info.start_time)
     ]
+
+
+def _one_of(uri: str, wanted: str | None, named: Mapping[str, str]) -> str:
+    """The experiment that is meant; "Default", which is always there, only if it is named."""
+    own = sorted(name for name in named if name != "Default")
+    if wanted is None and len(own) == 1:
+        return own[0]
+    if wanted is not None and wanted in named:
+        return wanted
+    known = ", ".join(map(repr, own[:20])) or "only the empty 'Default'"
+    said = f"has no experiment {wanted!r}" if wanted else f"has {len(own)} experiments"
+    raise SpecError(f"{uri!r} {said}. Name one (experiment=…, --from …); there is: {known}.")
+
+
+def _path(uri: str) -> Path | None:
+    """The file or folder of an address, if that is what it names."""
+    for scheme in ("sqlite:///", "file://", "file:"):
+        if uri.startswith(scheme):
+            return Path(uri.removeprefix(scheme))
+    return None if ":" in uri or uri == "databricks" else Path(uri)
 
 
 def _pages(client: Any, experiment: str, asked: str) -> Iterator[Run]:
