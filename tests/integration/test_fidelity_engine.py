@@ -47,7 +47,7 @@ def resuming(trial):
     return value
 
 
-def search(objective, **options):
+def search(objective, space=SPACE, **options):
     settings = {
         "budget": Budget(trials=20),
         "scheduler": "asha",
@@ -56,7 +56,7 @@ def search(objective, **options):
         "isolation": "none",
         "progress": False,
     }
-    return assay.optimize(objective, SPACE, **(settings | options))
+    return assay.optimize(objective, space, **(settings | options))
 
 
 def log_of(study, *kinds):
@@ -186,14 +186,44 @@ def test_a_checkpoint_that_was_changed_is_not_taken_up(tmp_path):
 # --- budgets
 
 
-def test_a_budget_of_steps_is_kept_and_somebody_is_complete():
-    for steps in (MOST, 6 * MOST):
-        study = search(resuming, budget=Budget(steps=steps))
+@pytest.mark.parametrize("scheduler", ["thaw", "asha", "asha-stopping", "halving", "hyperband"])
+@pytest.mark.parametrize("control", [False, True])
+def test_a_budget_of_steps_is_kept_and_somebody_is_complete(scheduler, control):
+    x = Float(0, 1, default=0.9) if control else Float(0, 1)
+    space = Space(x=x, fidelity=Fidelity("epochs", 1, MOST))
+    for steps in (MOST, MOST + 1, 2 * MOST, 150):
+        study = search(resuming, space, budget=Budget(steps=steps), scheduler=scheduler)
         runs = study.history.runs()
-        worked = sum(run.worked for run in runs)
-        assert worked <= steps + MOST
-        assert any(run.state == "done" for run in runs)
-        assert worked > steps / 2
+        assert steps / 2 < sum(run.worked for run in runs) <= steps
+        done = [run for run in runs if run.state == "done"]
+        assert len(done) > (control and steps >= 2 * MOST)
+
+
+@pytest.mark.parametrize("scheduler", ["thaw", "asha", "asha-stopping"])
+@pytest.mark.parametrize("drive", ["optimize", "ask"])
+def test_a_trial_may_report_its_steps_in_any_order(scheduler, drive):
+    def backwards(trial):
+        for step in reversed(trial.steps):
+            trial.report(step, level(trial.config["x"], step))
+        return level(trial.config["x"], trial.to_step)
+
+    if drive == "optimize":
+        study = search(backwards, scheduler=scheduler)
+    else:
+        study = assay.Study(SPACE, sampler="random", scheduler=scheduler)
+        for _ in range(40):
+            trial = study.ask()
+            for step in reversed(trial.steps):
+                trial.report(step, level(trial.config["x"], step))
+                if trial.should_stop():
+                    break
+            else:
+                study.tell(trial, level(trial.config["x"], trial.to_step))
+    runs = study.history.runs()
+    assert not any(run.state == "running" for run in runs)
+    assert any(run.state == "done" for run in runs)
+    assert all(run.step == run.until for run in runs if run.state == "paused")
+    assert study.verify() == []
 
 
 def test_as_many_as_are_rechecked_get_the_full_fidelity():
@@ -354,7 +384,8 @@ def test_a_scheduler_needs_a_fidelity():
         assay.optimize(reporting, Space(x=Float(0, 1)), budget=Budget(steps=10), isolation="none")
 
 
-def test_without_a_scheduler_everything_is_evaluated_in_full():
-    study = search(reporting, scheduler=None)
+@pytest.mark.parametrize("objective", [reporting, resuming])
+def test_without_a_scheduler_everything_is_evaluated_in_full(objective):
+    study = search(objective, scheduler=None)
     assert not log_of(study, Paused, Stopped, Resumed)
     assert all(trial.state == "done" for trial in study.trials)

@@ -107,12 +107,13 @@ def run_plan(
 
 
 def checkpoints_of(study: Study) -> Checkpoints | None:
-    """Where trials of this study leave what they go on from; None if they never pause.
+    """Where trials of this study leave what they go on from; None without epochs or the like.
 
-    Beside its file, "lab.db-checkpoints/study"; for a study in memory in a temporary directory.
+    Without a scheduler, too, so that an objective need not know whether there is one. Beside the
+    study's file, "lab.db-checkpoints/study"; for a study in memory in a temporary directory.
     """
     fidelity = study.spec.space.fidelity
-    if study.scheduler is None or fidelity is None or fidelity.kind != "epochs":
+    if fidelity is None or fidelity.kind != "epochs":
         return None
     path = getattr(study.store, "path", None)
     folder = Path(path).with_name(f"{Path(path).name}-checkpoints") if path else None

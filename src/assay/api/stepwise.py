@@ -51,7 +51,7 @@ def pause(ledger: Ledger, scheduler: Scheduler | None, end: Told | Failed) -> bo
     if fidelity is None or run.state != "running":
         return False
     part = run.until < fidelity.most
-    if run.until not in dict(run.curve) and (part or not fidelity.goes_on):
+    if run.step != run.until and (part or not fidelity.goes_on):
         ledger.add(Reported(number, run.until, first, tuple(others)))
     if not part:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from assay.core.events import Paused, Stopped
 from assay.core.fidelity import Fidelity
@@ -55,9 +56,8 @@ def more(spec: StudySpec, history: History, scheduler: Scheduler) -> Resume | No
     given = scheduler.resume(runs)
     if given is None:
         return None
-    cost = fidelity.cost(runs[given.trial].step, given.until)
-    full = given.until >= fidelity.most
-    return given if cost <= room(spec, runs) + (fidelity.most if full else 0) else None
+    then = replace(runs[given.trial], state="running", until=given.until)
+    return given if _affords(spec, [*runs[: then.trial], then, *runs[then.trial + 1 :]]) else None
 
 
 def last_ones(spec: StudySpec, history: History) -> Resume | None:
@@ -100,26 +100,36 @@ def has_room(spec: StudySpec, history: History, scheduler: Scheduler | None) -> 
     """Whether the steps of the budget allow another trial."""
     if spec.budget is None or spec.budget.steps is None:
         return True
-    return (first_step(spec, history, scheduler) or _fidelity(spec).most) <= room(
-        spec, history.runs()
-    )
+    until = first_step(spec, history, scheduler) or _fidelity(spec).most
+    return _affords(spec, [*history.runs(), Run(history.n_trials, "running", until)])
 
 
-def room(spec: StudySpec, runs: Sequence[Run]) -> float:
-    """The steps that are neither spent, nor on their way, nor set aside for the last ones."""
+def _affords(spec: StudySpec, runs: Sequence[Run]) -> bool:
+    """Whether the budget has what is on its way, and what the last ones will need."""
     left = _left(spec, runs)
-    if left == math.inf:
-        return left
-    most = _fidelity(spec).most
-    full = sum(
-        not r.protected and (r.state == "done" or (r.state == "running" and r.until >= most))
-        for r in runs
-    )
-    short = any(run.until < most for run in runs) or not runs
-    aside = max(_wanted(spec) - full, 0) * most if short and spec.scheduler else 0
+    return left == math.inf or left >= _aside(spec, runs)
+
+
+def _aside(spec: StudySpec, runs: Sequence[Run]) -> int:
+    """The steps that are missing until as many trials as wanted are complete, the farthest first.
+
+    At most half of the budget, but for one trial: some other than the control shall be complete.
+    """
+    fidelity = _fidelity(spec)
+    most, others = fidelity.most, [run for run in runs if not run.protected]
+    if all(run.until >= most for run in runs):
+        return 0  # nothing ever waits
+    full = sum(r.state == "done" or (r.state == "running" and r.until >= most) for r in others)
+    waiting = [r for r in others if r.until < most and r.state in ("running", "paused")]
+    steps = sorted((r.until if r.state == "running" else r.step for r in waiting), reverse=True)
+    wanted = max(_wanted(spec) - full, 0)
+    if not wanted:
+        return 0
+    missing = [fidelity.cost(step, most) for step in [*steps, *[0] * wanted][:wanted]]
     assert spec.budget is not None
     assert spec.budget.steps is not None
-    return left - min(aside, spec.budget.steps // 2)
+    needed = 0 if full else missing[0]
+    return max(needed, min(sum(missing), spec.budget.steps // 2))
 
 
 def _left(spec: StudySpec, runs: Sequence[Run]) -> float:

@@ -30,7 +30,8 @@ class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
             none, and the step to go to, at which what is needed to go on is saved, and the value
             there returned. None without a fidelity.
         checkpoint: a directory. At the start it holds what this trial saved at `from_step`, and at
-            the end whatever is left in it is kept. None where nothing is paused.
+            the end whatever is left in it is kept. None without a fidelity of kind "epochs", and
+            in a loop of your own.
     """
 
     __slots__ = (
