@@ -52,7 +52,7 @@ def ends_itself(fidelity: Fidelity, run: Run) -> bool:
 
 def more(spec: StudySpec, history: History, scheduler: Scheduler) -> Resume | None:
     """The paused trial that gets a free slot, if the budget has what it takes."""
-    runs, fidelity = _seen(scheduler, history, None), _fidelity(spec)
+    runs = _seen(scheduler, history, None)
     given = scheduler.resume(runs)
     if given is None:
         return None
