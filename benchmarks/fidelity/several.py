@@ -3,8 +3,9 @@
     SEARCH_DATA=PATH python -m benchmarks.fidelity.several --seeds 6   # minutes; resumable
     python -m benchmarks.fidelity.several                              # the page alone
 
-Validation accuracy and the logarithm of the training time of networks (YAHPO Gym, LCBench), 52 epochs.
-The volume is below the upper decile of each loss among 500 random configs in full, above their least, as
+Validation accuracy and the logarithm of the training time of networks (YAHPO Gym, LCBench), 52 epochs;
+log loss and the same time of boosted trees on 1 to 27 of 27 parts of the rows; trees fold by fold
+(`folds.py`). The volume is below the upper decile of each loss among 500 random configs in full, above their least, as
 a share of all there is. Only complete trials count. Writes ../results/several.md.
 """
 
@@ -21,13 +22,16 @@ import numpy as np
 import assay
 from assay.math.pareto import hypervolume
 from benchmarks.search.params import sample
-from benchmarks.search.problems import load
 from benchmarks.search.tuners import _ours
 
 HERE = Path(__file__).resolve().parent
 RAW = HERE / "results-several.jsonl"
 OUT = HERE.parent / "results" / "several.md"
 PROBLEMS = ("yahpo:lcbench/167152/val_accuracy+time", "yahpo:lcbench/167168/val_accuracy+time")
+SUBSETS = (
+    "yahpo:rbv2_xgboost/1468/logloss+timetrain", "yahpo:rbv2_xgboost/1510/logloss+timetrain",
+)  # fmt: skip
+FOLDS = ("folds:breast_cancer", "folds:digits")
 BUDGET, LONG = 20, 60
 STEP_1 = {"name": "asha-stopping"}
 PROMOTING = {"name": "asha", "parts": 13}
@@ -41,13 +45,25 @@ ARMS = {
     "asha from a 13th, random configs": ("random", PROMOTING, BUDGET),
     "asha-stopping from step 1, random configs": ("random", STEP_1, BUDGET),
 }
+FEWER = ("full", "auto", "full, random configs", "auto, random configs")
+"""The arms on subsets and folds."""
+
+
+@cache
+def loaded(name):
+    """A problem; its losses are kept from one run to the next."""
+    from benchmarks.fidelity.curves import Curve
+    from benchmarks.fidelity.folds import Folds
+
+    return Folds(name) if name.startswith("folds:") else Curve(name)
 
 
 @cache
 def frame(name):
     """The least and the upper decile of each loss of random configs."""
-    problem, rng = load(name), np.random.default_rng(0)
-    losses = np.array(problem.many([sample(problem.space, rng) for _ in range(500)]))
+    problem, rng = loaded(name), np.random.default_rng(0)
+    count = 200 if name in FOLDS else 500
+    losses = np.array(problem.many([sample(problem.space, rng) for _ in range(count)]))
     return losses.min(axis=0), np.quantile(losses, 0.9, axis=0)
 
 
@@ -57,37 +73,37 @@ def course(problem, seed, sampler, scheduler, full):
     names = {"error": "minimize", "seconds": "minimize"}
     study = assay.Study(space, direction=names, seed=seed, sampler=sampler, scheduler=scheduler)
     low, high = frame(problem.name)
-    most, spent, front, found, trials = problem.fidelity.most, 0, [], [], 0
+    most, kind = problem.fidelity.most, problem.fidelity.kind
+    spent, front, found, numbers = 0, [], [], set()
     while spent < full * most:
         trial = study.ask()
-        trials += trial.from_step == 0
+        numbers.add(trial.number)
         losses = problem.losses_until(trial.config, trial.to_step)
         for step in range(trial.from_step + 1, trial.to_step + 1):
             spent += 1
-            if scheduler is not None:
+            if scheduler is not None and kind != "subset":
                 trial.report(step, dict(zip(names, losses[step - 1], strict=True)))
                 if trial.should_stop():
                     break
         else:
-            study.tell(trial, losses[-1])
+            value = np.mean(losses, axis=0).tolist() if kind == "folds" else losses[-1]
+            study.tell(trial, value)
             if step == most and spent <= full * most:
-                front.append((np.array(losses[-1]) - low) / (high - low))
+                front.append((np.array(value) - low) / (high - low))
                 found.append((spent / most, hypervolume(front, [1.0, 1.0])))
-    return found, trials
+    return found, len(numbers)
 
 
 def run(seeds):
-    from benchmarks.fidelity.curves import Curve
-
     rows = [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
     known = {(r["problem"], r["arm"], r["seed"]) for r in rows}
     for seed in range(seeds):
-        for name in PROBLEMS:
+        for name in (*PROBLEMS, *SUBSETS, *FOLDS):
             for arm, (sampler, scheduler, full) in ARMS.items():
-                if (name, arm, seed) in known:
+                if (name, arm, seed) in known or (name not in PROBLEMS and arm not in FEWER):
                     continue
                 start = time.process_time()
-                found, trials = course(Curve(name), seed, sampler, scheduler, full)
+                found, trials = course(loaded(name), seed, sampler, scheduler, full)
                 row = {
                     "problem": name, "arm": arm, "seed": seed, "trials": trials,
                     "course": [[round(at, 3), round(volume, 5)] for at, volume in found],
