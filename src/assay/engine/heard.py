@@ -104,15 +104,16 @@ class Heard:
         return [*reached, Told(job.trial, values, extra or None, *cost)]
 
     def _reached(self, values: tuple[float, ...]) -> list[Event]:
-        """The value as a report, of a trial that did not report at the step that it was granted.
+        """The value as a report, of a trial whose last one is not of the step that it was granted.
 
         One that reported on the way and may go all the way has ended by itself, and reached no more.
         """
         job, fidelity = self.running.job, self.spec.space.fidelity
-        if not self.scheduled or job.until is None or job.until in self.running.steps:
+        if not self.scheduled or job.until is None or fidelity is None:
             return []
-        all_the_way = fidelity is not None and fidelity.goes_on and not is_part(job, self.spec)
-        if all_the_way and self.history.runs()[job.trial].step > job.since:
+        step = self.history.runs()[job.trial].step
+        ended = fidelity.goes_on and not is_part(job, self.spec) and step > job.since
+        if ended or step == job.until:
             return []
         return [Reported(job.trial, job.until, values[0], values[1:])]
 
