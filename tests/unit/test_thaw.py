@@ -292,6 +292,17 @@ def test_a_silent_model_leaves_the_judgement_to_the_ranks():
     assert Thaw(EPOCHS, forecast=Says()).resume([paused(0, 3, None)]) is None
 
 
+def test_a_pause_says_what_decides_who_goes_on():
+    run = replace(paused(0, 3, None), state="running")
+    by_promise, by_rank = (
+        Thaw(EPOCHS, forecast=forecast).judge([run], 0).reason for forecast in (Says(), None)
+    )
+    assert by_promise == (
+        "epochs 3 of 24 with 1: goes on when nothing else, old or new, promises more per step"
+    )
+    assert "place 1 of 1" in by_rank
+
+
 # --- a search
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.protocols import Forecast
-from assay.core.runs import Go, Resume, Run, Stop, Verdict
+from assay.core.runs import Go, Pause, Resume, Run, Stop, Verdict
 from assay.schedulers.asha import Asha, AshaStopping
 from assay.schedulers.rungs import Rungs, check_single, ladder
 
@@ -101,7 +101,11 @@ class Thaw(_Thawing):
 
     def judge(self, runs: Sequence[Run], trial: int) -> Verdict:
         """Go until the step that was granted, then pause."""
-        return self._by_rank.judge(runs, trial)
+        said, run = self._by_rank.judge(runs, trial), runs[trial]
+        if self.forecast is None or not isinstance(said, Pause):
+            return said
+        where = f"{self._rungs.shown(run.step)} with {self._rungs.value(run, run.step)}"
+        return Pause(f"{where}: goes on when nothing else, old or new, promises more per step")
 
     def resume(self, runs: Sequence[Run]) -> Resume | None:
         """The paused trial that promises most, if a new trial does not promise more."""
