@@ -157,3 +157,22 @@ def test_a_study_without_a_trial_can_be_looked_at(run):
     for words in (("status",), ("trials",), ("log",), ("verify",), ("report", "-o", "-")):
         assert run(*words, "--storage", "lab.db").exit_code == 0
     assert "has a value yet" in run("best", "--storage", "lab.db").output
+
+
+def test_an_ablation_is_shown_as_one(run, tmp_path):
+    from assay import Component, Float, Space, ablate
+
+    storage = str(tmp_path / "parts.db")
+    ablate(
+        lambda t: (t.config["x"] - 0.5) ** 2 + (0 if t.config["a"] else 1),
+        space=Space(x=Float(0, 1, default=0.4)), components=[Component("a")], searches=1,
+        budget=4, smallest_gain=0.1, isolation="none", storage=storage, name="parts",
+    )  # fmt: skip
+    table, said = run("status", "parts", "--storage", storage).output.split("Without", 1)
+    assert table.splitlines()[2].split()[:4] == ["parts", "finished", "2", "searches"]
+    assert "the a contributes" in " ".join(said.split())
+    assert "verdict" in run("best", "parts", "--storage", storage).output
+    (result,) = json.loads(run("best", "parts", "--format", "json", "--storage", storage).output)
+    assert result["effects"][0]["flag"] == "contributes"
+    assert "such as parts/full" in run("trials", "parts", "--storage", storage).output
+    assert "2 searches begun" in run("watch", "parts", "--storage", storage).output

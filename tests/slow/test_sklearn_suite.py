@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
@@ -48,6 +49,7 @@ def test_it_passes_check_estimator_wherever_grid_search_does(model, grid):
 
 @pytest.mark.slow
 def test_scikit_learns_own_tests_of_searches_pass(tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # minutes on a busy machine
     shim = Path(__file__).parents[1] / "integration"
     done = subprocess.run(
         [

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import assay
 from assay import Budget, Component, Float, Int, Space
-from assay.analysis.ablation import BORROWED, FRESH, flag_of
+from assay.analysis.ablation import (
+    BORROWED,
+    FRESH,
+    Search,
+    contrasts,
+    contributions,
+    flag_of,
+)
 from assay.api.ablation_searches import fitted
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Ablated, Attributed, Varied
 from assay.core.history import fold
+from assay.core.spec import StudySpec
 from assay.math.intervals import Interval
 from assay.math.simultaneous import Adjusted
-from assay.report.ablation import ablation_view
+from assay.report.ablation import ablation_standing, ablation_view
+from assay.report.phase import Standing, standing
 from assay.stores.memory import MemoryStore
 
 SPACE = Space(rate=Float(1e-3, 1.0, log=True, default=0.5))
@@ -182,6 +192,7 @@ def test_a_variant_that_cannot_run_is_a_finding_and_not_the_end():
 
     effect = run(fragile).effect("norm")
     assert effect["retuned"] is None
+    assert effect["flag"] == "not measured"
     assert "nothing could be trained" in effect["sentence"]
     assert "diverged" in effect["sentence"]
 
@@ -306,8 +317,117 @@ def test_flags(u, r, m, flag):
         ({"space": None}, "space="),
         ({"components": [Component("x", step="scaler")]}, "an objective has not"),
         ({"budget": Budget(trials=5), "sampler": "rndom"}, "random"),
+        ({"budget": 2}, "at least 3 trials"),
+        ({"metric": "r2"}, "metric=… is for an estimator"),
+        ({"groups": [1]}, "groups=… is for an estimator"),
+        ({"components": [Component("rate")]}, "has the name of a parameter, which cannot be True"),
     ],
 )
 def test_mistakes_are_told(wishes, says):
     with pytest.raises(SpecError, match=says):
         run(**wishes)
+
+
+def test_searches_that_found_nothing_are_left_out_and_said():
+    def rare(trial):
+        if not trial.config["norm"] and not 0.001 < trial.config["rate"] < 0.002:
+            raise ValueError("it diverged")
+        return loss(trial)
+
+    found = run(rare, budget=8)
+    norm = next(v for v in found.result["variants"] if v["name"] == "-norm")
+    empty = [s for s in norm["searches"] if s["trial"] is None]
+    assert 0 < len(empty) < 3, "or the example shows nothing"
+    effect = found.effect("norm")
+    assert effect["retuned"] is not None
+    assert effect["flag"] != "not measured"
+    assert any(f"{len(empty)} of 3 searches of variant -norm" in n for n in found.result["notes"])
+
+
+def searched(scores, best=0):
+    units = {(0, 0, i): float(s) for i, s in enumerate(scores)}
+    return Search((1.0,), ({},), ("sampler",), best, units, units, 1.0, 1)
+
+
+def test_intervals_hold_together_also_where_variants_have_fewer_searches():
+    rng = np.random.default_rng(0)
+    spec = StudySpec(SPACE, {"value": "minimize"}, alpha=0.05)
+    parts = [Component("a"), Component("b")]
+    full, no_a, no_b = frozenset("ab"), frozenset("b"), frozenset("a")
+    measured = {v: [searched(rng.normal(size=8)) for _ in range(3)] for v in (full, no_a, no_b)}
+    empty = Search((None,), ({},), ("sampler",), None, {}, {}, 1.0, 1)
+    fewer = {**measured, no_b: [*measured[no_b][:2], empty]}
+    pairs = contrasts(parts, "leave-one-out", [full, no_a, no_b])
+    found = contributions(spec, parts, pairs, fewer, reference=full)
+    alone = contributions(replace(spec, alpha=0.025), parts, pairs[1:], fewer, reference=full)
+    for one, other in zip(found[1:], alone, strict=True):
+        assert one.retuned.interval.low == pytest.approx(other.retuned.interval.low)
+        assert one.retuned.interval.level == 0.95
+        assert one.retuned.p == pytest.approx(min(2 * other.retuned.p, 1))
+
+
+def test_what_has_no_effect_at_all_is_said_so():
+    found = run(components=[Component("idle"), *PARTS], searches=1, budget=6)
+    said = found.effect("idle")["sentence"]
+    assert said.startswith("Without re-tuning, removing the idle changes nothing.")
+    assert "no difference at all" in said
+
+
+def test_what_replaces_or_is_added_is_called_so():
+    def f(trial):
+        return loss_of(trial.config) + (0.3 if trial.config["optimiser"] == "sgd" else 0)
+
+    def loss_of(config):
+        return np.log10(config["rate"]) ** 2
+
+    part = [Component("optimiser", on="adam", off="sgd")]
+    said = run(f, part, searches=1, budget=5).effect("optimiser")["sentence"]
+    assert "putting sgd in place of adam seems to cost 0.30" in said
+    assert said.endswith("adam is better.")
+    added = run(components=[Component("norm"), Component("skip")], design="add-one-in", searches=1)
+    said = added.effect("skip")["sentence"]
+    assert "adding the skip seems to gain" in said
+    assert "it still gains" in said
+
+
+def test_the_table_has_all_three_numbers_and_the_energy(found):
+    ablation, _ = found
+    text = str(ablation)
+    for word in ("untuned", "re-tuned", "was tuning", "verdict", "energy"):
+        assert word in text
+    assert all(v["kwh"] > 0 for v in ablation.result["variants"])
+    assert 'class="faint-0"' in ablation_view(ablation.result).figures[1].wide
+
+
+def test_several_objectives_are_judged_by_the_first_and_that_is_said():
+    found = run(
+        lambda t: {"loss": loss(t), "size": 1.0},
+        direction={"loss": "minimize", "size": "minimize"}, searches=1, budget=5,
+    )  # fmt: skip
+    assert any(n == "Judged by loss alone; not looked at: size." for n in found.result["notes"])
+
+
+def test_an_ablation_stands_as_one_and_not_as_a_study_without_trials(found):
+    ablation, store = found
+    spec, history = ablation.study.spec, ablation.study.history
+    assert standing(spec, history) == Standing("finished", 9, 9)
+    half = fold(store.read("ablation")[:6])
+    assert standing(spec, half).phase == "search"
+    assert standing(spec, half).total is None
+    claim, card = ablation_standing(history)
+    assert (claim, card) == ("ABLATION", "Contributes: skip. Not needed: norm.")
+
+
+def test_parameters_of_a_component_are_checked():
+    with pytest.raises(SpecError, match=r"space_off has 'rate' as \(0, 1\)"):
+        Component("a", space_off={"rate": (0, 1)})
+    with pytest.raises(SpecError, match="space_on needs parameters by name"):
+        Component("a", space_on=[Float(0, 1)])
+
+
+def test_a_component_may_hold_a_parameter_at_one_of_two_of_its_values():
+    found = run(
+        lambda t: (np.log10(t.config["rate"]) + 1) ** 2, [Component("rate", on=0.1, off=1.0)],
+        space=Space(rate=SPACE["rate"], other=Float(0, 1, default=0.5)), searches=1, budget=4,
+    )  # fmt: skip
+    assert found.effect("rate")["retuned"]["estimate"] == pytest.approx(1.0)

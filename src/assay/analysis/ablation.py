@@ -13,12 +13,13 @@ An effect is positive where the component helps, whatever the direction of the o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from assay.analysis.effects import ratio
+from assay.analysis.spending import spending
 from assay.core.components import Component, Variant, called
 from assay.core.designs import Design
 from assay.core.errors import StateError
@@ -32,8 +33,9 @@ from assay.math.intervals import Interval
 from assay.math.simultaneous import Adjusted, simultaneous
 
 Flag: TypeAlias = Literal[
-    "sign flip", "not needed", "harmful", "overstated", "understated", "contributes", "cannot tell"
-]
+    "sign flip", "not needed", "harmful", "overstated", "understated", "contributes", "cannot tell",
+    "not measured",
+]  # fmt: skip
 
 BORROWED = "the best settings of the reference"
 """The source of the config that a variant is tried with untuned."""
@@ -82,6 +84,7 @@ class Search:
     untuned: Mapping[Unit, float]
     cpu_s: float
     fits: int
+    kwh: float = 0.0
 
     @property
     def failed(self) -> int:
@@ -108,6 +111,7 @@ def search_of(spec: StudySpec, history: History) -> Search:
         untuned,
         cpu + sum(e.cpu_s for e in spent),
         looks + len(spent),
+        spending(spec, history).kwh,
     )
 
 
@@ -116,7 +120,7 @@ class Contribution:
     """What the step from one variant to another says of the component between them.
 
     `untuned` and `misattribution` are None where the reference's settings cannot be used without
-    the component, as when training fails with them.
+    the component, as when training fails with them; `retuned` where no search found any that can.
     """
 
     component: str
@@ -183,12 +187,9 @@ def contributions(
     untuned = [
         _block(spec, searches[a], searches[b], a != reference, b != reference) for _, a, b in pairs
     ]
-    missed = [
-        None if u is None or r is None or u.shape != r.shape else u - r
-        for u, r in zip(untuned, retuned, strict=True)
-    ]
+    missed = [_minus(u, r) for u, r in zip(untuned, retuned, strict=True)]
     families = [
-        _family(spec, blocks, name)
+        _family(spec, [_array(rows) for rows in blocks], name)
         for blocks, name in ((untuned, "U"), (retuned, "R"), (missed, "M"))
     ]
     found = []
@@ -199,33 +200,64 @@ def contributions(
     return found
 
 
+Block: TypeAlias = Mapping[int, Mapping[Unit, float]]
+"""Differences by search and fresh unit, positive where more is better."""
+
+
 def _block(
-    spec: StudySpec, more: Sequence[Search], less: Sequence[Search], *lent: bool
-) -> Array | None:
-    """Differences by search and fresh unit, positive where more is better; None if some are missing."""
-    rows = []
-    for a, b in zip(more, less, strict=True):
-        with_, without = (
-            s.untuned if borrowed_ else s.tuned for s, borrowed_ in zip((a, b), lent, strict=True)
-        )
-        common = sorted(with_.keys() & without.keys())
-        if len(common) < 2:
-            return None
-        rows.append([spec.signs[0] * (without[unit] - with_[unit]) for unit in common])
-    return np.array(rows) if len({len(row) for row in rows}) == 1 else None
+    spec: StudySpec,
+    more: Sequence[Search],
+    less: Sequence[Search],
+    lent_more: bool,
+    lent_less: bool,
+) -> Block:
+    """Of the searches in which both sides were measured: one that found nothing has no difference."""
+    found = {}
+    for number, (a, b) in enumerate(zip(more, less, strict=True)):
+        with_ = a.untuned if lent_more else a.tuned
+        without = b.untuned if lent_less else b.tuned
+        common = with_.keys() & without.keys()
+        found[number] = {u: spec.signs[0] * (without[u] - with_[u]) for u in common}
+    return {number: units for number, units in found.items() if len(units) > 1}
+
+
+def _minus(a: Block, b: Block) -> Block:
+    return {
+        n: {u: a[n][u] - b[n][u] for u in a[n].keys() & b[n].keys()} for n in a.keys() & b.keys()
+    }
+
+
+def _array(block: Block) -> Array | None:
+    """By search and unit, of the units that all its searches have; None if there are not two."""
+    if not block:
+        return None
+    common = sorted(set.intersection(*(set(units) for units in block.values())))
+    if len(common) < 2:
+        return None
+    return np.array([[block[n][u] for u in common] for n in sorted(block)])
 
 
 def _family(spec: StudySpec, blocks: Sequence[Array | None], name: str) -> list[Adjusted | None]:
-    """Simultaneous intervals of those that are known and were measured on equally many units."""
+    """Simultaneous intervals of those that are known.
+
+    Those measured on equally many units and searches are a family of their own; several families
+    share the error by their size (Bonferroni).
+    """
     found: list[Adjusted | None] = [None] * len(blocks)
-    shapes = {block.shape for block in blocks if block is not None}
-    for shape in shapes:
+    shapes = [block.shape for block in blocks if block is not None]
+    for shape in dict.fromkeys(shapes):
         places = [i for i, b in enumerate(blocks) if b is not None and b.shape == shape]
         rng = stream(spec.seed, "ablation", name, len(places))
-        level = 1 - spec.alpha
-        family = simultaneous([blocks[i] for i in places], ratio(spec), rng, level)  # type: ignore[arg-type]
-        for i, adjusted in zip(places, family, strict=True):
-            found[i] = adjusted
+        share = len(places) / len(shapes)
+        family = simultaneous(
+            [blocks[i] for i in places],  # type: ignore[arg-type]
+            ratio(spec),
+            rng,
+            1 - spec.alpha * share,
+        )
+        for i, one in zip(places, family, strict=True):
+            interval = replace(one.interval, level=1 - spec.alpha)
+            found[i] = Adjusted(interval, min(one.p / share, 1.0))
     return found
 
 
@@ -237,7 +269,7 @@ def flag_of(
 ) -> Flag:
     """What the three numbers say together, the most telling first."""
     if retuned is None:
-        return "contributes"  # without it nothing could be trained at all
+        return "not measured"
     r = retuned.interval
     u = untuned.interval if untuned else None
     m = misattribution.interval if misattribution else None

@@ -58,11 +58,12 @@ def attribution(
     metric, delta = spec.objectives[0], spec.smallest_gain
     curves = {v: curve(spec, m.searches, called(components, v)) for v, m in measured.items()}
     names = {v: called(components, v) for v in order}
+    divided = _factors(spec, components, design, searches)
     effects = []
     for one, (_, more, less) in zip(found, pairs, strict=True):
-        form = _effect(one, measured[less].why)
+        form = _effect(one, measured[less].why) | _step(components, design, one.component)
         form["sentence"] = sentence(form, metric, delta)
-        form["crossing"] = _crossing(one.component, curves[more], curves[less], spec)
+        form["crossing"] = _crossing(form, curves[more], curves[less], spec)
         sides = [(measured[v].space, measured[v].searches) for v in (more, less)]
         form["shifts"] = [_shift(s) for s in shifts(spec, one.component, *sides)[:_SHOWN]]
         effects.append(form)
@@ -75,14 +76,14 @@ def attribution(
         "effects": effects,
         "variants": [_variant(names[v], v, m) for v, m in measured.items()],
         "curves": {names[v]: _curve(c) for v, c in curves.items() if c is not None},
-        "factors": _factors(spec, components, design, searches),
+        "factors": divided,
         "roles": {
             "scientific": [c.name for c in components],
             "nuisance": {names[v]: list(m.space) for v, m in measured.items()},
             "fixed": dict(held or {}),
         },
         "luck": "searches were repeated" if len(searches[order[0]]) > 1 else "one search each",
-        "notes": _notes(names, measured, held or {}),
+        "notes": [*_notes(names, measured, held or {}), *_limits_of(spec, design, divided)],
     }
 
 
@@ -99,8 +100,18 @@ def _effect(one: Contribution, why: str) -> dict[str, Any]:
     }
 
 
+def _step(components: Sequence[Component], design: Design, name: str) -> dict[str, Any]:
+    """What the sentences need to know of a component: what replaces it, and whether it was added."""
+    found = {c.name: c.to_json() for c in components}.get(name, {})
+    on, off = (found.get(side) for side in ("on", "off"))
+    form: dict[str, Any] = {"added": True} if design == "add-one-in" else {}
+    if off in (None, False, "passthrough", "drop"):
+        return form
+    return form | {"off": off} | ({"on": on} if on not in (None, True) else {})
+
+
 def _crossing(
-    name: str, more: Curve | None, less: Curve | None, spec: StudySpec
+    form: Mapping[str, Any], more: Curve | None, less: Curve | None, spec: StudySpec
 ) -> dict[str, Any] | None:
     if more is None or less is None:
         return None
@@ -109,7 +120,7 @@ def _crossing(
         return None
     sign = -spec.signs[0]
     first_with = sign * (more.best[0] - less.best[0]) > 0
-    return {"trials": n, "sentence": crossing_sentence(name, n, first_with=first_with)}
+    return {"trials": n, "sentence": crossing_sentence(form, n, first_with=first_with)}
 
 
 def _variant(name: str, on: Variant, measured: Measured) -> dict[str, Any]:
@@ -123,6 +134,7 @@ def _variant(name: str, on: Variant, measured: Measured) -> dict[str, Any]:
         "failed": sum(s.failed for s in measured.searches),
         "fits": sum(s.fits for s in measured.searches),
         "cpu_s": sum(s.cpu_s for s in measured.searches),
+        "kwh": sum(s.kwh for s in measured.searches),
         "searches": [
             {
                 "study": study,
@@ -183,6 +195,12 @@ def _notes(
 ) -> list[str]:
     notes = []
     for variant, m in measured.items():
+        empty = sum(s.best is None for s in m.searches)
+        if 0 < empty < len(m.searches):
+            notes.append(
+                f"{empty} of {len(m.searches)} searches of variant {names[variant]} found no settings "
+                f"that can be trained ({m.why.rstrip('.')}); its effect is that of the others."
+            )
         edges = [at_edge(m.space, s.configs[s.best]) for s in m.searches if s.best is not None]
         often = sorted(
             {e for found in edges for e in found if sum(e in f for f in edges) * 2 > len(edges)}
@@ -198,5 +216,18 @@ def _notes(
         notes.append(
             f"Held fixed although it could be tuned: {listed}. If one of them depends on a "
             "component, put it into the space; else the conclusions hold for these values."
+        )
+    return notes
+
+
+def _limits_of(spec: StudySpec, design: Design, divided: Mapping[str, Any] | None) -> list[str]:
+    """What this ablation does not look at, although it could be expected to."""
+    notes = []
+    if not spec.single:
+        others = ", ".join(spec.objectives[1:])
+        notes.append(f"Judged by {spec.objectives[0]} alone; not looked at: {others}.")
+    if design in ("factorial", "fraction") and divided is None:
+        notes.append(
+            "No main effects: they need every variant of the design, measured in every search."
         )
     return notes

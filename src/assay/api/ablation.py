@@ -243,6 +243,7 @@ def _system(
             "ablate needs an estimator with X and y, or an objective with space=Space(…). "
             f"Got {model!r:.80}{'' if space else ' without a space'}."
         )
+    _check_objective(wishes, groups, time)
     spec = StudySpec(
         space=space,
         directions=directions_of(direction or "minimize"),
@@ -251,6 +252,23 @@ def _system(
         limits=wishes.limits,
     )
     return Function(model, spec, seeding)
+
+
+def _check_objective(wishes: Wishes, groups: Any, time: Any) -> None:
+    """Refuse what only a model with data has."""
+    given = {
+        "metric": wishes.metric != "auto",
+        "task": wishes.task is not None,
+        "splits": wishes.splits is not None,
+        "groups": groups is not None,
+        "time": time is not None,
+    }
+    for word, is_given in given.items():
+        if is_given:
+            raise SpecError(
+                f"{word}=… is for an estimator with X and y; an objective measures for itself. Leave "
+                "it out, or give X and y."
+            )
 
 
 def run_ablation(

@@ -28,6 +28,7 @@ from assay.executors.slots import Slots
 Say = Callable[[str], None]
 
 DEFAULTS = "the defaults"
+_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Wanted:
             if isinstance(n, bool) or not isinstance(n, int) or n < least:
                 raise SpecError(f"{word} needs a whole number >= {least}, got {n!r}.")
         reference(self.components, self.design)
+        if self.budget.trials is not None and self.budget.trials < _FEWEST:
+            raise SpecError(
+                f"A search of an ablation needs at least {_FEWEST} trials, for the defaults, the best "
+                f"settings of the whole system and one of its own; got {self.budget.trials}."
+            )
 
     def plan(self, spec: StudySpec) -> dict[str, Any]:
         """What is fixed before the first search, in JSON."""
@@ -121,7 +127,7 @@ class Searches:
         if len(configs) < len(found.searches):
             raise StateError(
                 f"Variant {called(self.wanted.components, on)!r}, which the others are compared with, "
-                f"cannot be trained: {found.why or 'no trial has a value'}."
+                f"cannot be trained: {(found.why or 'no trial has a value').rstrip('.')}."
             )
         return configs
 

@@ -162,12 +162,27 @@ class Function:
                     f"trial.config[{c.name!r}], with on= and off= as its values."
                 )
             flags[c.name] = Constant(c.values()[c.name not in on])
+            _check_values(c, self.spec.space)
         space = self.spec.space.changed([], {**_extra(components, on), **flags})
         spec = replace(self.spec, space=space)
         return Arm(spec, allowed_defaults(space), self._evaluator, {})
 
     def _evaluator(self) -> Evaluate:
         return Objective(self.objective, seeding=self.seeding)
+
+
+def _check_values(component: Component, space: Space) -> None:
+    """A component may hold a parameter of the space at one of two values, if it can have them."""
+    if component.name not in space:
+        return
+    for value in component.values():
+        try:
+            space[component.name].settle(value)
+        except SpaceError as error:
+            raise SpecError(
+                f"Component {component.name!r} has the name of a parameter, which cannot be {value!r}: "
+                f"{error} Give on= and off=, or another name."
+            ) from None
 
 
 def _extra(components: Sequence[Component], on: Variant) -> dict[str, Parameter]:

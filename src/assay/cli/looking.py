@@ -58,12 +58,16 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
     With --limit the best N by gain, or the newest N by number.
     """
     from assay.api.exporting import trial_rows, trials_csv
+    from assay.report.phase import searches_begun
     from assay.report.text import trials_table
     from assay.report.trials import trial_table
 
     found = _open(storage, study)
     table = trial_table(found.spec, found.history)
     by_number = sort == "number"
+    if table is None and form == "table" and searches_begun(found.history) is not None:
+        _say(f"An ablation: its trials are those of its searches, such as {_first_search(found)}.")
+        return
     if form == "table":
         _say(trials_table(table, most=limit, by_number=by_number, width=width()))
         return
@@ -78,10 +82,14 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
 def best(study: str | None, storage: str, form: str) -> None:
     """The settings to use: the selected trial, or the best so far."""
     from assay.api.exporting import trial_rows
+    from assay.report.phase import searches_begun
     from assay.report.text import show as shown
     from assay.report.trials import evaluations, trial_table
 
     found = _open(storage, study)
+    if searches_begun(found.history) is not None:
+        _say(_ablation(found, form))
+        return
     numbers = [found.best.number] if found.spec.single else [trial.number for trial in found.front]
     if form == "json":
         chosen = trial_rows(found, numbers)
@@ -95,6 +103,27 @@ def best(study: str | None, storage: str, form: str) -> None:
             shown(table, history.trial(n), evaluations(history, n), width=wide) for n in numbers
         )
     )
+
+
+def _ablation(found: Study, form: str) -> str:
+    """What the ablations of a log without trials found, or how far they are."""
+    from assay.core.events import Attributed
+    from assay.report.ablation import ablation_standing, ablation_text, ablation_view
+
+    done = [e.result for e in found.history.milestones() if isinstance(e, Attributed)]
+    if form == "json":
+        return json.dumps(done, indent=2)
+    if not done:
+        return " ".join(ablation_standing(found.history) or ())
+    wide = min(width(), 100)
+    return "\n".join(ablation_text(ablation_view(result), width=wide) for result in done)
+
+
+def _first_search(found: Study) -> str:
+    from assay.core.events import Varied
+
+    begun = (e.study for e in found.history.milestones() if isinstance(e, Varied))
+    return next(begun, f"{found.name}/full")
 
 
 @click.command(cls=Command)

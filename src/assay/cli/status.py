@@ -14,9 +14,10 @@ from assay.api.stored import chosen_study, existing, top_level
 from assay.api.study import Study, open_study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
-from assay.report.phase import over, standing
+from assay.report.ablation import ablation_standing
+from assay.report.phase import over, searches_begun, standing
 from assay.report.record import cost
-from assay.report.words import limit_name, name, number, signed
+from assay.report.words import count, limit_name, name, number, signed
 from assay.stores.postgres.address import shown
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def _more(study: Study) -> list[str]:
     """What there is room for where one study is shown: verdict, cost, and what going on would bring."""
     history, verdict = study.history, study.verdict
     spent = cost(history, None, spending(study.spec, history))
+    ablation = ablation_standing(history)
     said = [
+        ablation[1] if ablation else "",
         *(str(verdict).splitlines() if verdict else ()),
         f"Spent so far: {spent}." if spent.total.evaluations else "",
-        study.outlook(),
+        "" if ablation else study.outlook(),
     ]
     return [line for text in said for line in wrap(text, width())]
 
@@ -68,6 +71,8 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
+    if (begun := searches_begun(history)) is not None:
+        return (named, now.phase, count(begun, "search", "searches"), "–", "–", driver(store, named))
     ended, failed = over(history), len(history.failed)
     some = ((failed, "failed"), (ended - history.n_ended, "stopped"))
     trials = ", ".join([str(ended), *(f"{n} {what}" for n, what in some if n)])

@@ -65,6 +65,8 @@ class Component:
             given = getattr(self, word)
             listed = (given,) if isinstance(given, str) else tuple(map(str, given))
             object.__setattr__(self, word, listed)
+        for word in ("space_on", "space_off"):
+            _check_space(f"Component {self.name!r}: {word}", getattr(self, word))
         if self.step is not None and self.features:
             raise SpecError(
                 f"Component {self.name!r} has a step and features: make two components of it."
@@ -104,6 +106,17 @@ class Component:
             "excludes": list(self.excludes),
         }
         return {name: value for name, value in form.items() if value not in (None, [], {})}
+
+
+def _check_space(where: str, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise SpecError(f"{where} needs parameters by name, got {given!r:.80}.")
+    for name, parameter in given.items():
+        if not isinstance(parameter, Parameter):
+            raise SpecError(
+                f"{where} has {name!r} as {parameter!r:.60}; it needs a parameter such as "
+                "assay.Float(0.1, 1)."
+            )
 
 
 def checked(components: Sequence[Component]) -> tuple[Component, ...]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from assay.core.events import Ablated, Attributed, Varied
+from assay.analysis.ablation_words import summary
+from assay.core.events import Ablated, Attributed
 from assay.core.history import History
 from assay.report import words
+from assay.report.phase import searches_begun
 from assay.report.plots import ablation as plots
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
@@ -38,6 +40,7 @@ class Arm:
     trials: str
     fits: str
     cpu: str
+    energy: str
     best: tuple[str, ...]
 
 
@@ -77,12 +80,15 @@ def ablation_standing(history: History) -> tuple[str, str] | None:
         return None
     done = history.last(Attributed)
     if done is None:
-        begun = sum(isinstance(e, Varied) for e in history.milestones())
+        begun = searches_begun(history) or 0
         return (
             "ABLATION, NOT FINISHED",
             f"{words.count(begun, 'search has', 'searches have')} begun. The same call goes on.",
         )
-    return "ABLATION", " ".join(words.name(e["sentence"], 600) for e in done.result["effects"])
+    effects = done.result["effects"]
+    if len(effects) == 1:
+        return "ABLATION", words.name(effects[0]["sentence"], 600)
+    return "ABLATION", words.name(summary(effects), 600)
 
 
 def ablation_cost(history: History) -> str | None:
@@ -164,6 +170,7 @@ def _arm(variant: Form) -> Arm:
         f"{variant['trials']:,}{failed}",
         f"{variant['fits']:,}",
         words.seconds(variant["cpu_s"]),
+        words.energy(variant["kwh"]) if variant.get("kwh") else "–",
         tuple(dict.fromkeys(configs)),
     )
 
@@ -185,18 +192,21 @@ def ablation_text(view: AblationView, *, width: int = 80) -> str:
     for sentence in view.sentences:
         lines += [*wrap(sentence, width), ""]
     lines += _table(
-        ("component", "untuned", "re-tuned", "p", "verdict"),
-        [(r.component, r.untuned, r.retuned, r.p, r.flag) for r in view.rows],
+        ("component", "verdict", "untuned", "re-tuned", "p", "was tuning"),
+        [(r.component, r.flag, r.untuned, r.retuned, r.p, r.misattribution) for r in view.rows],
         width,
     )
     lines += ["", f"Loss without it, in {view.metric}; intervals hold for all rows at once.", ""]
     lines += _table(
-        ("variant", view.metric, "trials", "fits", "CPU time"),
-        [(a.name, a.score, a.trials, a.fits, a.cpu) for a in view.arms],
+        ("variant", view.metric, "trials", "fits", "CPU time", "energy"),
+        [(a.name, a.score, a.trials, a.fits, a.cpu, a.energy) for a in view.arms],
         width,
     )
     if view.factors:
         lines += ["", *_table(("component", "main effect", "share"), view.factors, width)]
+    if view.interactions:
+        heads = ("together, beyond each", "interaction", "p")
+        lines += ["", *_table(heads, view.interactions, width)]
     for note in view.notes:
         lines += ["", *wrap(note, width)]
     return "\n".join(lines) + "\n"

@@ -10,12 +10,14 @@ from assay.analysis.selection import shortlist
 from assay.core import units
 from assay.core.events import (
     CONTROL,
+    Ablated,
     Attributed,
     Concluded,
     Exhausted,
     Opening,
     Sealed,
     Selected,
+    Varied,
     Voided,
 )
 from assay.core.history import History
@@ -40,8 +42,10 @@ def phase(spec: StudySpec, history: History) -> Phase:
     """What is being done now."""
     if history.half_open:
         return "test"
-    if history.last(Concluded) or (history.last(Attributed) and not history.n_trials):
+    if history.last(Concluded):
         return "finished"
+    if history.last(Ablated) and not history.n_trials:
+        return "finished" if history.last(Attributed) else "search"
     if _is_stuck(spec, history):
         return "stopped"
     selected = history.last(Selected)
@@ -59,6 +63,8 @@ def phase(spec: StudySpec, history: History) -> Phase:
 def standing(spec: StudySpec, history: History) -> Standing:
     """What is being done now, and how much of it is done."""
     now = phase(spec, history)
+    if (begun := searches_begun(history)) is not None:
+        return Standing(now, begun, begun if now == "finished" else None)
     if now == "search":
         return Standing(now, over(history), spec.budget.trials if spec.budget else None)
     if now == "control":
@@ -78,6 +84,13 @@ def standing(spec: StudySpec, history: History) -> Standing:
         fits = units.refits(spec, max(history.looks, 1), fixed=fixed)
         return _measured(history, now, opening.contenders if opening else arms, fits)
     return Standing(now, history.n_ended, history.n_ended)
+
+
+def searches_begun(history: History) -> int | None:
+    """How many searches of its variants a log without trials of its own began; None if it is no ablation."""
+    if history.n_trials or not history.last(Ablated):
+        return None
+    return sum(isinstance(event, Varied) for event in history.milestones())
 
 
 def over(history: History) -> int:

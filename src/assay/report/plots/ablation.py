@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assay.report import words
@@ -11,6 +11,8 @@ from assay.report.plots.form import Axis, Mark, Panel, Plot, Table, line, points
 Form = Mapping[str, Any]
 
 _MOST_CURVES = 8
+_MOST_BANDS = 4
+"""More bands lie on one another."""
 
 
 def effects(result: Form) -> Plot:
@@ -71,7 +73,7 @@ def curves(result: Form) -> Plot:
     title = "How much search each variant needs"
     found = dict(list(result["curves"].items())[:_MOST_CURVES])
     traces = any(c["kind"] == "traces" for c in found.values())
-    marks = []
+    marks = [*_bands(found)] if len(found) <= _MOST_BANDS else []
     for i, (name, curve) in enumerate(found.items()):
         best = list(enumerate(curve["best"], 1))
         marks.append(
@@ -82,13 +84,14 @@ def curves(result: Form) -> Plot:
         n = len(curve["best"])
         picked = sorted({1, min(5, n), min(20, n), n})
         said = ", ".join(f"{k}: {words.number(curve['best'][k - 1])}" for k in picked)
-        rows.append((words.name(name, 40), said))
+        ends = sorted(curve[end][-1] for end in ("low", "high"))
+        rows.append((words.name(name, 40), said, " to ".join(map(words.number, ends))))
     metric = words.name(str(result["metric"]), 60)
     panel = Panel(Axis("trials"), Axis(metric, (), *_range(found)), tuple(marks))
     about = "The best validation score to expect of the first n trials."
     note = (
-        "The mean best so far of the searches: a model proposed the trials, so they are no "
-        "independent draws."
+        "The mean best so far of the searches, from the worst to the best of them: a model "
+        "proposed the trials, so they are no independent draws."
         if traces
         else "Over all ways to choose n of the random trials; validation scores, so they "
         "flatter every variant alike."
@@ -98,9 +101,17 @@ def curves(result: Form) -> Plot:
         title,
         about,
         (panel,),
-        Table(title, ("variant", "by trials"), tuple(rows)),
+        Table(title, ("variant", "by trials", "range at the end"), tuple(rows)),
     )
     return plot.with_notes(note)
+
+
+def _bands(found: Mapping[str, Form]) -> Iterator[Mark]:
+    """How far each curve may lie from its estimate; of traces: from the worst search to the best."""
+    for i, curve in enumerate(found.values()):
+        at = tuple(float(n) for n in range(1, len(curve["best"]) + 1))
+        yield Mark("band", f"faint-{i % 8}", "", at, tuple(curve["best"]),
+                   tuple(curve["low"]), tuple(curve["high"]))  # fmt: skip
 
 
 def _range(found: Mapping[str, Form]) -> tuple[float | None, float | None]:
@@ -136,7 +147,8 @@ def responses(result: Form) -> Plot:
             )
             rows.append(_row(name, shift))
     title = "Why untuned comparisons mislead"
-    heads = ("component", "parameter", "best with", "best without", "both together")
+    heads = ("component", "parameter", "best with", "best without", "moved, share of the range",
+             "both together")  # fmt: skip
     about = "Median score over one parameter, with the component and without it."
     return Plot("ablation_responses", title, about, tuple(panels), Table(title, heads, tuple(rows)))
 
@@ -147,8 +159,13 @@ def _row(name: str, shift: Form) -> tuple[str, ...]:
         words.name(str(shift["parameter"]), 40),
         _tick(shift["with"]),
         _tick(shift["without"]),
+        f"{_percent(shift['moved'])} ({_percent(shift['low'])} to {_percent(shift['high'])})",
         f"{100 * shift['shares'][2]:.0f} % of the variance",
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.0f} %".replace("-", "−").replace("+0 %", "0 %")
 
 
 def _tick(value: Any) -> str:

@@ -175,6 +175,12 @@ def _path(mark: Mark, x: chart.Scale, y: chart.Scale) -> list[str]:
 
 
 def _band(mark: Mark, x: chart.Scale, y: chart.Scale) -> list[str]:
+    if mark.role.startswith("faint-"):
+        there, back = (
+            [(x(a), min(max(y(v), y.end), y.start)) for a, v in zip(mark.x, ends, strict=True)]
+            for ends in (mark.high, mark.low)
+        )
+        return [chart.path([*there, *reversed(back)], mark.role)]
     top, bottom = (min(max(y(v), y.end), y.start) for v in (mark.high[0], mark.low[0]))
     return [chart.box(x.start, top, x.end - x.start, bottom - top, "band")]
 
