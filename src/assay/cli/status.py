@@ -72,7 +72,14 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
     history = study.history
     now = standing(study.spec, history)
     if (begun := searches_begun(history)) is not None:
-        return (named, now.phase, count(begun, "search", "searches"), "–", "–", driver(store, named))
+        return (
+            named,
+            now.phase,
+            count(begun, "search", "searches"),
+            "–",
+            "–",
+            driver(store, named),
+        )
     ended, failed = over(history), len(history.failed)
     some = ((failed, "failed"), (ended - history.n_ended, "stopped"))
     trials = ", ".join([str(ended), *(f"{n} {what}" for n, what in some if n)])
