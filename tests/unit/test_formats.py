@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import assay
 from assay.api.formats import FORMS, export_as
 from assay.core.errors import SpecError
+from assay.math.intervals import Interval
+from assay.report.mlflow_files import run_files
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,34 @@ def test_prov_is_read_by_prov(study, tmp_path):
     activities = {str(a.identifier) for a in document.get_records(prov.ProvActivity)}
     assert activities == {f"assay:trial-{n}" for n in range(5)}
     assert len(list(document.get_records(prov.ProvGeneration))) == 4
+    agents = {str(a.identifier): a for a in document.get_records(prov.ProvAgent)}
+    (kind,) = agents["assay:user"].get_asserted_types()
+    assert kind.uri == "http://www.w3.org/ns/prov#Person", "a name of PROV and not just text"
+
+
+def test_prov_takes_any_name(tmp_path):
+    prov = pytest.importorskip("prov.model")
+    odd = assay.Study(
+        assay.Space(**{"a b:c/ü": assay.Choice([None, "x"], default=None)}), name="odd"
+    )
+    odd.tell(odd.ask(), 1.0)
+    (path,) = export_as(odd, "prov", tmp_path / "odd.json")
+    document = prov.ProvDocument.deserialize(str(path), format="json")
+    (config,) = document.get_record("assay:config-0")
+    assert [(str(k), v) for k, v in config.attributes] == [("assay:a%20b%3Ac%2F%C3%BC", "null")]
+
+
+def test_prov_says_how_the_rows_were_divided(tmp_path):
+    prov = pytest.importorskip("prov.model")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=60)
+    tuned = assay.tune("ridge", X, y, budget=3, test=0, isolation="none", checks=False)
+    (path,) = export_as(tuned, "prov", tmp_path / "prov.json")
+    document = prov.ProvDocument.deserialize(str(path), format="json")
+    (derived,) = document.get_records(prov.ProvDerivation)
+    assert {str(v) for _, v in derived.formal_attributes if v} == {"assay:splits", "assay:data"}
+    used = [r for r in document.get_records(prov.ProvUsage) if "assay:splits" in str(r)]
+    assert len(used) == 3
 
 
 def test_a_crate_is_read_by_rocrate(study, tmp_path):
@@ -38,6 +71,8 @@ def test_a_crate_is_read_by_rocrate(study, tmp_path):
     assert named == {file.name for file in files} - {"ro-crate-metadata.json"}
     run = crate.dereference("#run")
     assert run.type == "CreateAction"
+    assert run["agent"]["@type"] == crate.root_dataset["author"]["@type"] == "Person"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", run["endTime"])
     assert (
         crate.root_dataset["mentions"].id == "#run"
         or crate.root_dataset["mentions"][0].id == "#run"
@@ -57,6 +92,23 @@ def test_runs_are_read_by_mlflow(study, tmp_path, monkeypatch):
     assert (control.params, control.metrics["value"]) == ({"x": "0.5", "kind": "a"}, 0.25)
     assert control.tags["mlflow.parentRunId"] == by_name["lab"].info.run_id
     assert by_name["trial 4"].info.status == "FAILED"
+    assert "gain" not in by_name["lab"].data.metrics
+
+
+def test_the_parent_run_has_the_gain_and_a_stopped_trial_is_over(study):
+    stopped = replace(study.trials[0], state="stopped")
+    row = {"values": {}, "gain": None, "standing": None}
+    when = {"began": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z"}
+    gain = Interval(0.5, 0.25, 0.75, 0.1, 9.0, "t", 10)
+    files = dict(run_files("lab", [(stopped, row)], tags={}, gain=gain, **when))
+    found = {
+        path.split("/")[-1]: text.split()[1] for path, text in files.items() if "/metrics/" in path
+    }
+    assert found == {"gain": "0.5", "gain_low": "0.25", "gain_high": "0.75"}
+    (of_trial,) = [
+        text for path, text in files.items() if path.endswith("meta.yaml") and "trial 0" in text
+    ]
+    assert "status: 5" in of_trial, "KILLED, and not RUNNING for ever"
 
 
 def test_a_model_card_has_what_the_log_knows(study, tmp_path):

@@ -79,6 +79,7 @@ def _crate(study: Study, place: Path) -> list[Path]:
         sentence=verdict.sentence if verdict else "",
         began=began,
         ended=ended,
+        user=study.store.rows(study.name)[0].actor.partition("@")[0],
         version=__version__,
     )
     text = json.dumps(form, indent=2, ensure_ascii=False) + "\n"
@@ -106,6 +107,7 @@ def _mlflow_files(study: Study) -> Iterator[tuple[str, str]]:
         study.name,
         list(zip(study.trials, trial_rows(study), strict=True)),
         tags=tags,
+        gain=verdict.gain if verdict else None,
         began=began,
         ended=ended,
     )

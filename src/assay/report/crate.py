@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 _TYPES = {".json": "application/json", ".jsonl": "application/jsonl", ".csv": "text/csv",
@@ -19,7 +20,14 @@ _ABOUT = {
 
 
 def crate(
-    name: str, files: Mapping[str, int], *, sentence: str, began: str, ended: str, version: str
+    name: str,
+    files: Mapping[str, int],
+    *,
+    sentence: str,
+    began: str,
+    ended: str,
+    user: str,
+    version: str,
 ) -> dict[str, Any]:
     """The content of ro-crate-metadata.json.
 
@@ -27,6 +35,7 @@ def crate(
         files: size in bytes of each file, by name.
         sentence: what the study found.
         began, ended: times in ISO 8601.
+        user: who began it.
         version: of Assay.
 
     Source: RO-Crate 1.1, and the profile Process Run Crate 0.5.
@@ -46,6 +55,7 @@ def crate(
             "description": sentence or "A tuning study.",
             "datePublished": ended,
             "license": "not stated",
+            "author": {"@id": "#user"},
             "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"},
             "hasPart": listed,
             "mentions": {"@id": "#run"},
@@ -62,13 +72,16 @@ def crate(
             "name": "Assay",
             "softwareVersion": version,
         },
+        {"@id": "#user", "@type": "Person", "name": user},
         {
             "@id": "#run",
             "@type": "CreateAction",
             "name": f"Study {name}",
+            "description": sentence or "A tuning study.",
+            "agent": {"@id": "#user"},
             "instrument": {"@id": "#assay"},
-            "startTime": began,
-            "endTime": ended,
+            "startTime": _time(began),
+            "endTime": _time(ended),
             "result": listed,
         },
     ]
@@ -84,3 +97,8 @@ def crate(
         for file, size in files.items()
     ]
     return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
+
+
+def _time(iso: str) -> str:
+    """To the millisecond and with its offset, as the profile wants it."""
+    return datetime.fromisoformat(iso).astimezone(UTC).isoformat(timespec="milliseconds")

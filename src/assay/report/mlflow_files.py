@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from assay.core.history import Trial
+from assay.math.intervals import Interval
 
+_STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 _LONGEST = 6_000  # characters of a parameter
 _LONGEST_KEY = 200  # bytes: names of files end at 255
 
@@ -20,6 +22,7 @@ def run_files(
     trials: list[tuple[Trial, Mapping[str, Any]]],
     *,
     tags: Mapping[str, str],
+    gain: Interval | None = None,
     began: str,
     ended: str,
 ) -> Iterator[tuple[str, str]]:
@@ -28,6 +31,7 @@ def run_files(
     Args:
         trials: each with its row of `assay.api.exporting.trial_rows`.
         tags: of the parent run.
+        gain: of the verdict, for the parent run.
         began, ended: times in ISO 8601.
 
     The layout is that of MLflow's file store: EXPERIMENT/meta.yaml, and RUN/meta.yaml with a file for
@@ -40,7 +44,8 @@ def run_files(
         "last_update_time": end, "lifecycle_stage": "active", "name": name,
     })  # fmt: skip
     parent = _run_id(name, "parent")
-    yield from _run(experiment, parent, name, {}, {}, tags, start, end, "FINISHED")
+    found = {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high} if gain else {}
+    yield from _run(experiment, parent, name, {}, found, tags, start, end, "FINISHED")
     for trial, row in trials:
         metrics = {key: value for key, value in row["values"].items() if value is not None}
         if row["gain"] is not None:
@@ -52,7 +57,7 @@ def run_files(
             "assay.state": trial.state,
             **({"assay.standing": row["standing"]} if row["standing"] else {}),
         }
-        state = {"done": "FINISHED", "failed": "FAILED"}.get(trial.state, "RUNNING")
+        state = _STATES.get(trial.state, "RUNNING")
         run = _run_id(name, str(trial.number))
         label = f"trial {trial.number}"
         yield from _run(experiment, run, label, trial.config, metrics, own, start, end, state)
@@ -67,7 +72,7 @@ def _run(
         "artifact_uri": f"./{where}/artifacts", "end_time": end, "entry_point_name": "",
         "experiment_id": experiment, "lifecycle_stage": "active", "run_id": run, "run_name": label,
         "run_uuid": run, "source_name": "", "source_type": 4, "source_version": "",
-        "start_time": start, "status": {"RUNNING": 1, "FINISHED": 3, "FAILED": 4}[status],
+        "start_time": start, "status": {"RUNNING": 1, "FINISHED": 3, "FAILED": 4, "KILLED": 5}[status],
         "tags": [], "user_id": "assay",
     })  # fmt: skip
     for key, value in params.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 from assay.core.events import Created, Opened, Sealed, Selected
 from assay.core.history import History
@@ -29,6 +31,9 @@ def prov_json(name: str, spec: StudySpec, history: History, head: str) -> dict[s
             "assay:rows": spec.data["rows"],
             "assay:content": spec.data["fingerprint"]["content"],
         }
+        entity["assay:splits"] = {
+            f"assay:{key}": spec.data[key] for key in ("folds", "repeats") if key in spec.data
+        }
     activity: dict[str, Any] = {}
     used: dict[str, Any] = {}
     generated: dict[str, Any] = {}
@@ -38,10 +43,11 @@ def prov_json(name: str, spec: StudySpec, history: History, head: str) -> dict[s
             f"assay:{kind}-{trial.number}" for kind in ("trial", "config", "score")
         )
         activity[act] = {"assay:state": trial.state, "assay:cpu_s": trial.cpu_s}
-        entity[config] = {f"assay:{k}": _plain(v) for k, v in trial.config.items()}
+        entity[config] = {_named(k): _plain(v) for k, v in trial.config.items()}
         used[f"_:u{trial.number}"] = {"prov:activity": act, "prov:entity": config}
         if spec.data:
             used[f"_:d{trial.number}"] = {"prov:activity": act, "prov:entity": "assay:data"}
+            used[f"_:k{trial.number}"] = {"prov:activity": act, "prov:entity": "assay:splits"}
         agent = "assay:sampler" if trial.origin == "sampler" else "assay:user"
         associated[f"_:a{trial.number}"] = {
             "prov:activity": act,
@@ -50,23 +56,25 @@ def prov_json(name: str, spec: StudySpec, history: History, head: str) -> dict[s
         }
         if trial.values is not None:
             values = zip(spec.objectives, trial.values, strict=True)
-            entity[score] = {f"assay:{objective}": value for objective, value in values}
+            entity[score] = {_named(objective): value for objective, value in values}
             generated[f"_:g{trial.number}"] = {"prov:entity": score, "prov:activity": act}
     _stages(history, entity, activity, used, generated)
+    divided = {"prov:generatedEntity": "assay:splits", "prov:usedEntity": "assay:data"}
     return {
         "prefix": {"assay": NAMESPACE},
         "entity": entity,
         "activity": activity,
         "agent": {
             "assay:sampler": {
-                "prov:type": "prov:SoftwareAgent",
+                "prov:type": _qualified("prov:SoftwareAgent"),
                 "assay:name": spec.sampler["name"],
             },
-            "assay:user": {"prov:type": "prov:Person"},
+            "assay:user": {"prov:type": _qualified("prov:Person")},
         },
         "used": used,
         "wasGeneratedBy": generated,
         "wasAssociatedWith": associated,
+        **({"wasDerivedFrom": {"_:splits": divided}} if spec.data else {}),
     }
 
 
@@ -103,5 +111,16 @@ def _stages(
         generated["_:gain"] = {"prov:entity": "assay:gain", "prov:activity": "assay:opening"}
 
 
+def _named(name: str) -> str:
+    """A name of the user's as a qualified one: those cannot hold spaces and the like."""
+    return f"assay:{quote(name, safe='')}"
+
+
+def _qualified(name: str) -> dict[str, str]:
+    """A name of PROV itself: plain text would only be a label."""
+    return {"$": name, "type": "prov:QUALIFIED_NAME"}
+
+
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else str(value)
+    """A value that PROV-JSON has, and other ones as JSON text."""
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)
