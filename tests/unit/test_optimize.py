@@ -27,6 +27,7 @@ from assay.analysis.verdict import Action, Claim
 from assay.api.reporting import view
 from assay.core import units
 from assay.core.events import Broke, Concluded, Failed, Measured, Reported, Selected, Told
+from assay.core.history import fold
 from assay.executors.inline import InlineExecutor
 from assay.report.phase import standing
 from assay.report.text import summary
@@ -554,3 +555,13 @@ def test_workers_that_strict_order_leaves_idle_are_named():
         )
     with pytest.raises(SpecError, match=r"No order 'strickt'\. Did you mean 'strict'"):
         optimize(lambda t: 1.0, Space(x=Float(0, 1)), **{**plain, "order": "strickt"})
+
+
+def test_a_search_of_several_objectives_ends_finished():
+    made = optimize(
+        lambda t: {"a": t.config["x"], "b": 1 - t.config["x"]},
+        Space(x=Float(0, 1, default=0.5)), budget=4, isolation="none",
+        direction={"a": "minimize", "b": "minimize"}, progress=False,
+    )  # fmt: skip
+    assert standing(made.spec, made.history).phase == "finished"
+    assert standing(made.spec, fold(list(made.store.read(made.name))[:-1])).phase == "search"

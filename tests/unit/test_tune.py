@@ -41,6 +41,7 @@ from assay.core.events import (
 )
 from assay.executors.inline import InlineExecutor
 from assay.inputs import from_arrays
+from assay.report.phase import Standing, standing
 from assay.stores.memory import MemoryStore
 
 SPACE = Space(max_depth=Int(1, 8, default=6), min_samples_leaf=Int(1, 16, default=1))
@@ -101,6 +102,30 @@ def test_the_story_goes_from_seal_to_verdict_in_order(finished):
     assert places[0] < kinds.index(Measured), "the seal comes before any fit"
     assert study.verify() == []
     assert study.verdict.look == 1
+
+
+@pytest.mark.parametrize("test", [None, 0])
+def test_without_evidence_it_is_a_search_and_no_verdict(test):
+    study = tuned(evidence=None, test=test, metric="accuracy")
+    kinds = {type(event) for event in of(study, object)}
+    assert kinds.isdisjoint({Sealed, Selected, Frozen, Concluded})
+    assert study.verdict is None
+    assert len(study.trials) == 5
+    best = max(study.trials, key=lambda trial: (trial.value, -trial.number))
+    assert study.best.number == best.number
+    assert standing(study.spec, study.history) == Standing("finished", 5, 5)
+    assert study.verify() == []
+    with pytest.raises(SpecError, match=r"final='bbc' asks for a verdict"):
+        tuned(evidence=None, final="bbc")
+
+
+def test_a_shadow_set_larger_than_what_is_left_is_remarked():
+    X, y = rows_of("two")
+    table = from_arrays(X, y)
+    for share, remarked in ((0.6, True), (0.1, False)):
+        chosen = prepare(table, TREE, Wishes(space=SPACE, shadow=share)).chosen
+        (line,) = [c for c in chosen if c.what == "shadow set"]
+        assert ("more than the search has" in line.why) is remarked
 
 
 def test_every_trial_has_every_fold_and_its_mean(finished):

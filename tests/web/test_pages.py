@@ -22,10 +22,12 @@ from assay.api.reporting import looks_of
 from assay.checks.about import ABOUT
 from assay.core.events import Enqueued, Noted
 from assay.report import words
+from assay.report.plots.outcomes import Outcomes
 from assay.web.assets import assets
 from assay.web.data import FIGURES
 from assay.web.lab import Lab, key_of
 from assay.web.pages import PARTS
+from assay.web.trial import trial_page
 
 STUDIES = ["empty", "one", "hundred", "two"]
 PATHS = ["", "/explore", "/checks", "/evidence", "/trials", "/trials?by=best", "/trials?by=failed", "/trials?by=running",
@@ -452,3 +454,14 @@ def test_the_luck_line_is_that_of_the_report(tmp_path, monkeypatch):
         lab.close()
     assert shown == looks_of(study)
     assert 1 <= shown.effective < shown.trials == 5
+
+
+def test_the_curve_of_a_trial_lists_all_objectives():
+    space = assay.Space(x=assay.Float(0, 1, default=0.5))
+    study = assay.Study(space, direction={"loss": "minimize", "size": "minimize"})
+    trial = study.ask()
+    for step in (1, 2):
+        trial.report(step, {"loss": 1 / step, "size": 10.0 * step})
+    page = trial_page(study.spec, Outcomes(study.spec, study.history), 0)
+    assert page.curve.table.heads == ("step", "loss", "size")
+    assert page.curve.table.rows == (("1", "1", "10"), ("2", "0.5", "20"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.core.space import Space
-from assay.core.spec import RULES, Budget, Evidence, StudySpec
+from assay.core.spec import RULES, Budget, StudySpec
 from assay.evaluation.splits import Splits
 from assay.inputs import Table
 
@@ -48,7 +48,10 @@ def shadow_line(dev: Table, shadow: Table | None) -> tuple[Chosen, ...]:
     if shadow is None:
         return ()
     value = f"{len(shadow):,} rows, {len(dev):,} to search on"
-    return (Chosen("shadow set", value, "only the best so far are scored on it", "--shadow"),)
+    why = "only the best so far are scored on it"
+    if len(shadow) > len(dev):
+        why = f"more than the search has; 0.1 to 0.15 is usual; {why}"
+    return (Chosen("shadow set", value, why, "--shadow"),)
 
 
 def search_lines(spec: StudySpec, *, own_budget: bool) -> tuple[Chosen, ...]:
@@ -99,7 +102,9 @@ def _scheduler_line(spec: StudySpec) -> tuple[Chosen, ...]:
 
 def _rule_line(spec: StudySpec) -> tuple[Chosen, ...]:
     """The rule of selection, if it is not the usual one."""
-    rule = (spec.evidence or Evidence()).select
+    if spec.evidence is None:
+        return (Chosen("evidence", "none", "a search only: no verdict", "--evidence"),)
+    rule = spec.evidence.select
     return () if rule == RULES[0] else (Chosen("selection", rule, "you chose it", "--select"),)
 
 

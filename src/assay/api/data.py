@@ -70,7 +70,7 @@ def tune(
     portfolio: bool = False,
     beliefs: Mapping[str, Belief] | None = None,
     learn_from: LearnFrom = (),
-    evidence: Evidence = Evidence(),  # noqa: B008 - frozen
+    evidence: Evidence | None = Evidence(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
     rates: Rates | None = None,
     workers: int | str = 1,
@@ -117,6 +117,7 @@ def tune(
         known: try published configurations of the model first (docs/known.md). They count as trials,
             are labelled with their sources, and the verdict says if they were enough.
         portfolio: the same with our own list of configs that did well on many public data sets.
+        evidence: None: a search and nothing after it, no test set and no verdict.
         seed: as for `optimize`, like all that is not named here. The sealed rows never leave this
             machine: the test is run here.
         open_test: False leaves the test set sealed; open it later with `assay unseal`.
@@ -280,6 +281,8 @@ def _finish(
         return True
     if not history.last(Sealed) and final_of(study.spec):
         return estimate(study, prepared, executor, watch=watch)
+    if study.spec.evidence is None:
+        return True
     if not history.last(Sealed):
         study.ledger.decide(lambda now: [conclude(study.spec, now)])
     elif history.last(Frozen).contenders == (CONTROL,) and not history.half_open:

@@ -307,11 +307,13 @@ def _budget(options: TuneOptions) -> Budget | None:
     return Budget(**limits) if any(limit is not None for limit in limits.values()) else None
 
 
-def _evidence(form: dict[str, Any]) -> Evidence:
+def _evidence(form: dict[str, Any] | bool) -> Evidence | None:
     from dataclasses import fields
 
     from assay.core.errors import did_you_mean
 
+    if isinstance(form, bool):
+        return Evidence() if form else None
     known = {f.name for f in fields(Evidence)}
     for name in form:
         if name not in known:

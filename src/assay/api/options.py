@@ -45,7 +45,7 @@ class TuneOptions:
         portfolio: whether configs that did well on many public data sets are.
         beliefs: values that are thought good, {"lr": {"value": 0.03, "strength": "weak"}}.
         learn_from: names of earlier studies in the storage, or ["*"] for those that fit.
-        evidence: repeats, seeds, top, rechecks, guard, refits.
+        evidence: repeats, seeds, top, rechecks, guard, refits; false: a search and no verdict.
         timeout, memory_mb, retries: limits of one trial.
         workers: trials at once, or "auto" for as many as fit.
         cpus_per_trial, gpus_per_trial: cores and GPUs of each.
@@ -93,7 +93,7 @@ class TuneOptions:
     portfolio: bool = False
     beliefs: dict[str, Any] = field(default_factory=dict)
     learn_from: tuple[str, ...] = ()
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] | bool = field(default_factory=dict)
     timeout: float | None = None
     memory_mb: float | None = None
     retries: int = 0

@@ -61,7 +61,7 @@ class Wishes:
     seed: int = 0
     sampler: str | Mapping[str, Any] = "auto"
     beliefs: Mapping[str, Any] = field(default_factory=dict)
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence | None = field(default_factory=Evidence)
     limits: Limits = field(default_factory=Limits)
     rates: Rates | None = None
     horizon: int = 1
@@ -307,6 +307,19 @@ def _part(prepared: Prepared, train: NDArray[np.intp], k: int) -> Prepared:
     return replace(prepared, spec=spec, dev=dev, shadow=shadow, together=rows)
 
 
+_NO_EVIDENCE = "nothing is measured after the search, so there is nothing to test"
+
+
+def _without_evidence(wishes: Wishes) -> None:
+    """Refuse what only evidence after the search could answer."""
+    for word, given in (("test", wishes.test), ("final", wishes.final)):
+        if given:
+            raise SpecError(
+                f"{word}={given!r} asks for a verdict, and evidence=None (--evidence none) for a search "
+                "without one. Give one of the two."
+            )
+
+
 def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:
     metric = scoring.metric(
         wishes.metric,
@@ -314,7 +327,12 @@ def _metric(wishes: Wishes, kind: str, table: Table) -> scoring.Metric:
         table.y,
         direction=wishes.direction,  # type: ignore[arg-type]
     )
-    if metric.needs == "model" and wishes.test != 0 and wishes.final != "nested":
+    if (
+        metric.needs == "model"
+        and wishes.test != 0
+        and wishes.final != "nested"
+        and wishes.evidence
+    ):
         raise SpecError(
             "A scorer f(model, X, y) says nothing about single rows, so the sealed test could have no "
             "interval. Give a function f(y, prediction) with direction=…, or test=0 or final='nested'."
@@ -394,6 +412,9 @@ def _check_splits(splits: Splits, table: Table) -> None:
 
 
 def _divide(table: Table, kind: str, wishes: Wishes) -> tuple[Table, Table | None, Chosen]:
+    if wishes.evidence is None:
+        _without_evidence(wishes)
+        return table, None, Chosen("test set", "none", _NO_EVIDENCE, "--evidence")
     if wishes.final is not None and wishes.final != "test":
         return table, None, _without_test(wishes)
     advised, reasons = seal_share(len(table))

@@ -29,6 +29,11 @@ _EXTRAS = {
     "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb",
 }  # fmt: skip
 _ALWAYS: dict[str, Any] = {"hidden": True, "expose_value": False, "help": "It prints nothing else."}
+_CALLED_HERE = {
+    "--name": "--study", "--study-name": "--study", "--n-trials": "--trials", "--max-trials": "--trials",
+    "--n-jobs": "--workers", "--jobs": "--workers", "--direction": "--minimize", "--cv": "--splits",
+    "--scoring": "--metric", "--random-state": "--seed", "--holdout": "--test", "--output": "--report",
+}  # fmt: skip
 _ISSUES = "Please report it with the text above."
 
 
@@ -75,6 +80,17 @@ class Command(click.Command):
                     hidden=True,
                 )
             )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The same, with the name that an option has here for one of another tuner's."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            here = _CALLED_HERE.get(error.option_name, "")
+            if any(here in param.opts for param in self.params):
+                said = f"No such option {error.option_name!r}. Did you mean {here!r}?"
+                raise click.NoSuchOption(error.option_name, said, ctx=ctx) from None
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.pop("also", None) in (True, "json"):

@@ -135,7 +135,7 @@ _trust = options(
     click.option("--splits", metavar="KIND", help="kfold:5, repeated:5x3, holdout:0.25, grouped:5, forward:5."),
     click.option("--gap", type=int, help="Rows between training and validation of forward splits."),
     click.option("--evidence", metavar="KEY=VALUE", multiple=True,
-                 help="repeats, seeds, top, rechecks, guard or refits; repeatable."),
+                 help="repeats, seeds, top, rechecks, guard or refits; repeatable; none: a search and no verdict."),
     click.option("--select", metavar="RULE",
                  help="How the winner is chosen, such as one_se; docs/choosing.md has the rules."),
     click.option("--keep-sealed", is_flag=True, help="Leave the test set closed; see `assay unseal`."),
@@ -184,9 +184,13 @@ def tune(file: str, report: str | None, as_json: bool, quiet: bool, **given: Any
     if none and every:
         raise click.UsageError("--no-checks and --all-checks exclude each other.")
     form["checks"] = "full" if every else not none
-    form["evidence"] = evidence_of(form["evidence"])
+    form |= _evidence(form.pop("evidence"))
     if "select" in form:
-        form["evidence"]["select"] = form.pop("select")
+        if form.get("evidence") is False:
+            raise click.UsageError(
+                "--select chooses by evidence, which --evidence none does without."
+            )
+        form.setdefault("evidence", {})["select"] = form.pop("select")
     form["rates"] = rates_of(form["rates"])
     for name, read in (("space", space_in), ("given", given_in)):
         if name in form:

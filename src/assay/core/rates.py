@@ -17,6 +17,8 @@ measurements, arXiv:2509.22092, which found errors of up to 40 %.
 """
 _WATTS = 4.0
 """Of one busy hardware thread where nobody says otherwise; between a laptop's 3 W and a server's 6 W."""
+LEAST_G, MOST_G = 30.0, 700.0
+"""Grams of CO2 equivalent for a kilowatt-hour where no region is given: as in Norway, and mostly coal."""
 _TEXTS = ("meter", "region", "currency")
 
 

@@ -273,14 +273,18 @@ class StudySpec:
         """A limit whose unit nothing is counted in would never be reached."""
         rates, limits = self.rates or Rates(), self.budget.totals if self.budget else {}
         needed = {
-            "kgco2e": (rates.g_per_kwh is not None, "Rates(region='DEU') or Rates(g_per_kwh=…)"),
-            "money": (rates.priced, "Rates(price_per_kwh=…) or another price"),
-            "gpu_hours": (rates.gpus > 0, "Rates(gpus=1)"),
+            "kgco2e": (rates.g_per_kwh is not None, "a region", "region='DEU'"),
+            "money": (rates.priced, "a price", "price_per_kwh=0.3"),
+            "gpu_hours": (rates.gpus > 0, "the GPUs that a trial holds", "gpus=1"),
         }
         for name in limits.keys() & needed.keys():
-            known, what = needed[name]
+            known, what, such_as = needed[name]
             if not known:
-                raise SpecError(f"Budget({name}=…) cannot be counted yet: add rates={what}.")
+                word = such_as.replace("'", "")
+                raise SpecError(
+                    f"A budget of {name} cannot be counted without {what}: give rates=Rates({such_as}), "
+                    f"on the command line --rate {word}."
+                )
 
     def _check_order(self, order: Mapping[str, Any]) -> None:
         lag = order.get("lag")

@@ -198,7 +198,7 @@ def page() -> str:
     for model in dict.fromkeys(one.model for one in (*published(), *portfolio())):
         lines += ["", f"## {model}", "", "| name | figures | source | found on | note |"]
         lines += ["|---|---|---|---|---|"]
-        for one in named(model):
+        for one in (one for one in named(model) if one.model == model):
             figures = ", ".join(f"`{name}={value}`" for name, value in one.config.items())
             note = "; ".join(filter(None, [one.note, f"licence {one.licence}"]))
             source = f"[{one.source}]({one.link})"

@@ -11,10 +11,11 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
-from assay.core.errors import SpecError, did_you_mean
+from assay.core.errors import SpecError
 
 SOURCE = "Ember, by Our World in Data (CC BY 4.0)"
 
@@ -53,9 +54,11 @@ def region(name: str) -> Region:
     by_name = {r.name.lower(): r for r in known.values()}
     found = known.get(name.upper()) or by_name.get(name.lower())
     if found is None:
-        hint = did_you_mean(name.title(), [r.name for r in known.values()])
+        near = get_close_matches(name.title(), [r.name for r in known.values()], 1)
+        near += get_close_matches(name.upper(), known, 1) if len(name) == 3 else []
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise SpecError(
-            f"There is no region {name!r}; use a code such as 'DEU' or an English name. {hint[:120]} "
-            "Or give g_per_kwh=…"
+            f"There is no region {name!r}; use a code of three letters, such as 'DEU', or an English "
+            f"name.{hint} Where you know better, give g_per_kwh."
         )
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 
@@ -64,6 +63,10 @@ class Looks:
         return f"{said} {luck_reaches(self.smallest_gain, self.budget)}{passed}"
 
 
+_MOST = 1e6
+"""More looks than this are not counted out: no search takes them."""
+
+
 def luck_reaches(gain: float, budget: float) -> str:
     """When luck alone shows a gain, in words.
 
@@ -72,7 +75,7 @@ def luck_reaches(gain: float, budget: float) -> str:
     """
     when = (
         f"after about {words.number(budget, 3)} looks"
-        if isfinite(budget)
+        if budget < _MOST
         else "after more looks than anyone can take"
     )
     return f"Luck alone is expected to show the {words.number(gain, 3)} that you asked for {when}."

@@ -48,6 +48,8 @@ def phase(spec: StudySpec, history: History) -> Phase:
         return "finished" if history.last(Attributed) else "search"
     if _is_stuck(spec, history):
         return "stopped"
+    if _has_searched(spec, history):
+        return "finished"
     selected = history.last(Selected)
     if selected:
         return _after_selection(spec, history, selected)
@@ -139,6 +141,18 @@ def _is_stuck(spec: StudySpec, history: History) -> bool:
         return False
     command = plan(spec, history)
     return isinstance(command, Finish) and command.failed
+
+
+def _has_searched(spec: StudySpec, history: History) -> bool:
+    """Whether a study that measures nothing after its search has ended it.
+
+    What a scheduler paused may go on at any moment, so all trials have to be over then.
+    """
+    if (spec.evidence is not None and spec.single) or not history.n_ended:
+        return False
+    if spec.scheduler and over(history) < history.n_trials:
+        return False
+    return isinstance(plan(spec, history), Finish)
 
 
 def _after_selection(spec: StudySpec, history: History, selected: Selected) -> Phase:

@@ -10,6 +10,7 @@ from assay.analysis.spending import Spending as Spent
 from assay.analysis.spending import entries
 from assay.core.events import Created, Deviated, Environment, Noted, Opening, Voided
 from assay.core.history import History
+from assay.core.rates import LEAST_G, MOST_G
 from assay.core.spec import StudySpec
 from assay.report import words
 from assay.report.answer import Gain, metric_name
@@ -39,6 +40,11 @@ class Cost:
     trials: int
     gain: Gain | None
     spending: Spent | None = None
+
+    @property
+    def carbon(self) -> str:
+        """What was emitted, as far as that can be said without a region; empty with one."""
+        return carbon(self.spending) if self.spending else ""
 
     def __str__(self) -> str:
         spent = f"{words.count(self.trials, 'trial')}, {words.count(self.total.evaluations, 'evaluation')}"
@@ -116,6 +122,17 @@ def energy(spent: Spent) -> str:
     if spent.money is not None:
         said += f", {words.number(spent.money, 3)} {words.name(spent.currency, 12)}"
     return said
+
+
+def carbon(spent: Spent) -> str:
+    """What the energy emits between the cleanest and the dirtiest grids, where no region is given."""
+    if spent.kgco2e is not None or not spent.kwh:
+        return ""
+    low, high = (words.number(spent.kwh * g, 2) for g in (LEAST_G, MOST_G))
+    return (
+        f"{low} g CO2e where electricity is as in Norway ({LEAST_G:g} g/kWh), {high} g where it is "
+        f"mostly from coal ({MOST_G:g}); no region was given."
+    )
 
 
 def cost(history: History, gain: Gain | None, spent: Spent | None = None) -> Cost:

@@ -134,15 +134,18 @@ def _curve(spec: StudySpec, outcomes: Outcomes, number: int) -> Figure | None:
     reports = sorted(outcomes.history.reports(number).items())
     if len(reports) < 2:
         return None
-    found = [(step, first) for step, (first, *_) in reports]
-    every = -(-len(found) // 500)
+    every = -(-len(reports) // 500)
     panels = []
-    for place in range(min(len(values) for _, values in reports)):
+    places = range(min(len(values) for _, values in reports))
+    for place in places:
         xy = [(float(step), values[place]) for step, values in reports[::every]]
         panels.append(Panel(Axis("step"), objective_axis(spec, place), (line("record", "", xy),)))
-    rows = tuple((f"{s:,}", words.number(v, 6)) for s, v in found[-100:])
-    table = Table("Reported values", ("step", "value"), rows)
-    about = (
-        f"From {words.number(found[0][1])} at step {found[0][0]} to {words.number(found[-1][1])}."
+    rows = tuple(
+        (f"{step:,}", *(words.number(values[k], 6) for k in places))
+        for step, values in reports[-100:]
     )
+    heads = ("value",) if spec.single else tuple(words.name(o, 40) for o in spec.objectives)
+    table = Table("Reported values", ("step", *heads[: len(places)]), rows)
+    (first, begun), (_, last) = reports[0], reports[-1]
+    about = f"From {words.number(begun[0])} at step {first} to {words.number(last[0])}."
     return drawn(Plot("curve", "Learning curve", about, tuple(panels), table))

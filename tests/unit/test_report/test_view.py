@@ -296,3 +296,17 @@ def test_settings_that_the_verdict_refuses_are_not_called_selected(study, view):
     found = view(spec, refused).changes
     assert found.title == "Trial 24, the best found, was not kept"
     assert not found.kept
+
+
+def test_without_a_region_the_report_gives_the_range_of_carbon(study):
+    from assay.analysis.spending import Spending
+    from assay.report.record import carbon
+
+    spent = Spending(1, 3600.0, 3600.0, 0.0, 2.0, 0.0, None, None, "EUR")
+    assert carbon(spent).startswith(
+        "60 g CO2e where electricity is as in Norway (30 g/kWh), 1,400 g"
+    )
+    assert carbon(replace(spent, kgco2e=0.8)) == ""
+    assert carbon(replace(spent, kwh=0.0)) == ""
+    spec, events = study("whole")
+    assert "no region was given" in html.page(view_of("churn", spec, fold(events)))
