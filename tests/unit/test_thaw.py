@@ -366,7 +366,7 @@ def test_a_stopped_trial_has_ended_for_who_looks_how_far_a_search_is():
     stopped = sum(trial.state == "stopped" for trial in study.trials)
     assert 0 < stopped < 20
     assert study.history.n_ended == 20 - stopped
-    assert standing(study.spec, study.history) == Standing("search", 20, 20)
+    assert standing(study.spec, study.history) == Standing("finished", 20, 20)
     first = study.history.at(study.history.length // 2)
     now = standing(study.spec, first)
     assert now.done == first.n_trials - len(first.running())

@@ -85,7 +85,7 @@ def standing(spec: StudySpec, history: History) -> Standing:
         opening: Opening | None = history.last(Opening)
         fits = units.refits(spec, max(history.looks, 1), fixed=fixed)
         return _measured(history, now, opening.contenders if opening else arms, fits)
-    return Standing(now, history.n_ended, history.n_ended)
+    return Standing(now, over(history), over(history))
 
 
 def searches_begun(history: History) -> int | None:
