@@ -42,6 +42,8 @@ def shown(page, *cells):
 
 A_A = of_kind("aa_data_")
 FINAL = of_kind("final_")
+BBC = of_kind("bbc_")
+SKEWED = json.loads((RESULTS / "skewed_rmse.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("kind", A_A)
@@ -62,6 +64,29 @@ def test_each_kind_of_whole_studies_stands_in_the_table(kind):
     refits = str(found["studies_by_number_of_refits"].get("1", 0))
     wanted = (str(found["rows"]), percent(found["coverage"]), f"{below} / {above}", *means, refits)
     assert shown(EVIDENCE, *wanted), (kind, wanted)
+
+
+@pytest.mark.parametrize("kind", BBC)
+def test_each_kind_of_studies_by_bbc_stands_in_the_table(kind):
+    found = BBC[kind]
+    held, narrow, own = (
+        percent(found[f"coverage{of}"])
+        for of in ("", "_if_narrower", "_of_the_gain_on_its_own_rows")
+    )
+    below, above = (percent(found[f"truth_{side}_the_interval"]) for side in ("below", "above"))
+    means = [f"{found[key]:.4f}" for key in ("mean_gain_estimated", "mean_true_gain")]
+    wanted = (str(found["rows"]), held, f"{below} / {above}", narrow, own, *means)
+    assert shown(EVIDENCE, *wanted), (kind, wanted)
+
+
+@pytest.mark.parametrize("kind", SKEWED)
+def test_each_interval_that_was_tried_for_rmse_stands_in_the_decision(kind):
+    page = (ROOT / "docs" / "decisions" / "0054-intervals-left-as-they-are.md").read_text("utf-8")
+    every = SKEWED[kind]["intervals"].values()
+    held = [f"{100 * one['coverage']:.1f}" for one in every]
+    widths = [f"{one['median_width']:.2f}" for one in every][1:]
+    assert shown(page, kind, *held), (kind, held)
+    assert shown(page, kind, *widths), (kind, widths)
 
 
 def test_readme_has_the_range_of_false_claims():
