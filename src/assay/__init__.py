@@ -50,6 +50,8 @@ _HOME = {
 
 _PARTS = ("callbacks", "plot", "spaces")
 """Modules that are used as `assay.plot.history(study)`."""
+_EXTRAS = ("optuna", "sklearn")
+"""The same where their package is installed."""
 
 __all__ = sorted([*_HOME, *_PARTS, "__version__"])
 
@@ -95,7 +97,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PARTS:
+    if name in _PARTS or name in _EXTRAS:
         return import_module(f"assay.{name}")
     if name not in _HOME:
         from assay.core.familiar import MODULE

@@ -6,6 +6,8 @@ import copy
 import inspect
 import pickle
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -162,3 +164,122 @@ def test_a_trial_is_no_dict(study):
 def test_signatures_are_kept():
     assert "budget" in inspect.signature(assay.optimize).parameters
     assert list(inspect.signature(assay.Study).parameters)[:2] == ["space", "direction"]
+
+
+@pytest.mark.parametrize("name", sorted(familiar.TELL_ARGUMENTS))
+def test_an_argument_of_tell_is_explained(study, name):
+    trial = study.ask()
+    with pytest.raises(TypeError, match=re.escape(familiar.TELL_ARGUMENTS[name])):
+        study.tell(trial, **{name: 1})
+
+
+@pytest.mark.parametrize("name", sorted(familiar.RUN_ARGUMENTS))
+def test_an_argument_of_optunas_optimize_is_explained(name):
+    run = pytest.importorskip("assay.optuna").run
+    with pytest.raises(TypeError, match=re.escape(familiar.RUN_ARGUMENTS[name])):
+        run(lambda trial: 0.0, n_trials=3, **{name: 1})
+
+
+def test_optunas_order_of_arguments_is_taken():
+    run = pytest.importorskip("assay.optuna").run
+    assert run(lambda trial: trial.suggest_float("x", 0, 1), 3).history.n_trials == 3
+
+
+class TPESampler:
+    """Stands for a sampler of another package."""
+
+
+class SuccessiveHalvingPruner:
+    """Stands for a pruner of another package."""
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("TPESampler", "No sampler 'TPESampler'. Here: 'tpe'."),
+        ("NSGAIISampler", "Here: 'evolution'."),
+        ("bayes", "Here: 'auto'."),
+        ("tpee", "Did you mean 'tpe'?"),
+        (TPESampler(), "got TPESampler. Here: 'tpe'."),
+        (3, "sampler needs a name, or a dict with its name and settings, got int."),
+    ],
+)
+def test_a_sampler_of_another_tuner_is_told_its_name_here(given, says):
+    with pytest.raises(assay.SpecError, match=re.escape(says)):
+        assay.Study(SPACE, sampler=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("MedianPruner", "No scheduler 'MedianPruner'. Here: 'median'."),
+        (SuccessiveHalvingPruner(), "got SuccessiveHalvingPruner. Here: 'asha'."),
+        ("NopPruner", "Here: none at all: leave it out."),
+    ],
+)
+def test_a_pruner_of_another_tuner_is_told_its_name_here(given, says):
+    with pytest.raises(assay.SpecError, match=re.escape(says)):
+        assay.optimize(lambda trial: 0.0, SPACE, budget=1, scheduler=given)
+
+
+def test_what_parts_of_others_are_called_here_is_here():
+    from assay.api.parts import SAMPLERS, SCHEDULERS
+
+    for name in familiar.PART_NAMES.values():
+        assert name in {*SAMPLERS, *SCHEDULERS} or "leave it out" in name
+
+
+def test_too_many_arguments_by_position_are_told_by_name():
+    with pytest.raises(
+        TypeError, match=r"takes objective, space by position, got 3 arguments. Write"
+    ):
+        assay.optimize(lambda trial: 0.0, SPACE, 100)
+    with pytest.raises(TypeError, match=r"Study\(\) takes space by position, got 2 arguments."):
+        assay.Study(SPACE, "minimize")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((0, 1), "Write Int(0, 1)."),
+        ((0.1, 1), "Write Float(0.1, 1)."),
+        (["a", "b"], "Write Choice(['a', 'b'])."),
+        (3, "Write Constant"),
+    ],
+)
+def test_a_range_of_another_tuner_is_told_how_to_say_it(given, says):
+    with pytest.raises(assay.SpaceError, match=re.escape(says)):
+        assay.Space(x=given)
+
+
+def test_a_space_is_made_by_name():
+    with pytest.raises(assay.SpaceError, match="by name, got list"):
+        assay.Space([assay.Float(0, 1)])
+
+
+def test_a_report_in_optunas_order_is_told_the_order():
+    def objective(trial):
+        trial.report(0.5, 1)
+        return 0.0
+
+    with pytest.raises(assay.StateError, match=r"trial.report\(step, value\)"):
+        assay.optimize(objective, SPACE, budget=1, progress=False, isolation="none")
+
+
+def test_parts_with_an_extra_need_no_import_of_their_own():
+    code = "import assay, sys; assert 'sklearn' not in sys.modules; print(assay.sklearn.SearchCV.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "SearchCV\n", done.stderr
+
+
+WORDS = {**familiar.ARGUMENTS, **familiar.MODULE, **familiar.STUDY, **familiar.MODEL_ARGUMENTS}
+
+
+@pytest.mark.parametrize("hint", sorted(set(WORDS.values())))
+def test_what_a_hint_names_is_there(hint):
+    for path in re.findall(r"assay(?:\.\w+)+", hint):
+        found = assay
+        for name in path.split(".")[1:]:
+            found = getattr(found, name)
+    for module, name in re.findall(r"from (assay\.\w+) import (\w+)", hint):
+        assert hasattr(pytest.importorskip(module), name)

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import SpecError, did_you_mean
+from assay.core.familiar import here_called
 from assay.core.protocols import Executor, Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import Limits, StudySpec
@@ -142,10 +143,13 @@ def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SpecError: an unknown name or setting.
     """
+    if not isinstance(sampler, str | Mapping):
+        raise SpecError(_no_name("sampler", sampler))
     settings = _in_words(sampler) if isinstance(sampler, str) else dict(sampler)
     name = settings.get("name")
     if name not in SAMPLERS:
-        raise SpecError(f"No sampler {name!r}. {did_you_mean(str(name), SAMPLERS)}")
+        hint = here_called(name) or f" {did_you_mean(str(name), SAMPLERS)}"
+        raise SpecError(f"No sampler {name!r}.{hint}")
     known = {f.name for f in fields(_kind(name))} - _GIVEN
     if name in _ENDING:
         known |= {"enough"}
@@ -157,6 +161,13 @@ def sampler_settings(sampler: str | Mapping[str, Any]) -> dict[str, Any]:
                 else f"Sampler {name!r} has no settings, got {setting!r}."
             )
     return settings
+
+
+def _no_name(what: str, given: object) -> str:
+    return (
+        f"{what} needs a name, or a dict with its name and settings, got {type(given).__name__}."
+        f"{here_called(given)}"
+    )
 
 
 def _in_words(said: str) -> dict[str, Any]:
@@ -258,6 +269,8 @@ def scheduler_settings(
     """
     if scheduler is None:
         return None
+    if not isinstance(scheduler, str | Mapping):
+        raise SpecError(_no_name("scheduler", scheduler))
     settings = {"name": scheduler} if isinstance(scheduler, str) else dict(scheduler)
     name = settings.get("name")
     if name == "auto":
@@ -279,7 +292,8 @@ def _but_name(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _check_scheduler(name: Any) -> None:
     if name not in _SCHEDULERS:
         known = ("auto", *SCHEDULERS)
-        raise SpecError(f"No scheduler {name!r}. {did_you_mean(str(name), known)}")
+        hint = here_called(name) or f" {did_you_mean(str(name), known)}"
+        raise SpecError(f"No scheduler {name!r}.{hint}")
 
 
 def scheduler_of(spec: StudySpec) -> Scheduler | None:

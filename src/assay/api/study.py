@@ -38,7 +38,7 @@ from assay.core.events import (
     Selected,
     Wish,
 )
-from assay.core.familiar import ARGUMENTS, STUDY, Familiar, familiar
+from assay.core.familiar import ARGUMENTS, STUDY, TELL_ARGUMENTS, Familiar, familiar
 from assay.core.history import History, Trial, Trials
 from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
@@ -211,6 +211,7 @@ class Study(Familiar, elsewhere=STUDY):
             raise StateError(f"There is nothing left to ask: {event.reason}.")
         return [event]
 
+    @familiar(**TELL_ARGUMENTS)
     def tell(
         self,
         trial: OpenTrial | int,
@@ -490,8 +491,7 @@ def open_study(storage: str | Store, name: str | None = None, *, readonly: bool 
         SpecError: there is no such study.
     """
     store = existing(storage, readonly=readonly)
-    name = chosen_study(store, name)
-    (created,) = store.read(name, most=1)
+    (created,) = store.read(name := chosen_study(store, name), most=1)
     if not isinstance(created, Created):
         raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
     return Study.of(StudySpec.from_json(created.spec), store, name)

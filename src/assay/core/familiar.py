@@ -61,14 +61,21 @@ def familiar(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     >>> search(buget=60)
     Traceback (most recent call last):
     TypeError: search() has no argument 'buget'. Did you mean 'budget'?
+    >>> search(60)
+    Traceback (most recent call last):
+    TypeError: search() takes nothing by position, got 1 argument. Write the others by name: budget=….
     """
 
     def explained(function: Callable[P, R]) -> Callable[P, R]:
         named = set(signature(function).parameters)
         shown = function.__qualname__.removesuffix(".__init__")
+        by_position, by_name = _ways(function)
+        most = len(by_position)
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if len(args) > most:
+                raise TypeError(f"{shown}() {_too_many(by_position, by_name, len(args))}")
             for name in kwargs:
                 if name not in named:
                     hint = f"Here: {elsewhere[name]}." if name in elsewhere else ""
@@ -79,6 +86,24 @@ def familiar(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return explained
+
+
+def _ways(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """The names of the arguments that may be given by position, and of those that need their name."""
+    arguments = signature(function).parameters.values()
+    by_position = [
+        p.name for p in arguments if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    return by_position, [p.name for p in arguments if p.kind is p.KEYWORD_ONLY]
+
+
+def _too_many(by_position: list[str], by_name: list[str], given: int) -> str:
+    own = by_position[:1] == ["self"]
+    first, many = by_position[own:], given - own
+    said = f"{many} argument{'' if many == 1 else 's'}"
+    rest = ", ".join(f"{name}=…" for name in by_name[:3])
+    more = f" Write the others by name: {rest}." if rest else ""
+    return f"takes {', '.join(first) or 'nothing'} by position, got {said}.{more}"
 
 
 def familiar_to_make(**elsewhere: str) -> Callable[[type[T]], type[T]]:
@@ -100,7 +125,7 @@ def familiar_to_make(**elsewhere: str) -> Callable[[type[T]], type[T]]:
 ARGUMENTS = {
     "callbacks": "no callbacks; watch with `assay watch`, `assay dashboard` or study.trials",
     "catch": "no need; a trial that raises has failed, and the study goes on",
-    "config_space": "space=assay.spaces.from_configspace(…)",
+    "config_space": 'space=…, from `space, lost = assay.spaces.read(form, "configspace")`',
     "directions": 'direction=["minimize", "maximize"], or by name {"loss": "minimize"}',
     "func": "objective=…, a function of a trial that reads trial.config",
     "load_if_exists": "no need; a study with this name in its storage goes on",
@@ -181,6 +206,67 @@ MODEL_ARGUMENTS = {
 }
 """Arguments of scikit-learn's searches, for what tunes a model."""
 
+RUN_ARGUMENTS = {
+    "callbacks": "no callbacks; watch with `assay watch`, `assay dashboard` or study.trials",
+    "directions": 'direction=["minimize", "maximize"]',
+    "func": "objective=…, by position",
+    "gc_after_trial": "no need; leave it out",
+    "load_if_exists": "no need; the same storage and name go on",
+    "n_jobs": "one trial at a time; for several, write the space down and use assay.optimize(…, workers=…)",
+    "pruner": "nothing is pruned; write the space down and use assay.optimize(…, scheduler=…)",
+    "show_progress_bar": "no bar; `assay watch` shows a study with a storage",
+    "study_name": "name=…",
+}
+"""Arguments of Optuna's `create_study` and `optimize`, for `assay.optuna.run`."""
+
+TELL_ARGUMENTS = {
+    "skip_if_finished": "no need; leave it out",
+    "state": 'failed="why" for a failure; a value is a success',
+    "values": "value=…, a number, a list or numbers by name",
+}
+
+PART_NAMES = {
+    "ashascheduler": "asha",
+    "asynchyperband": "asha",
+    "asynchyperbandscheduler": "asha",
+    "bayes": "auto",
+    "bayesian": "auto",
+    "bayesianoptimization": "gp",
+    "bo": "gp",
+    "bohb": "hyperband",
+    "botorch": "gp",
+    "bruteforce": "grid",
+    "cmaes": "cmaes",
+    "gridsearch": "grid",
+    "hyperopt": "tpe",
+    "medianstoppingrule": "median",
+    "nop": "none at all: leave it out",
+    "nsgaii": "evolution",
+    "nsgaiii": "evolution",
+    "optuna": "tpe",
+    "qmc": "sobol",
+    "randomsearch": "random",
+    "successivehalving": "asha",
+    "wilcoxon": "racing",
+}
+"""What samplers and schedulers of others are here, in small letters, without "sampler" and the like."""
+
+
+def here_called(theirs: Any) -> str:
+    """What a sampler, pruner or scheduler of another tuner is here, in words; empty if nobody knows.
+
+    >>> here_called("NSGAIISampler"), here_called("MedianPruner")
+    (" Here: 'evolution'.", " Here: 'median'.")
+    """
+    name = theirs if isinstance(theirs, str) else type(theirs).__name__
+    plain = name.lower().replace("-", "").replace("_", "")
+    for word in ("sampler", "pruner", "scheduler", "oracle"):
+        plain = plain.removesuffix(word)
+    same = plain in ("tpe", "gp", "random", "grid", "median", "percentile", "hyperband", "asha")
+    here = plain if same and plain != name else PART_NAMES.get(plain)
+    return f" Here: {here if ' ' in here else repr(here)}." if here else ""
+
+
 _RACING = 'scheduler="racing", which fits a hopeless candidate on some splits only'
 SEARCH_ARGUMENTS = {
     "aggressive_elimination": _RACING,
@@ -240,6 +326,8 @@ OPEN_TRIAL = {
     "params": "trial.config",
     "set_constraint": 'return the number by name, and say constraints=["name <= 10"]',
     "set_user_attr": 'return numbers by name, {"loss": …, "latency_ms": …}',
+    "suggest": "the parameters are in the space, and in trial.config[name]",
+    "user_attrs": "return numbers by name, then they are in study.trials[number].extra",
     "should_prune": "trial.should_stop()",
     "suggest_categorical": "Choice in the space, and trial.config[name]",
     "suggest_discrete_uniform": "Float(…, step=…) in the space, and trial.config[name]",
@@ -250,28 +338,78 @@ OPEN_TRIAL = {
 }
 TRIAL = {
     "constraints": "trial.feasible",
+    "datetime_complete": "`assay log` has the time of every event",
+    "datetime_start": "`assay log` has the time of every event",
+    "distributions": "study.spec.space",
     "duration": "trial.wall_s",
     "intermediate_values": "dict(trial.curve)",
+    "last_step": "max(dict(trial.curve), default=None)",
+    "metrics": "trial.value, trial.values and trial.extra",
     "params": "trial.config",
     "user_attrs": "trial.extra",
 }
+_SEARCH_CV = "from assay.sklearn import SearchCV"
 MODULE = {
+    "AutoML": "assay.tune(model, X, y, budget=60)",
+    "AxClient": "assay.Study(space), then study.ask() and study.tell(trial, value)",
+    "BayesSearchCV": _SEARCH_CV,
+    "BayesianOptimization": 'sampler="gp", by name',
     "BoolDistribution": "assay.Choice([False, True])",
+    "Boolean": "assay.Choice([False, True])",
     "Categorical": "assay.Choice",
     "CategoricalDistribution": "assay.Choice",
+    "Client": "assay.Study(space), then study.ask() and study.tell(trial, value)",
+    "Fixed": "assay.Constant",
     "FloatDistribution": "assay.Float",
+    "GridSearchCV": f'{_SEARCH_CV}, with sampler="grid"',
+    "HalvingGridSearchCV": f'{_SEARCH_CV}, with scheduler="racing"',
+    "HalvingRandomSearchCV": f'{_SEARCH_CV}, with scheduler="racing"',
+    "HyperParameters": "from assay.optuna import HyperParameters",
+    "Hyperband": 'scheduler="hyperband", by name',
     "IntDistribution": "assay.Int",
     "Integer": "assay.Int",
+    "OptunaSearchCV": _SEARCH_CV,
+    "RandomSearch": 'sampler="random", by name',
+    "RandomizedSearchCV": _SEARCH_CV,
     "Real": "assay.Float",
+    "Scenario": "the arguments of assay.optimize: budget, seed, workers, …",
+    "SearchCV": _SEARCH_CV,
+    "Trial": "assay.OpenTrial is what an objective gets; study.trials has those that ended",
     "TrialPruned": "report to a scheduler, which ends the trial, or return after trial.should_stop()",
+    "Trials": "study.trials",
+    "TuneConfig": "the arguments of assay.optimize: budget, direction, sampler, …",
     "Tuner": "assay.optimize(objective, space, budget=60)",
+    "agent": "assay.optimize(…, workers=…), or `assay worker` elsewhere",
     "choice": "assay.Choice",
+    "copy_study": "`assay export`, and learn_from=[name] for another study",
     "create_study": "assay.Study(space), or assay.optimize(objective, space, budget=60)",
+    "delete_study": "no study is deleted; remove its storage",
+    "distributions": "assay.Float, assay.Int, assay.Choice",
     "fmin": "assay.optimize(objective, space, budget=60)",
+    "get_all_study_names": "`assay status`",
+    "get_all_study_summaries": "`assay status --json`",
+    "gp_minimize": "assay.optimize(objective, space, budget=60)",
+    "grid_search": 'assay.Choice([…]), and sampler="grid"',
+    "hp": "assay.Float, assay.Int, assay.Choice",
+    "importance": "study.importance()",
+    "init": "assay.optimize(…, name=…)",
+    "integration": "assay.callbacks",
     "load_study": "assay.open_study(storage, name)",
+    "log": "trial.report(step, value)",
+    "logging": "progress=False is silent",
+    "lograndint": "assay.Int(low, high, log=True)",
     "loguniform": "assay.Float(low, high, log=True)",
     "minimize": "assay.optimize(objective, space, budget=60)",
     "pruners": 'scheduler="asha", by name',
+    "quniform": "assay.Float(low, high, step=…)",
     "randint": "assay.Int",
+    "randn": "assay.Float with a range; SearchCV takes scipy.stats.norm",
+    "run": "assay.optimize(objective, space, budget=60)",
+    "sample_from": 'assay.When(…) and Space(…, require=["a < b"])',
+    "study": "assay.Study",
+    "sweep": '`space, lost = assay.spaces.read(form, "wandb")`, and assay.optimize(objective, space, budget=60)',
+    "trial": "assay.OpenTrial is what an objective gets",
     "uniform": "assay.Float",
+    "visualization": "assay.plot",
+    "with_resources": "cpus_per_trial=…, gpus_per_trial=…",
 }

@@ -74,6 +74,11 @@ class Space:
         fidelity: Any = None,
         **named: Parameter | When,
     ) -> None:
+        if not isinstance(parameters, Mapping | None):
+            raise SpaceError(
+                f"A space needs its parameters by name, got {type(parameters).__name__}. Write "
+                "Space(lr=Float(1e-4, 1.0)), or Space({name: parameter})."
+            )
         given: dict[str, Any] = dict(parameters or {})
         for word, value in (("forbid", forbid), ("require", require), ("fidelity", fidelity)):
             if isinstance(value, Float | Int | Choice | When):
@@ -334,9 +339,22 @@ def _node(name: str, value: Any) -> Node:
     if not isinstance(value, Float | Int | Choice):
         raise SpaceError(
             f"Parameter {name!r} must be Float, Int, Ordinal, Choice, Constant or When, "
-            f"got {type(value).__name__}: {value!r:.80}."
+            f"got {type(value).__name__}: {value!r:.80}.{_instead(value)}"
         )
     return Node(name, value, tuple(conditions))
+
+
+def _instead(value: object) -> str:
+    """What a range or a list of values is written as."""
+    numbers = [type(end) for end in value] if isinstance(value, tuple) else []
+    if len(numbers) == 2 and set(numbers) <= {int, float}:
+        kind = "Int" if set(numbers) == {int} else "Float"
+        return f" Write {kind}{value!r:.60}."
+    if isinstance(value, list | tuple | set):
+        return f" Write Choice({list(value)!r:.60})."
+    return (
+        " Write Constant(…) for one value." if isinstance(value, str | bool | int | float) else ""
+    )
 
 
 def _ordered(nodes: dict[str, Node]) -> dict[str, Node]:

@@ -103,7 +103,10 @@ def number(value: Any, said: str) -> float:
 
 def _count(step: object) -> int:
     if isinstance(step, bool) or not isinstance(step, Integral) or not 0 <= int(step) < _STEP_LIMIT:
-        raise InvalidResult(f"A reported step is {short(step)}. Count steps as 0, 1, 2, ….")
+        raise InvalidResult(
+            f"A reported step is {short(step)}. Count steps as 0, 1, 2, …, and give the step first: "
+            "trial.report(step, value)."
+        )
     return int(step)
 
 

@@ -21,6 +21,7 @@ from assay.api.parts import store_at
 from assay.api.study import Study, open_study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Enqueued
+from assay.core.familiar import RUN_ARGUMENTS, familiar
 from assay.core.history import Trial
 from assay.core.protocols import Store
 from assay.core.rng import stream
@@ -124,10 +125,11 @@ class RunTrial:
         return outward(distribution, parameter_of(distribution).from_unit(rng.random()))
 
 
+@familiar(**RUN_ARGUMENTS)
 def run(
     objective: Objective,
-    *,
     n_trials: int,
+    *,
     timeout: float | None = None,
     direction: str | Sequence[str] | Mapping[str, str] = "minimize",
     seed: int = 0,
