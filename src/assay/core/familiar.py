@@ -267,6 +267,23 @@ def here_called(theirs: Any) -> str:
     return f" Here: {here if ' ' in here else repr(here)}." if here else ""
 
 
+def written_here(value: object) -> str:
+    """What a range or a list of values is written as, in a sentence; empty if it is neither.
+
+    >>> written_here((0.1, 1)), written_here(["a", "b"])
+    (' Write Float(0.1, 1).', " Write Choice(['a', 'b']).")
+    """
+    numbers = [type(end) for end in value] if isinstance(value, tuple) else []
+    if len(numbers) == 2 and set(numbers) <= {int, float}:
+        kind = "Int" if set(numbers) == {int} else "Float"
+        return f" Write {kind}{value!r:.60}."
+    if isinstance(value, list | tuple | set):
+        return f" Write Choice({list(value)!r:.60})."
+    return (
+        " Write Constant(…) for one value." if isinstance(value, str | bool | int | float) else ""
+    )
+
+
 _RACING = 'scheduler="racing", which fits a hopeless candidate on some splits only'
 SEARCH_ARGUMENTS = {
     "aggressive_elimination": _RACING,

@@ -14,6 +14,7 @@ from assay.core import parameters
 from assay.core.combinations import Block, combinations
 from assay.core.errors import SpaceError, did_you_mean
 from assay.core.expression import Expression
+from assay.core.familiar import written_here
 from assay.core.fidelity import Fidelity
 from assay.core.jsonform import canonical
 from assay.core.parameters import UNSET, Choice, Float, Int, Parameter, When, plain, value_key
@@ -339,22 +340,9 @@ def _node(name: str, value: Any) -> Node:
     if not isinstance(value, Float | Int | Choice):
         raise SpaceError(
             f"Parameter {name!r} must be Float, Int, Ordinal, Choice, Constant or When, "
-            f"got {type(value).__name__}: {value!r:.80}.{_instead(value)}"
+            f"got {type(value).__name__}: {value!r:.80}.{written_here(value)}"
         )
     return Node(name, value, tuple(conditions))
-
-
-def _instead(value: object) -> str:
-    """What a range or a list of values is written as."""
-    numbers = [type(end) for end in value] if isinstance(value, tuple) else []
-    if len(numbers) == 2 and set(numbers) <= {int, float}:
-        kind = "Int" if set(numbers) == {int} else "Float"
-        return f" Write {kind}{value!r:.60}."
-    if isinstance(value, list | tuple | set):
-        return f" Write Choice({list(value)!r:.60})."
-    return (
-        " Write Constant(…) for one value." if isinstance(value, str | bool | int | float) else ""
-    )
 
 
 def _ordered(nodes: dict[str, Node]) -> dict[str, Node]:
