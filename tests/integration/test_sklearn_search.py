@@ -31,7 +31,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
 from assay.analysis.overtuning import incumbents
 from assay.analysis.verdict import Action
-from assay.core.events import Measured
+from assay.core.events import Measured, Selected
 from assay.core.familiar import SEARCH_ARGUMENTS
 from assay.core.history import fold
 from assay.core.rng import derived_seed
@@ -104,6 +104,26 @@ def test_what_only_the_verdict_needs_is_fitted_after_the_search(ridge):
     last = max(i for i, stage in enumerate(stages) if stage == "search")
     assert set(stages[: last + 1]) == {"search"}
     assert {"floor", "probe", "recheck"} <= set(stages[last + 1 :])
+
+
+@pytest.mark.parametrize("seed", [0, 2])  # a gain of more than one standard error, and none
+def test_the_guard_alone_keeps_a_gain_that_is_likely_and_not_shown(seed):
+    rows, labels = make_classification(150, 8, flip_y=0.2, random_state=seed)
+    search = SearchCV(
+        DecisionTreeClassifier(random_state=0),
+        {"max_depth": range(2, 8), "min_samples_leaf": range(1, 20)},
+        n_trials=8,
+        cv=3,
+        sampler="random",
+        select="guard",
+        random_state=seed,
+    ).fit(rows, labels)
+    selected = search.study_.history.last(Selected)
+    (best,) = (row for row in selected.table if row["trial"] == selected.challenger)
+    assert search.verdict_.action is Action.KEEP_DEFAULTS, "the verdict takes the control"
+    passes = best["fresh_gain"] > best["se"]
+    assert passes is (seed == 0)
+    assert search.best_index_ == search._place[selected.challenger if passes else 0]
 
 
 def test_defaults_stay_unless_a_gain_was_shown():

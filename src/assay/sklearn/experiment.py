@@ -30,6 +30,7 @@ from assay.sklearn.executor import Fits
 from assay.sklearn.starting import Lent, given_first, lent, trying
 
 LIGHT = Evidence(repeats=1, seeds=1, top=3, rechecks=10)
+_SELECT = ("verdict", "guard", "score")
 """What a search measures again unless it is told: about 45 fits on top of the candidates."""
 
 SEARCH_FIRST = {"search_first": True}
@@ -65,8 +66,8 @@ class Wishes:
         Raises:
             SpecError: one that cannot be.
         """
-        if search.select not in ("verdict", "score"):
-            raise SpecError(f"select needs 'verdict' or 'score', got {search.select!r}.")
+        if search.select not in _SELECT:
+            raise SpecError(f"select needs one of {_SELECT}, got {search.select!r}.")
         light, evidence = search.evidence == "auto", search.evidence
         if not (light or evidence is None or isinstance(evidence, Evidence)):
             raise SpecError(

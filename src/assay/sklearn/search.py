@@ -24,6 +24,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from assay.analysis.overtuning import overtuning
 from assay.analysis.selection import best_trial
+from assay.core.events import Selected
 from assay.core.familiar import SEARCH_ARGUMENTS, familiar
 from assay.core.history import History
 from assay.sklearn.apart import shadow_split
@@ -62,7 +63,9 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
             are then not fitted side by side; use `batch` with `n_jobs`.
         random_state: of the proposals and of the fresh splits; models keep their own.
         select: "verdict" for what the verdict recommends, which is the estimator's own values unless
-            a gain was shown; "score" for the best mean score, as other searches do.
+            a gain was shown; "guard" for the best on fresh splits if it gained more than one standard
+            error there, which keeps more of the gains and more of the luck; "score" for the best mean
+            score, as other searches do.
         control: False leaves the estimator's own values out, and with them the verdict.
         evidence: "auto" measures the best three and the control on ten fresh fits each; an
             `assay.Evidence` says it in detail; None measures nothing again.
@@ -268,6 +271,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         if callable(self.refit) or self.select == "score" or self.verdict_ is None:
             return int(self._select_best_index(self.refit, metric, results))
         history: History = self.study_.history
+        if self.select == "guard" and (selected := history.last(Selected)):
+            return self._place[selected.trial]
         return self._place[best_trial(self.study_.spec, history)]
 
     def _refit(self, X: Any, y: Any, fit_params: Mapping[str, Any], callbacks: Callbacks) -> None:
