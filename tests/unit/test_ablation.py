@@ -431,3 +431,50 @@ def test_a_component_may_hold_a_parameter_at_one_of_two_of_its_values():
         space=Space(rate=SPACE["rate"], other=Float(0, 1, default=0.5)), searches=1, budget=4,
     )  # fmt: skip
     assert found.effect("rate")["retuned"]["estimate"] == pytest.approx(1.0)
+
+
+WORTH = {"a": 0.3, "b": 0.1, "c": 0.0, "d": -0.05}
+
+
+def four(trial):
+    """Worth of its own for each component, and 0.08 more where a and b are both on."""
+    on = {name for name in WORTH if trial.config[name]}
+    noise = np.random.default_rng(trial.seed).normal(0, 0.002)
+    return (
+        -sum(WORTH[n] for n in on) - 0.08 * ({"a", "b"} <= on) + noise + trial.config["rate"] / 50
+    )
+
+
+FOUR = [Component(name) for name in WORTH]
+
+
+def test_the_steps_of_a_path_are_those_that_were_taken():
+    found = run(four, FOUR, design="path", budget=4, searches=1, smallest_gain=0.01)
+    steps = [(e["component"], e["with"], e["without"]) for e in found.result["effects"]]
+    assert steps == [
+        ("d", "full", "-d"), ("c", "-d", "-c-d"), ("b", "-c-d", "+a"), ("a", "+a", "none"),
+    ]  # fmt: skip
+    assert found.effect("a")["retuned"]["estimate"] == pytest.approx(0.3, abs=0.01)
+    assert found.effect("b")["retuned"]["estimate"] == pytest.approx(0.18, abs=0.01)
+
+
+def test_what_is_rounding_is_no_interaction():
+    found = run(four, FOUR, design="factorial", budget=3, searches=1, smallest_gain=0.01).result
+    by_pair = {(a, b): (x, q) for a, b, x, q in found["factors"]["interactions"]}
+    assert by_pair.pop(("a", "b"))[0] == pytest.approx(0.04)
+    assert set(by_pair.values()) == {(0.0, 1.0)}
+    assert found["factors"]["shapley"]["a"] == pytest.approx(0.34)
+
+
+def test_a_fraction_speaks_of_main_effects():
+    found = run(four, FOUR, design="fraction", budget=3, searches=1, smallest_gain=0.01)
+    text = " ".join(str(found).split())
+    assert "Over all combinations of the others the a gains 0.340" in text
+    assert "the c changes nothing that matters" in text
+    assert "the d costs 0.05" in text
+    assert "untuned" not in text, "no two variants differ in one component"
+    _, card = ablation_standing(found.study.history)
+    assert card == "Contributes: a, b. Harmful: d. Not needed: c."
+    assert "Over all combinations" in found.report()
+    with pytest.raises(SpecError, match="main effects are in"):
+        found.effect("a")

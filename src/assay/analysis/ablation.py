@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from assay.analysis.effects import ratio
 from assay.analysis.spending import spending
 from assay.core.components import Component, Variant, called
-from assay.core.designs import Design
+from assay.core.designs import Design, next_steps
 from assay.core.errors import StateError
 from assay.core.events import Failed, Told
 from assay.core.history import History
@@ -135,23 +136,43 @@ class Contribution:
 Searches: TypeAlias = Mapping[Variant, Sequence[Search]]
 
 
+def missed_least(
+    spec: StudySpec, searches: Searches, candidates: Sequence[Variant]
+) -> Variant | None:
+    """The variant whose searches did best, the first of equals; None if none has a value."""
+    found: dict[Variant, float] = {}
+    for variant in candidates:
+        best = [s.values[s.best] for s in searches[variant] if s.best is not None]
+        if best:
+            found[variant] = spec.signs[0] * sum(v or 0.0 for v in best) / len(best)
+    return min(found, key=found.__getitem__) if found else None
+
+
+def path_taken(
+    spec: StudySpec, components: Sequence[Component], searches: Searches
+) -> list[Variant]:
+    """The variants of a path that were gone on from, from the reference to the last one."""
+    taken = [next(iter(searches))]
+    while steps := [v for v in next_steps(components, taken[-1]) if v in searches]:
+        step = missed_least(spec, searches, steps)
+        if step is None:
+            break
+        taken.append(step)
+    return taken
+
+
 def contrasts(
     components: Sequence[Component], design: Design, order: Sequence[Variant]
 ) -> list[tuple[str, Variant, Variant]]:
     """(component, with it, without it) of the pairs of variants that a design compares.
 
-    Of a path: each step that was taken. Of a factorial and a fraction those with everything else on.
+    Of a path `order` is the steps taken, see `path_taken`. Of a factorial and a fraction those with everything else on.
     """
     first = order[0]
     if design == "add-one-in":
         return [(_between(components, v, first), v, first) for v in order[1:]]
     if design == "path":
-        steps, now = [], first
-        for v in order[1:]:
-            if v < now:
-                steps.append((_between(components, now, v), now, v))
-                now = v
-        return steps
+        return [(_between(components, a, b), a, b) for a, b in pairwise(order)]
     single = [v for v in order[1:] if v < first and _is_one(components, first - v)]
     return [(_between(components, first, v), first, v) for v in single]
 

@@ -111,6 +111,45 @@ def _needless(step: _Step, tuned: bool) -> str:
     return f"{name} is not needed."
 
 
+def main_sentence(name: str, effect: Form, flag: str, metric: str) -> str:
+    """What turning a component on does over all combinations of the others.
+
+    >>> e = {"estimate": 0.34, "low": 0.3, "high": 0.38}
+    >>> main_sentence("scaler", e, "contributes", "r2")
+    'Over all combinations of the others the scaler gains 0.340 r2 (95 % CI 0.300 to 0.380): it contributes.'
+    """
+    start = f"Over all combinations of the others the {name}"
+    match flag:
+        case "contributes":
+            return f"{start} gains {_size(effect)} {metric} ({_ends(effect)}): it contributes."
+        case "harmful":
+            return f"{start} costs {_size(effect)} {metric} ({_ends(effect)}): better without it."
+        case "not needed":
+            return (
+                f"{start} changes nothing that matters ({_ci(effect)} {metric}): it is not needed."
+            )
+    return f"{start} has no clear effect ({_ci(effect)} {metric})."
+
+
+def findings(result: Form) -> list[Form]:
+    """A component, its flag and its sentence, for each that an ablation says something of.
+
+    A fraction compares no two variants that differ in one component: it has main effects only.
+    """
+    if result.get("effects"):
+        return list(result["effects"])
+    parts = result.get("factors") or {}
+    flags = parts.get("flags", {})
+    return [
+        {
+            "component": name,
+            "flag": (flag := flags.get(name, "cannot tell")),
+            "sentence": main_sentence(name, effect, flag, str(result["metric"])),
+        }
+        for name, effect in parts.get("main", {}).items()
+    ]
+
+
 def summary(forms: Sequence[Form]) -> str:
     """Several components in a line: which contribute, and which do not.
 

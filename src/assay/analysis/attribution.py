@@ -12,6 +12,8 @@ from assay.analysis.ablation import (
     as_json,
     contrasts,
     contributions,
+    flag_of,
+    path_taken,
 )
 from assay.analysis.ablation_words import crossing_sentence, edge_sentence, sentence
 from assay.analysis.factors import factors
@@ -53,7 +55,8 @@ def attribution(
     """
     order = list(measured)
     searches = {v: m.searches for v, m in measured.items()}
-    pairs = contrasts(components, design, order)
+    steps = path_taken(spec, components, searches) if design == "path" else order
+    pairs = contrasts(components, design, steps)
     found = contributions(spec, components, pairs, searches, reference=order[0])
     metric, delta = spec.objectives[0], spec.smallest_gain
     curves = {v: curve(spec, m.searches, called(components, v)) for v, m in measured.items()}
@@ -185,6 +188,10 @@ def _factors(
         return None
     return {
         "main": {name: as_json(effect) for name, effect in found.main.items()},
+        "flags": {
+            name: flag_of(None, effect, None, spec.smallest_gain)
+            for name, effect in found.main.items()
+        },
         "interactions": [list(row) for row in found.interactions],
         "shapley": found.shapley,
     }

@@ -17,6 +17,9 @@ from assay.core.spec import StudySpec
 from assay.math.checks import Array
 from assay.math.simultaneous import Adjusted, benjamini_hochberg, one_t, simultaneous
 
+_ROUNDING = 1e-12
+"""Differences smaller than this share of the scores are rounding, which must not pass for an effect."""
+
 
 @dataclass(frozen=True)
 class Factors:
@@ -56,6 +59,7 @@ def factors(spec: StudySpec, components: Sequence[Component], searches: Searches
     told = np.linalg.matrix_rank(both) == both.shape[1] and len(variants) >= both.shape[1]
     used = both if told else design
     effects = 2 * np.tensordot(np.linalg.pinv(used), y, axes=1)[1:]
+    effects[np.abs(effects) < _ROUNDING * np.abs(y).max()] = 0.0
     level = 1 - spec.alpha
     rng = stream(spec.seed, "ablation", "factors")
     main = simultaneous(effects[: len(names)], ratio(spec), rng, level)

@@ -52,6 +52,11 @@ class Ablation:
             if one["component"] == component:
                 return dict(one)
         known = [one["component"] for one in self.result["effects"]]
+        if not known:
+            raise SpecError(
+                "This design has no effects of single components: its main effects are in "
+                ".result['factors']."
+            )
         raise SpecError(f"No component {component!r}. Known: {', '.join(known)}.")
 
     def report(self, path: str | Path | None = None) -> str:

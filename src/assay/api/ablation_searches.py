@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assay.analysis.ablation import BORROWED, Search, failures, fresh_units, search_of, winner
+from assay.analysis.ablation import (
+    BORROWED,
+    Search,
+    failures,
+    fresh_units,
+    path_taken,
+    search_of,
+    winner,
+)
 from assay.analysis.attribution import Measured
 from assay.api.parts import executor_of
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
@@ -111,16 +119,9 @@ class Searches:
     def _next(self, measured: Mapping[Variant, Measured]) -> list[Variant]:
         """The next step of a path: from the step that costs least, by what the searches found."""
         parts = self.wanted.components
-        sign = -self.study.spec.signs[0]
-        longest = min(len(on) for on in measured)
-        last = [on for on in measured if len(on) == longest]
-        found = {on: [s.values[s.best] for s in measured[on].searches if s.best is not None]
-                 for on in last}  # fmt: skip
-        scored = [on for on in last if found[on]]
-        if not scored or not longest:
-            return []
-        best = max(scored, key=lambda on: sign * sum(v or 0.0 for v in found[on]) / len(found[on]))
-        return [on for on in next_steps(parts, best) if on not in measured]
+        searches = {on: m.searches for on, m in measured.items()}
+        now = path_taken(self.study.spec, parts, searches)[-1]
+        return [on for on in next_steps(parts, now) if on not in measured]
 
     def _best_of(self, on: Variant, found: Measured) -> list[Mapping[str, Any]]:
         configs = [s.configs[s.best] for s in found.searches if s.best is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from assay.analysis.ablation_words import summary
+from assay.analysis.ablation_words import findings, summary
 from assay.core.events import Ablated, Attributed
 from assay.core.history import History
 from assay.report import words
@@ -64,8 +64,18 @@ class AblationView:
     @property
     def figures(self) -> list[Figure]:
         """The figures that have something to show."""
-        all_of = (self.effects, self.curves, self.responses)
-        return [drawn(plot) for plot in all_of if plot is not None and not plot.empty]
+        return [*([self.dumbbell] if self.dumbbell else []), *self.further]
+
+    @property
+    def dumbbell(self) -> Figure | None:
+        """The figure of the effects; None where no component has one."""
+        return None if self.effects.empty else drawn(self.effects)
+
+    @property
+    def further(self) -> list[Figure]:
+        """The figures beside it."""
+        plots = (self.curves, self.responses)
+        return [drawn(plot) for plot in plots if plot is not None and not plot.empty]
 
 
 def ablations(history: History) -> tuple[AblationView, ...] | None:
@@ -85,10 +95,10 @@ def ablation_standing(history: History) -> tuple[str, str] | None:
             "ABLATION, NOT FINISHED",
             f"{words.count(begun, 'search has', 'searches have')} begun. The same call goes on.",
         )
-    effects = done.result["effects"]
-    if len(effects) == 1:
-        return "ABLATION", words.name(effects[0]["sentence"], 600)
-    return "ABLATION", words.name(summary(effects), 600)
+    found = findings(done.result)
+    if len(found) == 1:
+        return "ABLATION", words.name(found[0]["sentence"], 600)
+    return "ABLATION", words.name(summary(found), 600)
 
 
 def ablation_cost(history: History) -> str | None:
@@ -106,7 +116,7 @@ def ablation_cost(history: History) -> str | None:
 def ablation_view(result: Form) -> AblationView:
     """The view of a result as the log holds it."""
     design = words.name(str(result["design"]), 40)
-    sentences = [words.name(e["sentence"], 600) for e in result["effects"]]
+    sentences = [words.name(e["sentence"], 600) for e in findings(result)]
     sentences += [
         words.name(e["crossing"]["sentence"], 300) for e in result["effects"] if e["crossing"]
     ]
@@ -191,12 +201,14 @@ def ablation_text(view: AblationView, *, width: int = 80) -> str:
     lines = [view.title, ""]
     for sentence in view.sentences:
         lines += [*wrap(sentence, width), ""]
-    lines += _table(
-        ("component", "verdict", "untuned", "re-tuned", "p", "was tuning"),
-        [(r.component, r.flag, r.untuned, r.retuned, r.p, r.misattribution) for r in view.rows],
-        width,
-    )
-    lines += ["", f"Loss without it, in {view.metric}; intervals hold for all rows at once.", ""]
+    if view.rows:
+        lines += _table(
+            ("component", "verdict", "untuned", "re-tuned", "p", "was tuning"),
+            [(r.component, r.flag, r.untuned, r.retuned, r.p, r.misattribution) for r in view.rows],
+            width,
+        )
+        said = f"Loss without it, in {view.metric}; intervals hold for all rows at once."
+        lines += ["", said, ""]
     lines += _table(
         ("variant", view.metric, "trials", "fits", "CPU time", "energy"),
         [(a.name, a.score, a.trials, a.fits, a.cpu, a.energy) for a in view.arms],

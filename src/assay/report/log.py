@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from assay.analysis.ablation_words import findings
 from assay.core.events import (
     Ablated,
     Asked,
@@ -114,7 +115,7 @@ def _concluded(event: Concluded) -> str:
 
 
 def _attributed(event: Attributed) -> str:
-    found = event.result.get("effects") or ()
+    found = findings(event.result)
     return ", ".join(f"{words.name(str(f['component']), 40)} {f['flag']}" for f in found)
 
 
