@@ -187,14 +187,14 @@ def test_maximised_objectives_give_the_same_effects():
 def test_a_variant_that_cannot_run_is_a_finding_and_not_the_end():
     def fragile(trial):
         if not trial.config["norm"]:
-            raise ValueError("it diverged")
+            raise ValueError("it diverged. You might want to consider another life. " + "x" * 900)
         return loss(trial)
 
     effect = run(fragile).effect("norm")
     assert effect["retuned"] is None
     assert effect["flag"] == "not measured"
     assert "nothing could be trained" in effect["sentence"]
-    assert "diverged" in effect["sentence"]
+    assert "(ValueError: it diverged), so its effect has no number." in effect["sentence"]
 
 
 def test_settings_of_the_whole_that_fail_in_a_variant_leave_the_retuned_effect():
@@ -478,3 +478,9 @@ def test_a_fraction_speaks_of_main_effects():
     assert "Over all combinations" in found.report()
     with pytest.raises(SpecError, match="main effects are in"):
         found.effect("a")
+
+
+def test_a_budget_in_which_nothing_was_tuned_is_remarked():
+    for looks, remarked in ((2, True), (6, False)):
+        notes = run(budget=Budget(looks=looks), searches=1).result["notes"]
+        assert any("nothing was tuned" in note for note in notes) is remarked

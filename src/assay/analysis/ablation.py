@@ -40,6 +40,7 @@ Flag: TypeAlias = Literal[
 
 BORROWED = "the best settings of the reference"
 """The source of the config that a variant is tried with untuned."""
+_LONGEST = 160
 FRESH = "ablation"
 """The stage in which the best config of each search is measured on fresh units."""
 
@@ -308,10 +309,11 @@ def flag_of(
 
 
 def failures(history: History) -> str:
-    """Why the last trial that failed did; empty if none did."""
+    """Why the last trial that failed did, in its first sentence; empty if none did."""
     for number in reversed(range(history.n_trials)):
         if isinstance(outcome := history.outcome(number), Failed):
-            return outcome.reason.partition("\n")[0]
+            said = outcome.reason.partition("\n")[0].partition(". ")[0].rstrip(".")
+            return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     return ""
 
 

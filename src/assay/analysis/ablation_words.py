@@ -30,7 +30,7 @@ not a contribution.
     """
     step = _Step.of(form)
     if form["retuned"] is None:
-        why = f" ({str(form['why']).rstrip('.')})" if form.get("why") else ""
+        why = f" ({form['why']})" if form.get("why") else ""
         return (
             f"{step.other.capitalize()} nothing could be trained{why}, so its effect has no number."
         )

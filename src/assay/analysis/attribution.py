@@ -24,6 +24,8 @@ from assay.core.parameters import Parameter
 from assay.core.spec import StudySpec
 from assay.math.expected_best import crossing
 
+_FEWEST = 3
+"""Trials below which a search has tried what it was given and nothing else."""
 _SHOWN = 3
 """Shifts that are kept of each component."""
 
@@ -206,7 +208,7 @@ def _notes(
         if 0 < empty < len(m.searches):
             notes.append(
                 f"{empty} of {len(m.searches)} searches of variant {names[variant]} found no settings "
-                f"that can be trained ({m.why.rstrip('.')}); its effect is that of the others."
+                f"that can be trained ({m.why}); its effect is that of the others."
             )
         edges = [at_edge(m.space, s.configs[s.best]) for s in m.searches if s.best is not None]
         often = sorted(
@@ -214,6 +216,10 @@ def _notes(
         )
         if often:
             notes.append(edge_sentence(names[variant], often))
+    if any(len(s.values) < _FEWEST for m in measured.values() for s in m.searches):
+        notes.append(
+            f"Some searches had fewer than {_FEWEST} trials: within so small a budget nothing was tuned."
+        )
     counts = {names[v]: sum(len(s.values) for s in m.searches) for v, m in measured.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {n}" for name, n in counts.items())

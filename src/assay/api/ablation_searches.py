@@ -128,7 +128,7 @@ class Searches:
         if len(configs) < len(found.searches):
             raise StateError(
                 f"Variant {called(self.wanted.components, on)!r}, which the others are compared with, "
-                f"cannot be trained: {(found.why or 'no trial has a value').rstrip('.')}."
+                f"cannot be trained: {found.why or 'no trial has a value'}."
             )
         return configs
 

@@ -74,6 +74,11 @@ class Trained:
         estimator, prefix = self._estimator(components, on, table)
         from assay.api.prepare import prepare  # needs scikit-learn, and objectives do not
 
+        if not hasattr(estimator, "predict"):
+            raise SpecError(
+                f"Variant {called(components, on)!r} has no model left, for its last step is off. Give "
+                "that component off= another estimator."
+            )
         try:
             space = self._space(components, on, estimator, prefix, table)
             wishes = replace(
