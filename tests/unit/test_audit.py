@@ -86,6 +86,8 @@ def test_it_is_measured_where_nothing_was_chosen(found):
 def test_the_words_name_what_will_do(found):
     text = audit_text(audit_view(found[1]))
     assert "2 changes will do: big, middle" in text
+    left = len(WORTH) - 2
+    assert (f"the other {left} add " if left > 1 else "the other adds ") in " ".join(text.split())
     assert "Can be left at default: small, none." in text
     assert "big: 0 → 1" in text
 

@@ -38,6 +38,13 @@ def test_prov_is_read_by_prov(study, tmp_path):
     assert kind.uri == "http://www.w3.org/ns/prov#Person", "a name of PROV and not just text"
 
 
+def test_a_card_without_a_badge_speaks_of_none(study, tmp_path):
+    (path,) = export_as(study, "model-card", tmp_path / "card.md")
+    claim = path.read_text().split("## Result")[1].split()[:2]
+    assert claim == ["**NO", "VERDICT**"]
+    assert "badge" not in path.read_text()
+
+
 def test_prov_takes_any_name(tmp_path):
     prov = pytest.importorskip("prov.model")
     odd = assay.Study(

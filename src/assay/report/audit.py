@@ -113,10 +113,12 @@ def _sentences(result: Form) -> list[str]:
             "smallest gain."
         )
     else:
+        rest = n - len(kept)
+        others = "the other adds" if rest == 1 else f"the other {rest} add"
         found.append(
             f"{words.count(len(kept), 'change')} will do: {', '.join(kept)}. Measured again on splits "
-            f"that did not choose this set, it gains {_span(least['gain'])} over the control; the other "
-            f"{n - len(kept)} add {_span(least['loss'])}."
+            f"that did not choose this set, it gains {_span(least['gain'])} over the control; {others} "
+            f"{_span(least['loss'])}."
         )
     fine = [a["name"] for a in result["alone"] if a["standing"] == "leave at default"]
     if fine:

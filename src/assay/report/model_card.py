@@ -19,7 +19,7 @@ def model_card(view: View) -> str:
         "",
         "## Result",
         "",
-        f"**{text(card.claim)}** ({text(card.badge or 'no badge')})",
+        f"**{text(card.claim)}**" + (f" ({text(card.badge)})" if card.badge else ""),
         "",
     ]
     lines += [text(card.sentence), ""]
