@@ -72,7 +72,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 $(SLOW_READY): $(READY)
-	$(BIN)/python -m pip install --quiet -e ".[ray,proofs]"
+	$(BIN)/python -m pip install --quiet -e ".[ray,proofs]" ipykernel jupyterlab nbclient
 	@touch $@
 
 $(BENCH_READY): $(READY)
