@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -70,10 +71,13 @@ def test_the_figures_are_parameters_of_the_estimators(one):
         ("hist_gradient_boosting", "regression"),
         ("lightgbm", "classification"),
         ("lightgbm", "regression"),
+        ("xgboost", "classification"),
+        ("mlp", "classification"),
+        ("mlp", "regression"),
     ],
 )
 def test_each_built_in_model_has_arms_that_fit(name, task):
-    if name == "lightgbm":
+    if name in ("lightgbm", "xgboost"):
         pytest.importorskip(name)
     built = model(name, task, load_diabetes().data)
     control = built.space.settle(defaults_of(built.estimator, built.space, prefix=built.prefix))
@@ -102,6 +106,17 @@ def test_what_moved_and_what_is_missing_is_said():
     (small,) = arms([svm], Space(C=Float(0.1, 1000.0, log=True, default=1.0)))
     assert small.missing == ("gamma",)
     assert "without gamma" in small.given()["note"]
+
+
+def test_a_figure_as_good_as_none_becomes_the_least_there_is():
+    (one,) = named("xgb-td-classification")
+    space = Space(min_child_weight=Float(0.001, 128.0, log=True, default=1.0),
+                  max_depth=Int(1, 20, default=6), subsample=Float(0.1, 1.0, default=1.0),
+                  learning_rate=Float(1e-4, 1.0, log=True, default=0.3))  # fmt: skip
+    (arm,) = arms([one], space)
+    assert arm.config["min_child_weight"] == 0.001
+    assert ("min_child_weight", 5e-6, 0.001) in arm.moved
+    assert arms([replace(one, negligible=())], space) == []
 
 
 def test_what_does_not_fit_is_left_out():

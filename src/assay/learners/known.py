@@ -42,6 +42,7 @@ class Known:
         data: on what they were found.
         note: what differs between there and here.
         fixed: what the estimator must have where the space does not say it, such as a kernel.
+        negligible: parameters of which the figure is as good as none, and stands for the least there is.
         units: what a figure is to be multiplied with, see `assay.learners.starts`.
     """
 
@@ -56,6 +57,7 @@ class Known:
     note: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    negligible: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ search, on fresh splits. If it is as good, the verdict says so: *the published s
 
 A configuration is taken as far as the search space has its parameters. What it does not say stays as in
 your control group; a number that the space does not have moves to the nearest that it has (at most half a
-decade among listed values, at most 20 % of a range; 0 becomes the lowest of a logarithmic range), and the note of the trial says that it moved.
+decade among listed values, at most 20 % of a range; 0, and a figure as good as 0, becomes the lowest of a logarithmic range), and the note of the trial says that it moved.
 One that does not fit is left out.
 
 In Python: `tune(model, X, y, known=True)`; for an objective of your own
@@ -258,6 +260,8 @@ def _fitted(one: Known, space: Space, base: Mapping[str, Any], start: str) -> Ar
             missing.append(published_name)
             continue
         now = nearest(space[name], value)
+        if now is None and published_name in one.negligible:
+            now = nearest(space[name], 0.0)
         if now is None:
             return None
         if now != value:
@@ -322,7 +326,8 @@ def _beyond(parameter: Float | Int, value: float, inside: float) -> float:
 
 
 def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {**entry, "estimators": tuple(entry["estimators"])}
+    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    return {**entry, **lists}
 
 
 @cache
