@@ -163,7 +163,7 @@ FOLDS = Fidelity("fold", 1, 5, "folds")
         (lambda: Asha(EPOCHS, (1.0, 0.0)), "1 to minimise and -1 to maximise"),
         (lambda: Thaw(EPOCHS, (1.0, 1.0)), "2 objectives. Use 'asha' where trials keep"),
         (lambda: ThawStopping(EPOCHS, (1.0, 1.0)), "else 'asha-stopping'"),
-        (lambda: Racing(FOLDS, (1.0, -1.0)), "Racing expects one value.*'asha' or 'asha-stopping'"),
+        (lambda: Racing(FOLDS, (1.0, -1.0)), "Racing expects one value.*RacingFronts"),
         (lambda: ThawStopping(FOLDS), "'racing' for folds"),
         (lambda: Thaw(EPOCHS, parts=1), "parts needs a whole number >= 2, got 1"),
         (lambda: Thaw(EPOCHS, parts=None), "parts needs a whole number >= 2, got None"),

@@ -47,15 +47,16 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "thaw-stopping": ("thaw", "ThawStopping", {}),
 }
 """The module and the class of each scheduler, and the settings that its name implies."""
+_SCHEDULERS_OF_SEVERAL = _SCHEDULERS | {"racing": ("racing_fronts", "RacingFronts", {})}
+"""The same where there are several objectives."""
 SCHEDULERS = tuple(_SCHEDULERS)
 _AUTO = {"epochs": "thaw-stopping", "subset": "asha", "folds": "racing"}
 """The scheduler that "auto" is, by the kind of the fidelity."""
 _AUTO_OF_SEVERAL: dict[str, dict[str, Any]] = {
     "epochs": {"name": "asha-stopping", "eta": 2, "parts": 13},
-    "subset": {"name": "asha"},
-    "folds": {"name": "asha-stopping"},
+    "folds": {"name": "racing"},
 }
-"""The same for several objectives: those that compare trials by fronts, docs/decisions/0053."""
+"""The same for several objectives; nothing on subsets, where `asha` lost (docs/decisions/0053)."""
 _GIVEN = {"seed", "signs", "beliefs", "constraints"}
 """What a study tells its sampler; not for users to set."""
 _ENDING = ("auto", "gp", "tpe", "random")
@@ -262,7 +263,8 @@ def scheduler_settings(
 ) -> dict[str, Any] | None:
     """A scheduler's name and settings as the plan keeps them; None: every trial is evaluated in full.
 
-    "auto" is nothing for a space without a fidelity, or in strict order.
+    "auto" is nothing for a space without a fidelity, in strict order, or for several objectives on a
+    subset of the data.
 
     Raises:
         SpecError: an unknown name.
@@ -277,10 +279,8 @@ def scheduler_settings(
         if space.fidelity is None or strict:
             return None
         kind = space.fidelity.kind
-        return {
-            **({"name": _AUTO[kind]} if single else _AUTO_OF_SEVERAL[kind]),
-            **_but_name(settings),
-        }
+        chosen = {"name": _AUTO[kind]} if single else _AUTO_OF_SEVERAL.get(kind)
+        return chosen and {**chosen, **_but_name(settings)}
     _check_scheduler(name)
     return settings
 
@@ -318,7 +318,7 @@ def _scheduler(spec: StudySpec) -> Any:
     name = spec.scheduler.get("name")
     _check_scheduler(name)
     assert name is not None
-    module, kind, implied = _SCHEDULERS[name]
+    module, kind, implied = (_SCHEDULERS if spec.single else _SCHEDULERS_OF_SEVERAL)[name]
     made = getattr(import_module(f"assay.schedulers.{module}"), kind)
     settable = {f.name for f in fields(made)}
     known = settable - {"fidelity", "sign", "forecast", "limits"}

@@ -57,14 +57,8 @@ class Racing:
     forgiving: bool = True
 
     def __post_init__(self) -> None:
-        check_single(self.sign, "Racing", "'asha' or 'asha-stopping'")
-        if self.fidelity.kind != "folds":
-            raise SpecError(
-                f"Racing is for folds, and fidelity {self.fidelity.name!r} is of kind "
-                f"{self.fidelity.kind!r}. Use 'asha', or a fidelity of kind 'folds'."
-            )
-        if isinstance(self.alpha, bool) or not 0 < self.alpha < 1:
-            raise SpecError(f"alpha needs a number between 0 and 1, got {self.alpha!r}.")
+        check_single(self.sign, "Racing", "RacingFronts")
+        check_racing(self.fidelity, self.alpha)
 
     def start(self, runs: Sequence[Run]) -> int:
         """All folds."""
@@ -163,6 +157,21 @@ class _Past:
         """The variance of fold differences that the others have to the best; None: no others."""
         found = self._variances.values()
         return fsum(found) / len(found) if found else None
+
+
+def check_racing(fidelity: Fidelity, alpha: float) -> None:
+    """Refuse what nothing can be raced over.
+
+    Raises:
+        SpecError: a fidelity of another kind, or an alpha not between 0 and 1.
+    """
+    if fidelity.kind != "folds":
+        raise SpecError(
+            f"Racing is for folds, and fidelity {fidelity.name!r} is of kind "
+            f"{fidelity.kind!r}. Use 'asha', or a fidelity of kind 'folds'."
+        )
+    if isinstance(alpha, bool) or not 0 < alpha < 1:
+        raise SpecError(f"alpha needs a number between 0 and 1, got {alpha!r}.")
 
 
 def chance_to_win(differences: Sequence[float], folds: int, earlier: float | None) -> float:
