@@ -73,11 +73,13 @@ def test_some_are_stopped_and_some_are_not():
     assert 0.1 < np.mean(found) < 0.9
 
 
-def test_of_those_that_would_have_passed_at_most_alpha_is_stopped():
+@pytest.mark.parametrize("gap", [0.0, 5.0])
+def test_of_those_that_would_have_passed_at_most_alpha_is_stopped(gap):
+    """Also of those that are far behind in the first objective, and pass in the second."""
     rng, passed, stopped = np.random.default_rng(0), 0, 0
     while passed < 500:
         *others, ours = rng.normal(0, 1, (COUNT, 2)) + rng.normal(0, 0.1, (4, COUNT, 2))
-        others = others[:1]
+        others, ours = others[:1], ours + [gap, 0.0]
         if (ours.mean(axis=0) >= others[0].mean(axis=0)).all():
             continue
         passed += 1

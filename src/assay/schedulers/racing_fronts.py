@@ -67,8 +67,6 @@ class RacingFronts:
         limit = self.alpha / (folds - 2)
         for rival in past.front:
             behind = ours - past.losses[rival][: run.step]
-            if (behind.mean(axis=0) < 0).any():
-                continue
             chance = sum(
                 chance_to_win(column.tolist(), folds, earlier)
                 for column, earlier in zip(behind.T, past.variances(rival), strict=True)
