@@ -79,7 +79,7 @@ def test_of_those_that_would_have_passed_at_most_alpha_is_stopped(gap):
     rng, passed, stopped = np.random.default_rng(0), 0, 0
     while passed < 500:
         *others, ours = rng.normal(0, 1, (COUNT, 2)) + rng.normal(0, 0.1, (4, COUNT, 2))
-        others, ours = others[:1], ours + [gap, 0.0]
+        others, ours = others[:1], ours + np.array([gap, 0.0])
         if (ours.mean(axis=0) >= others[0].mean(axis=0)).all():
             continue
         passed += 1
