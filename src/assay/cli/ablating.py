@@ -7,16 +7,16 @@ import sys
 
 import click
 
-from assay.cli.commands import STOPPED, Command, default_storage, text_or_json
+from assay.cli.commands import FILE, STOPPED, Command, default_storage, text_or_json
 from assay.cli.forms import workers_of
 from assay.cli.printing import check_writable, inert, width, write_whole
 
 
 @click.command(cls=Command)
-@click.argument("file")
-@click.option("--storage", metavar="FILE", help="Another storage than the file's.")
+@click.argument("file", type=FILE)
+@click.option("--storage", metavar="FILE", type=FILE, help="Another storage than the file's.")
 @click.option("--workers", metavar="N", type=workers_of, help="Trials at once.  [default: 1]")
-@click.option("--report", metavar="FILE", help="Write the report there at the end.")
+@click.option("--report", metavar="FILE", type=FILE, help="Write the report there at the end.")
 @text_or_json
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 def ablate(

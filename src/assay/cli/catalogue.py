@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from assay.cli.commands import Command, JsonCommand, text_or_json
+from assay.cli.commands import FILE, Command, JsonCommand, text_or_json
 from assay.cli.printing import inert, width, write_whole
 from assay.core.errors import SpecError
 
@@ -68,13 +68,18 @@ def schema() -> None:
 
 @click.command(cls=Command)
 @click.argument("action", metavar="convert", type=click.Choice(["convert"]))
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--from", "theirs", metavar="FORMAT", required=True, help="What the file is in.")
 @click.option(
     "--to", "wanted", metavar="FORMAT", default="assay", help="What is wanted.  [default: assay]"
 )
 @click.option(
-    "-o", "--output", metavar="FILE", default="-", help="Where to write it; - for standard output."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=FILE,
+    default="-",
+    help="Where to write it; - for standard output.",
 )
 @click.option(
     "--allow-lossy", is_flag=True, help="Go on where something cannot be said; it is listed."

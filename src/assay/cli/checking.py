@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.commands import (
+    FILE,
     FOUND_WRONG,
     Command,
     no_storage,
@@ -125,7 +126,9 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
 @storage_option
 @click.option("--from", "theirs", metavar="NAME", help="Its name there, if there are several.")
 @click.option("--study", metavar="NAME", help="Its name here.  [default: the same]")
-@click.option("--space", metavar="FILE", help="The parameters of MLflow's runs, in JSON or TOML.")
+@click.option(
+    "--space", metavar="FILE", type=FILE, help="The parameters of MLflow's runs, in JSON or TOML."
+)
 @click.option("--minimize", metavar="NAME", help="The metric of MLflow's runs to make small.")
 @click.option("--maximize", metavar="NAME", help="The metric of MLflow's runs to make large.")
 @_lossy
@@ -206,6 +209,7 @@ def _say_lost(lost: list[str]) -> None:
     "-o",
     "--output",
     metavar="FILE",
+    type=FILE,
     help="Where to write it; - for standard output.  [default: report.html]",
 )
 @click.option(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from assay.cli.printing import inert, paragraph, refusal, width
 from assay.core.errors import AssayError, SpecError, StoreError
@@ -184,9 +185,41 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.meta["assay.debug"] = True
 
 
+class FileName(click.ParamType[str]):
+    """A text that shells complete as the name of a file; what is wrong with it is said where it is used."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = FileName()
+
+
+def studies_there(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The studies of the storage that was named, or of the usual one, for completion."""
+    from assay.api.stored import existing
+
+    try:
+        store = existing(ctx.params.get("storage") or default_storage(), readonly=True)
+        names = [name for name in store.studies() if name.startswith(incomplete)]
+        store.close()
+    except AssayError:
+        return []
+    return names
+
+
 def study_argument(function: F) -> F:
     """STUDY, which may be left out where the storage holds one."""
-    return click.argument("study", required=False, callback=no_storage)(function)
+    return click.argument(
+        "study", required=False, callback=no_storage, shell_complete=studies_there
+    )(function)
 
 
 def no_storage(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -208,6 +241,7 @@ def storage_option(function: F) -> F:
     return click.option(
         "--storage",
         metavar="FILE|URL",
+        type=FILE,
         default=default_storage,
         help="Where studies are kept.  [default: $ASSAY_STORAGE or assay.db]",
     )(function)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.commands import Command, command_line
+from assay.cli.commands import FILE, Command, command_line
 from assay.cli.printing import inert, paragraph, refusal, width, write_whole
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ class _Part:
     show_default=True,
     help="Where it keeps its files; a number is added if there is one already.",
 )
-@click.option("--report", metavar="FILE", help="Where the report of the first study goes.")
+@click.option(
+    "--report", metavar="FILE", type=FILE, help="Where the report of the first study goes."
+)
 @click.option("--acts", is_flag=True, help="Six plays on how tuning deceives, some minutes.")
 @click.option(
     "--act", "only", type=click.IntRange(0, 5), multiple=True, help="One of the six; repeatable."

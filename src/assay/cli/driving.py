@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from assay.cli.commands import Command, JsonCommand, default_storage, storage_option, study_argument
+from assay.cli.commands import (
+    FILE,
+    Command,
+    JsonCommand,
+    default_storage,
+    storage_option,
+    study_argument,
+)
 from assay.cli.forms import space_in
 from assay.core.errors import SpecError
 
@@ -18,7 +25,7 @@ _params = click.option(
     help="A parameter: 'lr=1e-4..1 log default=0.1', 'depth=1..12', 'kind=tree|linear'; repeatable.",
 )
 _space = click.option(
-    "--space", metavar="FILE", help="The parameters, in a JSON or TOML file instead."
+    "--space", metavar="FILE", type=FILE, help="The parameters, in a JSON or TOML file instead."
 )
 _minimize = click.option(
     "--minimize", metavar="NAME", multiple=True, help="A number to make small; repeatable."
@@ -141,6 +148,7 @@ def result(study: str | None, storage: str) -> None:
 @click.option(
     "--storage",
     metavar="FILE",
+    type=FILE,
     default=default_storage,
     help="Where studies are kept.  [default: $ASSAY_STORAGE or assay.db]",
 )

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from assay.cli.commands import FOUND_WRONG, Command
+from assay.cli.commands import FILE, FOUND_WRONG, Command
 from assay.cli.forms import space_in
 from assay.cli.printing import inert, paragraph, width
 from assay.cli.tuning import data_options, question_options
 
 
 @click.command(cls=Command)
-@click.argument("file")
+@click.argument("file", type=FILE)
 @data_options
 @question_options
 @click.option("--trials", type=int, help="Configs of the search that is considered.  [default: 60]")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from assay.cli.commands import (
+    FILE,
     STOPPED,
     Command,
     command_line,
@@ -36,7 +37,9 @@ _quiet = click.option("--quiet", is_flag=True, help="Print the result only.")
 _json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object, as `assay result` does."
 )
-_report = click.option("--report", metavar="FILE", help="Write the report there at the end.")
+_report = click.option(
+    "--report", metavar="FILE", type=FILE, help="Write the report there at the end."
+)
 slots_options = options(
     click.option(
         "--workers",
@@ -88,11 +91,15 @@ question_options = options(
         "--smallest-gain", type=float, help="Smallest gain worth having, in units of the metric."
     ),
     click.option(
-        "--space", metavar="FILE", help="What to search (JSON or TOML) instead of the model's own."
+        "--space",
+        metavar="FILE",
+        type=FILE,
+        help="What to search (JSON or TOML) instead of the model's own.",
     ),
     click.option(
         "--given",
         metavar="FILE",
+        type=FILE,
         help="Configs to try first (a list in JSON or YAML, or TOML [[given]]).",
     ),
     click.option(
@@ -155,7 +162,7 @@ _limits = options(
 
 
 @click.command(cls=Command)
-@click.argument("file")
+@click.argument("file", type=FILE)
 @data_options
 @question_options
 @_budget
@@ -215,12 +222,12 @@ _program = options(
         multiple=True,
         help="A parameter: 'lr=1e-4..1 log default=0.1', 'depth=1..12', 'kind=tree|linear'; repeatable.",
     ),
-    click.option("--space", metavar="FILE", help="The parameters, in a JSON or TOML file instead."),
+    click.option("--space", metavar="FILE", type=FILE, help="The parameters, in a JSON or TOML file instead."),
     click.option("--minimize", metavar="NAME", multiple=True, help="A number to make small."),
     click.option("--maximize", metavar="NAME", multiple=True, help="A number to make large."),
     click.option("--constraint", "constraints", metavar="BOUND", multiple=True, help="'ms <= 10'."),
     click.option("--pattern", metavar="REGEX", help="Finds the numbers in what it prints."),
-    click.option("--output", metavar="FILE", help="A file that it writes the numbers to."),
+    click.option("--output", metavar="FILE", type=FILE, help="A file that it writes the numbers to."),
     click.option("--shell", is_flag=True, help="Run the command by sh; values are quoted."),
     click.option("--trials", type=int, help="Configs to try.  [default: 60]"),
     click.option("--seconds", type=float, help="Wall-clock time of the search."),
@@ -237,11 +244,11 @@ _program = options(
 
 
 @click.command(cls=Command)
-@click.argument("file", required=False)
+@click.argument("file", required=False, type=FILE)
 @_program
 @_workers
 @click.option("--study", metavar="NAME", help="Another name for the study than the file's.")
-@click.option("--storage", metavar="FILE", help="Another storage than the file's.")
+@click.option("--storage", metavar="FILE", type=FILE, help="Another storage than the file's.")
 @_report
 @_json
 @_quiet
