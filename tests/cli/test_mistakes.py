@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,9 @@ import pytest
 from tests.cli.conftest import SRC
 
 from assay import Float, Space, Study, open_study
+from assay.cli import assay
 from assay.cli.commands import BUG, STORAGE, WRONG_USE
+from assay.cli.familiar import COMMANDS, OPTIONS
 
 GOOD = ("tune", "small.csv", "--target", "bought")
 
@@ -319,3 +322,43 @@ def test_hostile_columns_are_inert(run, folder):
         done = run("tune", "bad.csv", "--target", *words, "--drop", HOSTILE + "y")
         assert done.exit_code == WRONG_USE
         assert not any(mark in done.output for mark in OBEYED)
+
+
+@pytest.mark.parametrize("word", sorted(COMMANDS))
+def test_a_command_of_another_tuner_is_told_its_name_here(word, run):
+    done = run(word, "x")
+    assert done.exit_code == 2
+    assert f"No such command {word!r}. Here: {COMMANDS[word]}." in done.output
+    for named in re.findall(r"assay (\w+)", COMMANDS[word]):
+        assert named in assay.commands
+    assert word not in assay.commands
+
+
+@pytest.mark.parametrize("word", sorted(OPTIONS))
+def test_an_option_of_another_tuner_is_told_its_name_here(word, run):
+    lacking = next(
+        name for name, command in assay.commands.items() if word not in command_options(command)
+    )
+    done = run(lacking, word, "x")
+    assert done.exit_code == 2
+    assert f"No such option {word!r}. Here: {OPTIONS[word]}." in done.output
+
+
+def command_options(command):
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "sweep.yaml"), ("create", "lab", "--space", "sweep.yaml")], ids=" ".join
+)
+def test_a_sweep_is_told_the_way_in(words, run, folder):
+    (folder / "sweep.yaml").write_text("method: bayes\nparameters: {x: {min: 0, max: 1}}\n")
+    done = run(*words)
+    assert done.exit_code == 2
+    assert "assay space convert sweep.yaml --from wandb" in done.output
+
+
+def test_a_study_without_parameters_is_told_the_option(run):
+    done = run("create", "lab")
+    assert done.exit_code == 2
+    assert "--param 'lr=1e-4..1 log" in done.output

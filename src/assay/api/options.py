@@ -137,6 +137,12 @@ def read_form(path: str | Path) -> Any:
         SpecError: no such file, or not TOML or JSON.
     """
     file = Path(path)
+    if file.suffix in (".yaml", ".yml"):
+        raise SpecError(
+            f"The study file {str(file)!r} is YAML; a study file is TOML or JSON. For a sweep of W&B or an "
+            f"experiment of Katib: assay space convert {file} --from wandb -o space.json, then assay "
+            "run --command '…' --space space.json."
+        )
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from assay.cli.familiar import CALLED_HERE, COMMANDS, OPTIONS
 from assay.cli.printing import inert, paragraph, refusal, width
 from assay.core.errors import AssayError, SpecError, StoreError
 
@@ -30,11 +31,6 @@ _EXTRAS = {
     "mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb",
 }  # fmt: skip
 _ALWAYS: dict[str, Any] = {"hidden": True, "expose_value": False, "help": "It prints nothing else."}
-_CALLED_HERE = {
-    "--name": "--study", "--study-name": "--study", "--n-trials": "--trials", "--max-trials": "--trials",
-    "--n-jobs": "--workers", "--jobs": "--workers", "--direction": "--minimize", "--cv": "--splits",
-    "--scoring": "--metric", "--random-state": "--seed", "--holdout": "--test", "--output": "--report",
-}  # fmt: skip
 _ISSUES = "Please report it with the text above."
 
 
@@ -87,10 +83,13 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            here = _CALLED_HERE.get(error.option_name, "")
+            here = CALLED_HERE.get(error.option_name, "")
             if any(here in param.opts for param in self.params):
                 said = f"No such option {error.option_name!r}. Did you mean {here!r}?"
                 raise click.NoSuchOption(error.option_name, said, ctx=ctx) from None
+            if instead := OPTIONS.get(error.option_name):
+                said = f"No such option {error.option_name!r}. Here: {instead}."
+                raise click.UsageError(said, ctx) from None
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -126,6 +125,13 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and (here := COMMANDS.get(args[0])):
+            raise click.UsageError(f"No such command {args[0]!r}. Here: {here}.", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -208,7 +214,8 @@ def studies_there(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
     try:
         store = existing(ctx.params.get("storage") or default_storage(), readonly=True)
-        names = [name for name in store.studies() if name.startswith(incomplete)]
+        fitting = (name for name in store.studies() if name.startswith(incomplete))
+        names = [name for name in fitting if name.isprintable()]  # a line each, and inert
         store.close()
     except AssayError:
         return []

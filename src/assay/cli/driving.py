@@ -74,6 +74,10 @@ def create(
     """
     from assay.api.agents import create as make
 
+    if not (space or param):
+        raise SpecError(
+            "A study needs parameters: --param 'lr=1e-4..1 log default=0.1', or --space FILE."
+        )
     ways = dict.fromkeys(minimize, "minimize") | dict.fromkeys(maximize, "maximize")
     _say(
         make(

@@ -23,7 +23,7 @@ def workers_of(text: str) -> int | str:
 
 def space_in(path: str) -> dict[str, Any]:
     """The parameters of a space in its JSON form, from a JSON or TOML file."""
-    form = _read(path, "space")
+    form = _read(path, "parameters")
     if not isinstance(form, dict):
         raise SpecError(f"{path!r} should hold a table of parameters, got {type(form).__name__}.")
     return form
@@ -81,6 +81,11 @@ def rates_of(entries: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read(path: str, what: str) -> Any:
+    if path.endswith((".yaml", ".yml")):
+        raise SpecError(
+            f"{path!r} is YAML; the {what} here come as JSON or TOML. For a space of another tool: "
+            f"assay space convert {path} --from wandb -o space.json (or another --from)."
+        )
     try:
         text = Path(path).read_text(encoding="utf-8")
         return tomllib.loads(text) if path.endswith(".toml") else json.loads(text)
@@ -88,4 +93,4 @@ def _read(path: str, what: str) -> Any:
         raise SpecError(f"Cannot read the {what} in {path!r}: {error}.") from None
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         kind = "TOML" if path.endswith(".toml") else "JSON"
-        raise SpecError(f"The {what} in {path!r} are not valid {kind}: {error}.") from None
+        raise SpecError(f"{path!r}, with the {what}, is not valid {kind}: {error}.") from None

@@ -1,0 +1,41 @@
+"""The lowest versions: what pyproject promises, what `make test-lowest` installs, and what the page says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+OURS = set(EXTRAS) - {"all", "bench", "dev", "docs", "gpu", "proofs"}
+PAGE = (ROOT / "docs" / "versions.md").read_text("utf-8")
+LOWEST = dict(
+    line.lower().split("==")
+    for line in (ROOT / "constraints-lowest.txt").read_text("utf-8").splitlines()
+    if "==" in line
+)
+BOUNDS = [
+    bound
+    for bound in [*PROJECT["dependencies"], *(one for name in OURS for one in EXTRAS[name])]
+    if ">=" in bound
+]
+
+
+def parts(version):
+    return [*map(int, version.split(".")), 0, 0][:3]
+
+
+@pytest.mark.parametrize("bound", sorted(BOUNDS))
+def test_a_lower_bound_is_the_version_that_is_tried(bound):
+    name, version = re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", bound).groups()
+    tried = LOWEST.get(name.lower()) or LOWEST[f"{name.lower()}-cpu"]
+    assert parts(tried) == parts(version)
+
+
+@pytest.mark.parametrize("extra", sorted(OURS))
+def test_every_extra_is_on_the_page(extra):
+    assert f"`{extra}`" in PAGE
