@@ -25,10 +25,12 @@ def test_both_sides_run_in_order(capsys):
     names: dict[str, object] = {"__name__": "page"}
     ran = 0
     for needs, kind, file, text in BLOCKS:
-        if kind == "python" and not file and not needs:  # Ray Tune starts a cluster: see below
+        if (
+            kind == "python" and not file and not needs
+        ):  # what is large has a test of its own: below
             exec(compile(text, "migrating.md", "exec"), names)
             ran += 1
-    assert ran == 6
+    assert ran == 7
     assert "svc__C" in capsys.readouterr().out
 
 
@@ -51,10 +53,11 @@ def test_a_sweep_of_wandb_runs_as_a_study(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_lines_of_ray_tune_run_too():
-    pytest.importorskip("ray.tune")
+@pytest.mark.parametrize("package", ["ray.tune", "keras_tuner"])
+def test_the_lines_of_what_is_large_run_too(package):
+    pytest.importorskip(package)
     first = next(text for _, kind, _, text in BLOCKS if kind == "python")
-    theirs = next(text for needs, _, _, text in BLOCKS if needs)
+    (theirs,) = [text for needs, _, _, text in BLOCKS if needs == package]
     program = f"{first}\nfrom sklearn.model_selection import cross_val_score\n{theirs}"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
