@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from assay.api.study import open_study
+from assay.api.opened import open_study
 from benchmarks.web.hour import answer, hour, panels_of, served
 from benchmarks.web.servers import (
     NAME,

@@ -40,7 +40,7 @@ _HOME = {
     "When": "assay.core.parameters",
     "ablate": "assay.api.ablation",
     "known": "assay.api.borrowing",
-    "open_study": "assay.api.study",
+    "open_study": "assay.api.opened",
     "optimize": "assay.api.objective",
     "preflight": "assay.api.preflight",
     "refit": "assay.api.refit",
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
     from assay.api.borrowing import known as known
     from assay.api.data import tune as tune
     from assay.api.objective import optimize as optimize
+    from assay.api.opened import open_study as open_study
     from assay.api.preflight import preflight as preflight
     from assay.api.refit import refit as refit
     from assay.api.study import Study as Study
-    from assay.api.study import open_study as open_study
     from assay.api.working import work as work
     from assay.core.beliefs import Belief as Belief
     from assay.core.components import Component as Component

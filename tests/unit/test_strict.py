@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.api.study import Study, open_study
+from assay.api.opened import open_study
+from assay.api.study import Study
 from assay.api.verifying import verify
 from assay.core.errors import StateError
 from assay.core.events import Asked, Created, Enqueued, Environment, Failed, Told

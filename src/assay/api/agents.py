@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.api.exporting import trial_rows
+from assay.api.opened import open_study
 from assay.api.parts import store_at
 from assay.api.programs import space_of
 from assay.api.stored import chosen_study, existing
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Created, Sealed, Selected
 from assay.core.history import History

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from assay.api.borrowing import borrowed_line, lent_for
 from assay.api.choices import Chosen
 from assay.api.data import begin, run_data
+from assay.api.opened import open_study
 from assay.api.opening import check_may_open, open_test
 from assay.api.options import TuneOptions, options_from
 from assay.api.parts import executor_of, order_settings, slots_for, store_at
 from assay.api.prepare import Prepared, Wishes, prepare
 from assay.api.session import driving
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.core.errors import DataError, SpecError
 from assay.core.events import Created
 from assay.core.rates import Rates

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from assay.api.objective import run_objective
+from assay.api.opened import open_study
 from assay.api.options import fits, in_words
 from assay.api.parts import (
     allowed_defaults,
@@ -16,7 +17,7 @@ from assay.api.parts import (
     slots_for,
     store_at,
 )
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import Created, Enqueued
 from assay.core.space import Space

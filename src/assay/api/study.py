@@ -22,7 +22,6 @@ from assay.api.parts import (
     scheduler_settings,
     store_at,
 )
-from assay.api.stored import chosen_study, existing
 from assay.core.beliefs import Belief
 from assay.core.errors import SpecError, StateError
 from assay.core.events import (
@@ -476,25 +475,8 @@ class Study(Familiar, elsewhere=STUDY):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<study {self.name!r}: {(now := self._ledger.history).n_trials} trials, {over(now)} ended>"
+        history = self._ledger.history
+        return f"<study {self.name!r}: {history.n_trials} trials, {over(history)} ended>"
 
 
-def open_study(storage: str | Store, name: str | None = None, *, readonly: bool = False) -> Study:
-    """An existing study.
-
-    Args:
-        storage: "sqlite:///lab.db", a file ending in .db, or a store.
-        name: may be left out when the storage holds one study.
-
-    Raises:
-        StoreError: the storage cannot be used.
-        SpecError: there is no such study.
-    """
-    store = existing(storage, readonly=readonly)
-    (created,) = store.read(name := chosen_study(store, name), most=1)
-    if not isinstance(created, Created):
-        raise SpecError(f"The log of {name!r} does not begin with a plan; run `assay verify`.")
-    return Study.of(StudySpec.from_json(created.spec), store, name)
-
-
-__all__ = ["Environment", "Study", "open_study"]
+__all__ = ["Environment", "Study"]

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from assay.api.fleet import differences
+from assay.api.opened import open_study
 from assay.api.parts import executor_of, slots_for
 from assay.api.session import seconds_before
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Concluded, Environment, Selected, Steered
 from assay.core.jobs import Evaluate

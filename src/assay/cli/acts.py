@@ -111,7 +111,7 @@ def _earns_its_keep(folder: Path) -> None:
 
 
 def _keep_the_defaults(folder: Path) -> None:
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
 
     linear = _on_affairs(folder, "logistic_regression", "logistic")
     before = folder.parent / "act2" / "tree.db"  # the act before, if it was played

@@ -57,7 +57,7 @@ def changes(
     The path from the control to the winner and back is measured on splits that no choice was made
     on, once; stopped, the same command goes on. Single changes among the trials come with it.
     """
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
     from assay.report.contrasts import changes_of, changes_text
 
     opened = open_study(storage, study, readonly=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 def note(text: str, study: str | None, storage: str, trial: int | None) -> None:
     """Keep a remark in the log of a study."""
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
 
     with open_study(storage, study) as found:
         if trial is not None:
@@ -48,7 +48,7 @@ def _steering(name: str, wish: Wish, about: str) -> click.Command:
     @storage_option
     @click.option("--reason", metavar="TEXT", default="", help="Kept in the log.")
     def command(study: str | None, storage: str, reason: str) -> None:
-        from assay.api.study import open_study
+        from assay.api.opened import open_study
         from assay.cli.status import driver
         from assay.core.errors import StateError
 
@@ -104,9 +104,9 @@ def unseal(
     for ever.
     """
     from assay.api.files import unseal_file
+    from assay.api.opened import open_study
     from assay.api.opening import check_may_open
     from assay.api.reporting import view
-    from assay.api.study import open_study
     from assay.report.text import summary
 
     found = open_study(storage, study, readonly=True)

@@ -107,7 +107,7 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
     """
     from assay.api.exporting import export as write
     from assay.api.formats import export_as
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
 
     found = open_study(storage, study, readonly=True)
     if form == "optuna":
@@ -222,8 +222,8 @@ def report(study: str | None, storage: str, output: str | None, form: str | None
     """Write the report: one HTML page, Markdown, JSON or PDF."""
     from pathlib import Path
 
+    from assay.api.opened import open_study
     from assay.api.reporting import FORMS, written
-    from assay.api.study import open_study
 
     suffix = Path(output or "").suffix.lstrip(".").lower()
     form = form or (suffix if suffix in FORMS else "html")

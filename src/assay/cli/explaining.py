@@ -39,7 +39,7 @@ def importance(
     study: str | None, storage: str, method: str, top: float, objective: str | None, form: str
 ) -> None:
     """Which parameters matter, how much, and how sure that is."""
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
 
     with open_study(storage, study, readonly=True) as opened:
         found = opened.importance(method, top=top, objective=objective)

@@ -208,7 +208,7 @@ def diff(a: int, b: int, study: str | None, storage: str, form: str) -> None:
 
 
 def _open(storage: str, study: str | None) -> Study:
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
 
     return open_study(storage, study, readonly=True)
 

@@ -9,9 +9,10 @@ from assay.analysis.effects import control_noise, effect, has_control
 from assay.analysis.selection import best_by_value
 from assay.analysis.spending import limits, spending
 from assay.api.budgets import budget_now
+from assay.api.opened import open_study
 from assay.api.session import seconds_before
 from assay.api.stored import chosen_study, existing, top_level
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
 from assay.report.ablation import ablation_standing

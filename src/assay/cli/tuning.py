@@ -350,8 +350,8 @@ def resume(
 ) -> None:
     """Go on with a study of a data file or a program."""
     from assay.api.files import resume_file
+    from assay.api.opened import open_study
     from assay.api.programs import stored_program
-    from assay.api.study import open_study
     from assay.cli.printing import check_writable
 
     if report:

@@ -90,7 +90,7 @@ def watch(
     assay watch lab --mlflow http://localhost:5000
     assay watch lab --tensorboard runs/lab
     """
-    from assay.api.study import open_study
+    from assay.api.opened import open_study
     from assay.cli.status import driver
     from assay.progress import Progress
     from assay.report.phase import phase

@@ -17,8 +17,9 @@ from optuna.distributions import (
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from assay.api.opened import open_study
 from assay.api.parts import store_at
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Enqueued
 from assay.core.familiar import RUN_ARGUMENTS, familiar

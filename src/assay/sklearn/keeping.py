@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.api.study import Study, open_study
+from assay.api.opened import open_study
+from assay.api.study import Study
 from assay.core.events import decode, encode
 from assay.stores.memory import MemoryStore
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from assay.analysis.effects import Effect, control_noise, effect, has_control
-from assay.api.study import Study, open_study
+from assay.api.opened import open_study
+from assay.api.study import Study
 from assay.core.errors import AssayError, SpecError
 from assay.core.history import Trial
 from assay.core.protocols import Store

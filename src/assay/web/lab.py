@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from assay.api.opened import open_study
 from assay.api.reporting import looks_of
 from assay.api.stored import existing
-from assay.api.study import Study, open_study
+from assay.api.study import Study
 from assay.api.times import Times
 from assay.core.errors import AssayError, SpecError, StateError
 from assay.core.events import Selected
