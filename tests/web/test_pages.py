@@ -69,6 +69,44 @@ def test_pages_are_there(name, path, ask):
         assert found.text.count("<h1") == 1
 
 
+def test_the_list_shows_an_ablation_as_one_and_its_searches_apart(tmp_path):
+    from assay.core.events import Ablated, Created, Varied
+
+    spec, path = spec_of(2), tmp_path / "lab.db"
+    parts = [f"svm/-scaler#{n}" for n in (1, 2)]
+    varied = [Varied("a", name, spec.plan, (), n, {}) for n, name in enumerate(parts)]
+    filled(path, "svm", [Created(spec.to_json(), spec.plan), Ablated("a", {"budget": {}}), *varied])
+    for name in (*parts, "other/study"):
+        filled(path, name, events_of(spec, 2))
+    app, door = asgi(path)
+    page = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"}).get("/").text
+    rows = re.findall(r"<tr><td>.*?</tr>", page, flags=re.DOTALL)
+    assert [re.search(r"<bdi>(.*?)</bdi>", row)[1] for row in rows] == ["other/study", "svm"]
+    assert ">2 searches<" in rows[1]
+    (apart,) = re.findall(
+        r"<details><summary>2 searches of ablations.*?</details>", page, flags=re.DOTALL
+    )
+    assert [key_of(name) in apart for name in parts] == [True, True]
+
+
+def test_an_ablation_has_an_overview_of_its_own(tmp_path):
+    from assay.core.events import Ablated, Created, Varied
+
+    spec, path, part = spec_of(2), tmp_path / "lab.db", "svm/-scaler#1"
+    varied = Varied("a", part, spec.plan, ("pca",), 0, {})
+    planned = Ablated("a", {"budget": {}})
+    filled(path, "svm", [Created(spec.to_json(), spec.plan), planned, varied])
+    filled(path, part, events_of(spec, 2))
+    app, door = asgi(path)
+    ask = Asker(app, {"cookie": f"assay-{PORT}={door.session()}"})
+    page = ask.get(f"/s/{key_of('svm')}").text
+    assert f'<a href="/s/{key_of(part)}">' in page, "the way to its searches"
+    assert "1 of its searches has begun" in re.sub(r"<[^>]+>", "", page)
+    for idle in ("History", "Try a config next", "How the trials went", "trials ended"):
+        assert idle not in page
+    assert "History" in ask.get(f"/s/{key_of(part)}").text, "a search is a study as any"
+
+
 def test_no_browser_runs_a_script_of_an_older_version(ask, monkeypatch):
     """What is kept without asking has its hash in its address; all else is asked for each time."""
     page = ask.get(f"/s/{key_of('one')}").text

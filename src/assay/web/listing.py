@@ -9,9 +9,11 @@ from typing import Any
 
 from assay.analysis.selection import best_by_value
 from assay.api.reporting import view
+from assay.api.stored import top_level
 from assay.core.errors import AssayError
 from assay.core.protocols import Store
 from assay.report import words
+from assay.report.phase import over, searches_begun
 from assay.report.view import View
 from assay.web.lab import Lab, UnknownStudyError, Watched, key_of
 
@@ -42,14 +44,21 @@ class Listing:
         self._lock = threading.Lock()
 
     def now(self) -> dict[str, Any]:
-        """What its page shows: the newest studies, the newest first, and the names of the older ones.
+        """What its page shows: the newest studies, the newest first, and the names of the others.
 
-        `length` is what an open list is told of it.
+        Those are the older ones, and `parts`: the searches of an ablation, and outer folds. `length`
+        is what an open list is told of it.
         """
         names = self._lab.names()[::-1]
-        lines = [self.line(name) for name in names[:MOST_LISTED]]
-        rest = [{"key": key_of(name), "name": words.name(name)} for name in names[MOST_LISTED:]]
-        return {"listed": lines, "rest": rest, "length": _number_of(repr((lines, len(names))))}
+        own = set(top_level(names))
+        first = [name for name in names if name in own]
+        lines = [self.line(name) for name in first[:MOST_LISTED]]
+        return {
+            "listed": lines,
+            "rest": [_named(name) for name in first[MOST_LISTED:]],
+            "parts": [_named(name) for name in names if name not in own],
+            "length": _number_of(repr((lines, len(names)))),
+        }
 
     def pulse(self) -> Listed:
         """What tells whether the list has changed; it costs a few short queries a study."""
@@ -74,6 +83,7 @@ class Listing:
         line = {
             **_named(name),
             "pulse": pulse,
+            "trials": _trials(found),
             "best": _best(found),
             "claim": seen(found).card.claim,
         }
@@ -103,6 +113,12 @@ def _moved(store: Store, name: str, kept: _Kept) -> bool:
 def _driver(store: Store, name: str) -> str:
     holder = store.driver(name)
     return f"{holder.pid} on {holder.host}" if holder else ""
+
+
+def _trials(found: Watched) -> str:
+    history = found.outcomes.history
+    begun = searches_begun(history)
+    return f"{over(history):,}" if begun is None else words.count(begun, "search", "searches")
 
 
 def _best(found: Watched) -> str:
