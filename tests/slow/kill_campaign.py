@@ -114,19 +114,23 @@ class Run:
             idle = role not in self.living and role not in self.ended
             if idle and time.monotonic() >= self.due.get(role, 0.0):
                 self.ripe[role] = self._life()
-                self.living[role] = subprocess.Popen(
-                    [sys.executable, *command],
-                    cwd=self.home,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=(self.home / f"{role}.err").open("wb"),
-                    env={
-                        **os.environ,
-                        "ASSAY_HOME": str(self.home),
-                        "ASSAY_KILL_NOTES": str(self.home / "notes"),
-                        **self.scenario.environment,
-                    },
-                )
+                self.living[role] = self._started(role, command)
+
+    def _started(self, role: str, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.home / f"{role}.err").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, *command],
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={
+                    **os.environ,
+                    "ASSAY_HOME": str(self.home),
+                    "ASSAY_KILL_NOTES": str(self.home / "notes"),
+                    **self.scenario.environment,
+                },
+            )
 
     def _life(self) -> int:
         """How many evaluations there are to be before it may die; at times it dies while it starts."""

@@ -3,19 +3,20 @@
 import pytest
 
 from assay import Fidelity, Float, Space
-from assay.core.events import Broke, Failed, Measured, Reported, Retried, Told
-from assay.core.history import History
+from assay.core.events import Asked, Broke, Created, Failed, Measured, Reported, Retried, Told
+from assay.core.history import fold
 from assay.core.jobs import Broken, Done, Job, Measurement, Step
 from assay.core.spec import StudySpec
 from assay.engine.heard import Heard, Running, is_part
 
 SPACE = Space(x=Float(0, 1), fidelity=Fidelity("epochs", 1, 9))
 SPEC = StudySpec(SPACE, {"loss": "minimize"})
+PAST = fold([Created(SPEC.to_json(), SPEC.plan), *(Asked(n, {"x": 0.5}, n + 1) for n in range(5))])
 
 
 def heard(job, message, *, scheduled=True, **past):
     running = Running(job, **past)
-    events, _ = Heard(SPEC, History(), running, scheduled).events(message)
+    events, _ = Heard(SPEC, PAST, running, scheduled).events(message)
     return events
 
 
@@ -25,7 +26,7 @@ def job(stage="search", **course):
 
 def test_a_report_is_held_and_not_written_twice():
     running = Running(job(until=9))
-    heard = Heard(SPEC, History(), running, scheduled=True)
+    heard = Heard(SPEC, PAST, running, scheduled=True)
     (report,), _ = heard.events(Step(step=2, value=0.25))
     assert report == Reported(4, 2, 0.25)
     running.hold([report])
@@ -78,7 +79,7 @@ def test_what_breaks_is_tried_again_as_often_as_the_limits_allow():
 
 def test_a_unit_is_measured_once():
     running = Running(job("recheck"))
-    heard = Heard(SPEC, History(), running, scheduled=False)
+    heard = Heard(SPEC, PAST, running, scheduled=False)
     message = Measurement(unit=(0, 0, 0), value=0.5, rows=b"\0\0\0\0")
     (measured,), blobs = heard.events(message)
     assert blobs == {measured.rows: b"\0\0\0\0"}
