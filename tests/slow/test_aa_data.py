@@ -21,6 +21,7 @@ from time import process_time
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from tests.slow.raw_rows import go_on
 from tests.slow.real_data import data_set
 from tests.slow.test_final_coverage import classes, classes_of_families, families, numbers, series
 
@@ -195,18 +196,6 @@ def keep(found, name):
     (RESULTS / f"aa_data_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def go_on(name, raw, most, **how):
-    """At most so many further studies, one line each; the summary is kept when all are there."""
-    lines = [json.loads(line) for line in raw.read_text().splitlines()] if raw.exists() else []
-    with raw.open("a") as file:
-        for number in range(len(lines), min(len(lines) + most, STUDIES)):
-            lines.append(said(name, number, **how))
-            file.write(json.dumps(lines[-1]) + "\n")
-            file.flush()
-    if len(lines) == STUDIES:
-        keep(summary(name, lines), raw.stem)
-
-
 @pytest.mark.parametrize("name", KINDS)
 def test_no_gain_is_claimed_where_there_is_none(name):
     faulthandler.cancel_dump_traceback_later()  # minutes on a busy machine
@@ -221,8 +210,9 @@ def test_no_gain_is_claimed_where_there_is_none(name):
     )  # what the search alone would have reported
 
 
-if (
-    __name__ == "__main__"
-):  # KIND RAW.jsonl MOST [bbc | nested]: a part of the studies, to go on with later
-    kind, raw, most, *final = sys.argv[1:]
-    go_on(kind, Path(raw), int(most), **({"test": None, "final": final[0]} if final else {}))
+if __name__ == "__main__":  # KIND RAW.jsonl MOST [bbc | nested]: a part, to go on with later
+    kind, place, most, *final = sys.argv[1:]
+    how = {"test": None, "final": final[0]} if final else {}
+    raw = Path(place)
+    if (done := go_on(raw, int(most), STUDIES, partial(said, kind, **how))) is not None:
+        keep(summary(kind, done), raw.stem)

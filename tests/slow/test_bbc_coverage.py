@@ -17,6 +17,7 @@ from time import process_time
 
 import numpy as np
 import pytest
+from tests.slow.raw_rows import go_on
 from tests.slow.test_final_coverage import (
     FUTURE,
     KINDS,
@@ -124,12 +125,6 @@ def test_the_intervals_of_bbc_cover_the_true_gain(name):
 
 if __name__ == "__main__":  # KIND RAW.jsonl MOST: so many further studies, to go on with later
     wanted, raw, most = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    done = [json.loads(said) for said in raw.read_text().splitlines()] if raw.exists() else []
     ahead = future_of(wanted)
-    with raw.open("a") as file:
-        for count in range(len(done), min(len(done) + most, STUDIES)):
-            done.append(line_of(wanted, count, ahead))
-            file.write(json.dumps(done[-1]) + "\n")
-            file.flush()
-    if len(done) == STUDIES:
+    if (done := go_on(raw, most, STUDIES, lambda n: line_of(wanted, n, ahead))) is not None:
         kept(wanted, done)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from tests.slow.raw_rows import go_on
 from tests.slow.real_data import data_set
 from tests.slow.test_final_coverage import (
     RANDOM_TREES,
@@ -105,11 +106,5 @@ def test_the_intervals_of_each_kind_of_real_rows_cover_the_true_gain(grouped):
 
 if __name__ == "__main__":  # KIND RAW.jsonl MOST: so many further studies, to go on with later
     wanted, raw, most = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    done = [json.loads(said) for said in raw.read_text().splitlines()] if raw.exists() else []
-    with raw.open("a") as file:
-        for count in range(len(done), min(len(done) + most, STUDIES)):
-            done.append(line_of(wanted, count))
-            file.write(json.dumps(done[-1]) + "\n")
-            file.flush()
-    if len(done) == STUDIES:
+    if (done := go_on(raw, most, STUDIES, partial(line_of, wanted))) is not None:
         kept(wanted, done)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.slow.raw_rows import go_on
 from tests.slow.real_data import DataSet
 from tests.slow.small_studies import one_study
 from tests.slow.study_summary import facts_of
@@ -85,10 +86,5 @@ def test_stopping_a_cross_validation_early_is_free(found):
 
 
 if __name__ == "__main__":  # RAW.jsonl MOST: so many further repetitions, to go on with later
-    raw, most = Path(sys.argv[1]), int(sys.argv[2])
-    lines = raw.read_text("utf-8").splitlines() if raw.exists() else []
-    for number in range(len(lines), min(len(lines) + most, REPETITIONS)):
-        lines.append(json.dumps(facts(number)))
-        raw.write_text("\n".join(lines) + "\n", "utf-8")
-    if len(lines) == REPETITIONS:
-        kept([json.loads(line) for line in lines])
+    if (done := go_on(Path(sys.argv[1]), int(sys.argv[2]), REPETITIONS, facts)) is not None:
+        kept(done)

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 from sklearn.tree import DecisionTreeRegressor
+from tests.slow.raw_rows import go_on
 from tests.slow.test_final_coverage import FUTURE, fitted, study_of
 from tests.slow.test_final_real_data import KINDS as REAL
 
@@ -216,11 +217,5 @@ def test_intervals_of_rmse_over_many_test_sets(name):
 
 if __name__ == "__main__":  # KIND RAW.jsonl MOST: so many further studies, to go on with later
     wanted, raw, most = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    done = [json.loads(said) for said in raw.read_text().splitlines()] if raw.exists() else []
-    with raw.open("a") as file:
-        for count in range(len(done), min(len(done) + most, STUDIES)):
-            done.append(line_of(wanted, count))
-            file.write(json.dumps(done[-1]) + "\n")
-            file.flush()
-    if len(done) == STUDIES:
+    if (done := go_on(raw, most, STUDIES, partial(line_of, wanted))) is not None:
         kept(wanted, done)
