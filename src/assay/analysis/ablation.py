@@ -40,6 +40,8 @@ Flag: TypeAlias = Literal[
 
 BORROWED = "the best settings of the reference"
 """The source of the config that a variant is tried with untuned."""
+FEWEST_TRIALS = 3
+"""Trials below which a search has tried what it was given and nothing else."""
 _LONGEST = 160
 FRESH = "ablation"
 """The stage in which the best config of each search is measured on fresh units."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.analysis.ablation import (
+    FEWEST_TRIALS,
     Contribution,
     Search,
     as_json,
@@ -24,8 +25,6 @@ from assay.core.parameters import Parameter
 from assay.core.spec import StudySpec
 from assay.math.expected_best import crossing
 
-_FEWEST = 3
-"""Trials below which a search has tried what it was given and nothing else."""
 _SHOWN = 3
 """Shifts that are kept of each component."""
 
@@ -216,9 +215,9 @@ def _notes(
         )
         if often:
             notes.append(edge_sentence(names[variant], often))
-    if any(len(s.values) < _FEWEST for m in measured.values() for s in m.searches):
+    if any(len(s.values) < FEWEST_TRIALS for m in measured.values() for s in m.searches):
         notes.append(
-            f"Some searches had fewer than {_FEWEST} trials: within so small a budget nothing was tuned."
+            f"Some searches had fewer than {FEWEST_TRIALS} trials: within so small a budget nothing was tuned."
         )
     counts = {names[v]: sum(len(s.values) for s in m.searches) for v, m in measured.items()}
     if len(set(counts.values())) > 1:

@@ -8,6 +8,7 @@ from typing import Any
 
 from assay.analysis.ablation import (
     BORROWED,
+    FEWEST_TRIALS,
     Search,
     failures,
     fresh_units,
@@ -36,7 +37,6 @@ from assay.executors.slots import Slots
 Say = Callable[[str], None]
 
 DEFAULTS = "the defaults"
-_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Wanted:
             if isinstance(n, bool) or not isinstance(n, int) or n < least:
                 raise SpecError(f"{word} needs a whole number >= {least}, got {n!r}.")
         reference(self.components, self.design)
-        if self.budget.trials is not None and self.budget.trials < _FEWEST:
+        if self.budget.trials is not None and self.budget.trials < FEWEST_TRIALS:
             raise SpecError(
-                f"A search of an ablation needs at least {_FEWEST} trials, for the defaults, the best "
+                f"A search of an ablation needs at least {FEWEST_TRIALS} trials, for the defaults, the best "
                 f"settings of the whole system and one of its own; got {self.budget.trials}."
             )
 
