@@ -58,15 +58,17 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
     With --limit the best N by gain, or the newest N by number.
     """
     from assay.api.exporting import trial_rows, trials_csv
-    from assay.report.phase import searches_begun
+    from assay.report.phase import searches_of
     from assay.report.text import trials_table
     from assay.report.trials import trial_table
 
     found = _open(storage, study)
     table = trial_table(found.spec, found.history)
     by_number = sort == "number"
-    if table is None and form == "table" and searches_begun(found.history) is not None:
-        _say(f"An ablation: its trials are those of its searches, such as {_first_search(found)}.")
+    searches = searches_of(found.history)
+    if table is None and form == "table" and searches is not None:
+        such = next(iter(searches), f"{found.name}/full")
+        _say(f"An ablation: its trials are those of its searches, such as {such}.")
         return
     if form == "table":
         _say(trials_table(table, most=limit, by_number=by_number, width=width()))
@@ -82,12 +84,12 @@ def trials(study: str | None, storage: str, sort: str, limit: int | None, form: 
 def best(study: str | None, storage: str, form: str) -> None:
     """The settings to use: the selected trial, or the best so far."""
     from assay.api.exporting import trial_rows
-    from assay.report.phase import searches_begun
+    from assay.report.phase import searches_of
     from assay.report.text import show as shown
     from assay.report.trials import evaluations, trial_table
 
     found = _open(storage, study)
-    if searches_begun(found.history) is not None:
+    if searches_of(found.history) is not None:
         _say(_ablation(found, form))
         return
     numbers = [found.best.number] if found.spec.single else [trial.number for trial in found.front]
@@ -117,13 +119,6 @@ def _ablation(found: Study, form: str) -> str:
         return " ".join(ablation_standing(found.history) or ())
     wide = min(width(), 100)
     return "\n".join(ablation_text(ablation_view(result), width=wide) for result in done)
-
-
-def _first_search(found: Study) -> str:
-    from assay.core.events import Varied
-
-    begun = (e.study for e in found.history.milestones() if isinstance(e, Varied))
-    return next(begun, f"{found.name}/full")
 
 
 @click.command(cls=Command)

@@ -16,7 +16,7 @@ from assay.api.study import Study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
 from assay.report.ablation import ablation_standing
-from assay.report.phase import over, searches_begun, standing
+from assay.report.phase import over, searches_of, standing
 from assay.report.record import cost
 from assay.report.words import count, limit_name, name, number, signed
 from assay.stores.postgres.address import shown
@@ -72,11 +72,11 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
-    if (begun := searches_begun(history)) is not None:
+    if (searches := searches_of(history)) is not None:
         return (
             named,
             now.phase,
-            count(begun, "search", "searches"),
+            count(len(searches), "search", "searches"),
             "–",
             "–",
             driver(store, named),

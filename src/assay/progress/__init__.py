@@ -20,7 +20,7 @@ from assay.core.spec import StudySpec
 from assay.engine.run import Watch
 from assay.report import words
 from assay.report.outlook import outlook
-from assay.report.phase import Standing, searches_begun, standing, to_go
+from assay.report.phase import Standing, searches_of, standing, to_go
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -172,10 +172,10 @@ class Tally:
         """What is shown, the most important first."""
         if stand.phase == "test" and not history.looks:
             return ["the search is complete, the test set still sealed"]
+        if searches_of(history) is not None:
+            return [f"{_DOING[stand.phase]}: {words.count(stand.done, 'search', 'searches')} begun"]
         of = f"{stand.done}/{stand.total}" if stand.total is not None else f"{stand.done}"
         what = "trials" if stand.phase in ("search", "finished", "stopped") else "evaluations"
-        if searches_begun(history) is not None:
-            return [f"{_DOING[stand.phase]}: {words.count(stand.done, 'search', 'searches')} begun"]
         found = [f"{_DOING[stand.phase]}: {of} {what}"]
         if self.spec.single and self.best is not None:
             found.append(f"best {self._best_words(history)}")

@@ -8,10 +8,10 @@ from textwrap import wrap
 from typing import Any
 
 from assay.analysis.ablation_words import findings, summary
-from assay.core.events import Ablated, Attributed
+from assay.core.events import Attributed
 from assay.core.history import History
 from assay.report import words
-from assay.report.phase import searches_begun
+from assay.report.phase import searches_of
 from assay.report.plots import ablation as plots
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
@@ -86,14 +86,14 @@ def ablations(history: History) -> tuple[AblationView, ...] | None:
 
 def ablation_standing(history: History) -> tuple[str, str] | None:
     """A few words in capitals and a sentence, for a log that holds an ablation and no trials."""
-    if history.n_trials or not history.last(Ablated):
+    searches = searches_of(history)
+    if searches is None:
         return None
     done = history.last(Attributed)
     if done is None:
-        begun = searches_begun(history) or 0
         return (
             "ABLATION, NOT FINISHED",
-            f"{words.count(begun, 'search has', 'searches have')} begun. The same call goes on.",
+            f"{words.count(len(searches), 'search has', 'searches have')} begun. The same call goes on.",
         )
     found = findings(done.result)
     if len(found) == 1:

@@ -44,7 +44,7 @@ def phase(spec: StudySpec, history: History) -> Phase:
         return "test"
     if history.last(Concluded):
         return "finished"
-    if history.last(Ablated) and not history.n_trials:
+    if searches_of(history) is not None:
         return "finished" if history.last(Attributed) else "search"
     if _is_stuck(spec, history):
         return "stopped"
@@ -65,7 +65,8 @@ def phase(spec: StudySpec, history: History) -> Phase:
 def standing(spec: StudySpec, history: History) -> Standing:
     """What is being done now, and how much of it is done."""
     now = phase(spec, history)
-    if (begun := searches_begun(history)) is not None:
+    if (searches := searches_of(history)) is not None:
+        begun = len(searches)
         return Standing(now, begun, begun if now == "finished" else None)
     if now == "search":
         return Standing(now, over(history), spec.budget.trials if spec.budget else None)
@@ -88,11 +89,11 @@ def standing(spec: StudySpec, history: History) -> Standing:
     return Standing(now, over(history), over(history))
 
 
-def searches_begun(history: History) -> int | None:
-    """How many searches of its variants a log without trials of its own began; None if it is no ablation."""
+def searches_of(history: History) -> list[str] | None:
+    """The studies that an ablation without trials of its own began, in order; None if it is no ablation."""
     if history.n_trials or not history.last(Ablated):
         return None
-    return sum(isinstance(event, Varied) for event in history.milestones())
+    return [event.study for event in history.milestones() if isinstance(event, Varied)]
 
 
 def over(history: History) -> int:

@@ -30,8 +30,9 @@ from assay.sklearn.executor import Fits
 from assay.sklearn.starting import Lent, given_first, lent, trying
 
 LIGHT = Evidence(repeats=1, seeds=1, top=3, rechecks=10)
-_SELECT = ("verdict", "guard", "score")
 """What a search measures again unless it is told: about 45 fits on top of the candidates."""
+
+_SELECT = ("verdict", "guard", "score")
 
 SEARCH_FIRST = {"search_first": True}
 """What only the verdict needs is fitted after the search: who waits for a notebook sees it sooner."""

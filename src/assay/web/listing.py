@@ -13,7 +13,7 @@ from assay.api.stored import top_level
 from assay.core.errors import AssayError
 from assay.core.protocols import Store
 from assay.report import words
-from assay.report.phase import over, searches_begun
+from assay.report.phase import over, searches_of
 from assay.report.view import View
 from assay.web.lab import Lab, UnknownStudyError, Watched, key_of
 
@@ -117,8 +117,10 @@ def _driver(store: Store, name: str) -> str:
 
 def _trials(found: Watched) -> str:
     history = found.outcomes.history
-    begun = searches_begun(history)
-    return f"{over(history):,}" if begun is None else words.count(begun, "search", "searches")
+    searches = searches_of(history)
+    if searches is None:
+        return f"{over(history):,}"
+    return words.count(len(searches), "search", "searches")
 
 
 def _best(found: Watched) -> str:

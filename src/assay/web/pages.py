@@ -16,12 +16,12 @@ from assay.api.budgets import budget_now
 from assay.api.reporting import whole
 from assay.api.session import seconds_before
 from assay.core.errors import AssayError, StateError
-from assay.core.events import Varied, decode
+from assay.core.events import decode
 from assay.core.protocols import Member, Row
 from assay.report import figures, words
 from assay.report.html import SECTIONS, environment, style
 from assay.report.log import in_words
-from assay.report.phase import searches_begun
+from assay.report.phase import searches_of
 from assay.report.plots import gains
 from assay.report.plots.draw import Figure, drawn
 from assay.report.plots.form import Plot
@@ -56,7 +56,7 @@ class Pages:
     def overview(self, request: Request) -> Response:
         """Where a study stands, how it went, what it cost, who works on it."""
         found = self._found(request)
-        if searches_begun(found.outcomes.history) is not None:
+        if searches_of(found.outcomes.history) is not None:
             return self._study(request, "ablation.html")
         several = not found.study.spec.single
         return self._study(request, "overview.html", several=several, first=first_figure(found))
@@ -293,9 +293,8 @@ def _tail(found: Watched) -> Mapping[str, Any]:
 
 def _searches(found: Watched) -> Mapping[str, Any]:
     """The searches of an ablation, each a study of its own."""
-    begun = [e for e in found.outcomes.history.milestones() if isinstance(e, Varied)]
-    named = [{"key": key_of(e.study), "name": words.name(e.study)} for e in begun]
-    return {"searches": named}
+    names = searches_of(found.outcomes.history) or []
+    return {"searches": [{"key": key_of(name), "name": words.name(name)} for name in names]}
 
 
 def _ledger_line(row: Row) -> dict[str, Any]:
