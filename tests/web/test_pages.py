@@ -20,7 +20,7 @@ from tests.web.conftest import HOST, HOSTILE, PORT, Asker, asgi, filled, hostile
 import assay
 from assay.api.reporting import looks_of
 from assay.checks.about import ABOUT
-from assay.core.events import Enqueued, Noted
+from assay.core.events import Ablated, Created, Enqueued, Noted, Varied
 from assay.report import words
 from assay.report.plots.outcomes import Outcomes
 from assay.web.assets import assets
@@ -70,8 +70,6 @@ def test_pages_are_there(name, path, ask):
 
 
 def test_the_list_shows_an_ablation_as_one_and_its_searches_apart(tmp_path):
-    from assay.core.events import Ablated, Created, Varied
-
     spec, path = spec_of(2), tmp_path / "lab.db"
     parts = [f"svm/-scaler#{n}" for n in (1, 2)]
     varied = [Varied("a", name, spec.plan, (), n, {}) for n, name in enumerate(parts)]
@@ -90,8 +88,6 @@ def test_the_list_shows_an_ablation_as_one_and_its_searches_apart(tmp_path):
 
 
 def test_an_ablation_has_an_overview_of_its_own(tmp_path):
-    from assay.core.events import Ablated, Created, Varied
-
     spec, path, part = spec_of(2), tmp_path / "lab.db", "svm/-scaler#1"
     varied = Varied("a", part, spec.plan, ("pca",), 0, {})
     planned = Ablated("a", {"budget": {}})
