@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - opens the next import
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import (
     GridSearchCV,
     GroupShuffleSplit,
@@ -28,7 +31,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from assay import Choice, Evidence, Float, Space, SpaceError, SpecError, When
+from assay import (
+    AssayError,
+    Choice,
+    Evidence,
+    Float,
+    Space,
+    SpaceError,
+    SpecError,
+    When,
+    open_study,
+    progress,
+)
 from assay.analysis.overtuning import incumbents
 from assay.analysis.verdict import Action
 from assay.core.events import Measured, Selected
@@ -87,6 +101,57 @@ def test_who_looks_on_sees_the_control_being_measured(ridge):
         if not seen or now.phase != seen[-1].phase:
             seen.append(now)
     assert [now.phase for now in seen] == ["control", "search", "control", "recheck", "finished"]
+
+
+class Watched(Ridge):
+    """Notes what whoever looks at the study's file sees while it is fitted."""
+
+    file = ""
+    seen: list = []  # noqa: RUF012 - clones share it
+
+    def fit(self, X, y):
+        with suppress(AssayError):  # there is no study yet
+            study = open_study(self.file, "search")
+            self.seen.append(standing(study.spec, study.history).phase)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({}, 3),
+        ({"scoring": "neg_mean_squared_error", "smallest_gain": 1.0}, 3),
+        ({"scoring": ["r2", "explained_variance"], "refit": "r2"}, 3),
+        ({"scoring": make_scorer(mean_squared_error, greater_is_better=False)}, 3),
+        ({"scoring": "neg_mean_squared_error"}, 0),  # its error is what the plan asks 1 % of
+        ({"scoring": lambda model, X, y: {"r2": model.score(X, y)}, "refit": False}, 0),
+    ],
+)
+def test_the_study_is_there_before_the_control_is_fitted(tmp_path, options, first):
+    Watched.file, Watched.seen = f"sqlite:///{tmp_path}/lab.db", []
+    fitted(estimator=Watched(), storage=Watched.file, n_trials=3, **options)
+    assert Watched.seen[:first] == ["control"] * first
+    assert Watched.seen[first : first + 6] == ["search"] * 6
+
+
+def test_verbose_shows_the_phases_and_without_it_nothing_is_said(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LIVE_S", 0.0)  # a search of milliseconds, and each change shown
+    monkeypatch.setattr(progress, "_SHARE", float("inf"))
+    fitted(n_trials=3)
+    assert capsys.readouterr() == ("", "")
+    fitted(n_trials=3, verbose=1)
+    lines = capsys.readouterr().err.splitlines()
+    shown = [line.split(":")[0] for line in lines if re.search(r" (trials|evaluations)\b", line)]
+    assert shown == [
+        "measuring the defaults", "searching", "measuring the defaults",
+        "measuring the best again", "done",
+    ]  # fmt: skip
+    assert lines[0] == "measuring the defaults: 0/3 evaluations"
+
+
+def test_verbose_shows_a_control_that_is_fitted_before_the_plan(capsys):
+    fitted(n_trials=1, verbose=1, scoring="neg_mean_squared_error")
+    assert capsys.readouterr().err.startswith("measuring the defaults: 0/3 evaluations\n")
 
 
 def test_the_best_were_measured_again_on_splits_that_the_search_never_saw(ridge):
@@ -270,6 +335,11 @@ def test_a_control_that_fails_does_not_end_the_search():
         search.fit(A, b)
     assert search.verdict_ is None
     assert search.best_params_["depth"] in (1, 3)
+    assert [trial.state for trial in search.study_.trials] == ["failed", "done", "done"]
+    log = list(search.study_.store.read(search.study_.name))
+    phases = [standing(search.study_.spec, fold(log[:n])).phase for n in range(1, len(log) + 1)]
+    assert list(dict.fromkeys(phases)) == ["control", "search", "recheck", "finished"]
+    assert "the defaults failed" in search.report()
 
 
 def test_errors_are_raised_if_wished_and_when_nothing_fits():

@@ -23,7 +23,7 @@ from assay.analysis.rules import GUARDED, changed, hurdle, one_se, posterior_mea
 from assay.core import units
 from assay.core.constraints import broken, numbers_of
 from assay.core.errors import StateError
-from assay.core.events import CONTROL, Concluded, Opened, Selected, Told
+from assay.core.events import CONTROL, Concluded, Failed, Opened, Selected, Told
 from assay.core.history import History
 from assay.core.spec import Evidence, StudySpec
 from assay.math.encoding import Encoding
@@ -147,7 +147,7 @@ def select(spec: StudySpec, history: History) -> Selected:
     """
     best = ranked(spec, history)
     if not has_control(history):
-        reason = f"{_why_no_control(spec)}: the best value of the search"
+        reason = f"{_why_no_control(spec, history)}: the best value of the search"
         return Selected(best[0], best[0], "best", reason, [])
     if units.deterministic(spec, history) and not spec.data:
         challenger = next((n for n in best if n != CONTROL), CONTROL)
@@ -266,9 +266,11 @@ def _posterior_mean(spec: StudySpec, history: History, best: Sequence[int]) -> t
     return choice, f"trial {choice} is the best by a model of all trials, which expects {value:.4g}"
 
 
-def _why_no_control(spec: StudySpec) -> str:
+def _why_no_control(spec: StudySpec, history: History) -> str:
     if spec.control is None:
         return "no defaults to compare with"
+    if isinstance(history.outcome(CONTROL), Failed):
+        return "the defaults failed"
     return "the defaults do not meet the constraints"
 
 

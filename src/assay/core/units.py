@@ -102,6 +102,11 @@ def control(spec: StudySpec, *, fixed: bool) -> tuple[Unit, ...]:
     return tuple((r, f, s) for r in range(count) for s in range(seeds) for f in range(folds(spec)))
 
 
+def may_lack_control(spec: StudySpec) -> bool:
+    """Whether the search goes on, and the study ends without a verdict, if the control fails."""
+    return bool(spec.data and spec.data.get("control") == "may fail")
+
+
 def shadow(spec: StudySpec) -> tuple[Unit, ...]:
     """The one fit of each incumbent that is scored on the shadow set; none without one."""
     return ((0, 0, 0),) if spec.data and spec.data.get("shadow") else ()

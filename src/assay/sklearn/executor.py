@@ -47,7 +47,6 @@ class Fits:
         self.results: list[Fit] = []
         self.place: dict[int, int] = {}
         self._known: dict[int, list[Fit]] = {}
-        self._failed: tuple[dict[str, Any], list[Fit]] | None = None
         self._waiting: list[Job] = []
         self._listener: Listener | None = None
         self._cut: set[int] = set()
@@ -71,11 +70,6 @@ class Fits:
             return None  # a score that cannot judge such a model
         assert self.metric is not None
         return score(fits[0], self.metric)
-
-    def set_aside(self, config: Mapping[str, Any]) -> None:
-        """The first candidate failed, so that it is no control: a trial with this config is it again."""
-        self._failed = dict(config), self._known.pop(0)
-        self.place.clear()
 
     @property
     def free(self) -> int:
@@ -146,12 +140,7 @@ class Fits:
 
     def _again(self, job: Job) -> list[Fit] | None:
         """What is known of a trial of the search before it is run."""
-        if job.stage != "search":
-            return None
-        if self._failed is not None and job.config == self._failed[0]:
-            self.place[job.trial] = 0
-            return self._failed[1]
-        return self._known.get(job.trial)
+        return self._known.get(job.trial) if job.stage == "search" else None
 
     def _floor(self, job: Job) -> list[Fit] | str:
         """The model that looks at no feature; a failure of it is no failure of the search."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics._scorer import _BaseScorer
 
 from assay.analysis.conclusion import conclude
+from assay.analysis.effects import has_control
 from assay.api.parts import sampler_of, sampler_settings, scheduler_settings, store_at
 from assay.api.prepare import by_fold
 from assay.api.session import driving, run_plan
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Concluded
-from assay.core.history import History
+from assay.core.events import Concluded, Created
+from assay.core.history import History, fold
 from assay.core.protocols import Store
 from assay.core.rng import stream
 from assay.core.spec import Budget, Evidence, StudySpec
 from assay.core.units import SHADOW
+from assay.engine.run import Watch
 from assay.learners.estimators import describe
+from assay.progress import showing
 from assay.sklearn.bench import Bench, failure, score
 from assay.sklearn.candidates import Candidates
 from assay.sklearn.executor import Fits
@@ -93,8 +99,8 @@ class Wishes:
         )
 
 
-def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | None:
-    """Search, measure again and judge; None if the study could not even begin.
+def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study:
+    """Search, measure again and judge, and show it if the search is verbose.
 
     Raises:
         SpecError: evidence that the splitter cannot give, or a study that is there already.
@@ -105,12 +111,8 @@ def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | 
             f"evidence needs fresh splits, and {bench.splitter} knows one way to split. Use a "
             "splitter with random_state, or leave evidence out."
         )
-    control, scale = _measured_first(bench, found, fits)
-    if len(fits.candidates) >= wishes.trials and control is None:
-        return None
-    spec = _spec(wishes, bench, found, control, fits.metric or "score", scale)
-    if control is None and fits.candidates:  # it failed; that was one of the candidates
-        spec = replace(spec, budget=replace(wishes.budget, trials=wishes.trials - 1))
+    scale = _measured_first(wishes, bench, found, fits)
+    spec = _spec(wishes, bench, found, fits.metric or "score", scale)
     if any(True for _ in wishes.store.read(wishes.name, most=1)):
         raise SpecError(
             f"There is a study {wishes.name!r} in this storage, and a search begins anew each time it "
@@ -120,32 +122,49 @@ def run(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Study | 
     study = Study.of(spec, wishes.store, wishes.name, given_first(found, wishes.given))
     decide = trying(_lent(wishes, bench, found, fits), wishes.batch)
     try:
-        with driving(study):
-            finish = run_plan(study, lambda: fits, decide=decide, options=SEARCH_FIRST)
+        with driving(study), _showing(bench, spec, wishes.batch) as watch:
+            options = {"decide": decide, "options": SEARCH_FIRST}
+            finish = run_plan(study, lambda: fits, watch=watch, **options)
             if finish.reason == "interrupted":
                 raise KeyboardInterrupt
-            if spec.evidence and not study.ledger.history.last(Concluded):
+            history = study.ledger.history
+            if spec.evidence and has_control(history) and not history.last(Concluded):
                 study.ledger.decide(lambda now: [conclude(spec, now)])
+            if watch:
+                watch(study.ledger.history)
     except StateError:
         if not _all_broken(fits):
             raise
     return study
 
 
-def _measured_first(
-    bench: Bench, found: Candidates, fits: Fits
-) -> tuple[Mapping[str, Any] | None, float | None]:
-    """The control if it can be one, and the size of its score; which score leads is known then."""
-    params = found.own if found.control else None
-    if params is None:
-        fits.metric = _lead(bench, None)
-        return None, None
-    first = fits.measure_first(params)
+def _showing(bench: Bench, spec: StudySpec, batch: int) -> AbstractContextManager[Watch | None]:
+    """What shows the phases, as for `assay.tune`; None for a search that is not verbose."""
+    at_once = min(effective_n_jobs(bench.search.n_jobs), bench.n_splits * batch)
+    return showing(spec, workers=at_once, wanted=bench.search.verbose > 0)
+
+
+def _measured_first(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> float | None:
+    """The size of the control's score, where there is no plan without it; else None, and nothing is fitted.
+
+    Of an error the smallest gain is a share, and what a function of the user gives shows when it is
+    called. Everything else is known before, so that who looks on sees the control being measured.
+    """
+    scoring = bench.search.scoring
+    fits.metric = _lead(bench, None)
+    share = wishes.smallest_gain is None and fits.metric.startswith("neg_")
+    named = not callable(scoring) or isinstance(scoring, _BaseScorer)
+    if found.control is None or (named and not share):
+        return None
+    spec = _spec(wishes, bench, found, fits.metric, None)
+    with _showing(bench, spec, wishes.batch) as watch:
+        if watch:
+            watch(fold([Created(spec.to_json(), spec.plan)]))
+        first = fits.measure_first(found.own)
     fits.metric = _lead(bench, first)
     if failure(first, fits.metric) is not None:
-        fits.set_aside(found.control or {})
-        return None, None
-    return found.control, abs(sum(score(fit, fits.metric) for fit in first) / len(first))
+        return None
+    return abs(sum(score(fit, fits.metric) for fit in first) / len(first))
 
 
 def _lent(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits) -> Lent | None:
@@ -176,7 +195,6 @@ def _spec(
     wishes: Wishes,
     bench: Bench,
     found: Candidates,
-    control: Mapping[str, Any] | None,
     metric: str,
     scale: float | None,
 ) -> StudySpec:
@@ -190,9 +208,9 @@ def _spec(
         seed=bench.seed,
         sampler=wishes.sampler,
         budget=wishes.budget,
-        control=control,
+        control=found.control,
         smallest_gain=gain,
-        evidence=wishes.evidence if control is not None and bench.renews else None,
+        evidence=wishes.evidence if found.control is not None and bench.renews else None,
         data=_data(bench, metric),
         scheduler=scheduler_settings(wishes.scheduler, space),
     )
@@ -211,6 +229,7 @@ def _data(bench: Bench, metric: str) -> dict[str, Any]:
         "model": {"name": None, "prefix": "", **describe(estimator)},
         "splits": {"kind": type(bench.splitter).__name__, "sha256": _hash(splits)},
         "seal": None,
+        "control": "may fail",
         **({} if bench.shadow is None else {SHADOW: {"rows": len(bench.shadow[1])}}),
     }
 

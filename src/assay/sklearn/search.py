@@ -49,9 +49,11 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
         space: "auto" for the built-in ranges of known estimators; a dict of lists, distributions of
             scipy.stats or Assay's parameters by parameter name, or a list of such dicts; or an
             `assay.Space`, which may have conditions.
-        scoring, n_jobs, cv, verbose, pre_dispatch, error_score, return_train_score: as in
+        scoring, n_jobs, cv, pre_dispatch, error_score, return_train_score: as in
             scikit-learn's searches. Of several scores, the one that `refit` names leads the search,
             else the first.
+        verbose: 1 shows what is being done and how far it is, on standard error or in the notebook;
+            from 2 on each fit is told, too, as in scikit-learn's searches.
         refit: True, False, the name of a score, or a function of `cv_results_` that gives
             `best_index_`.
         n_trials: candidates to try, the control included.
