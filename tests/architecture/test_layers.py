@@ -46,6 +46,7 @@ HOMES = {
     "distributed": ("assay.executors.dask",),
     "hydra": ("assay.hydra",),
     "hypothesis": ("assay.testing",),
+    "joblib": ("assay.sklearn",),
     "keras": ("assay.callbacks.with_keras",),
     "lightning": ("assay.callbacks.with_lightning",),
     "anyio": ("assay.web",),
