@@ -1,4 +1,4 @@
-"""An ablation as a user's script: run with a storage file; killed and run again it goes on."""
+"""An ablation as a user's script: run with a storage file and a design; killed and run again it goes on."""
 
 import json
 import sys
@@ -14,13 +14,15 @@ def loss(trial):
 
 
 if __name__ == "__main__":
+    design = sys.argv[2]
     found = assay.ablate(
         loss,
         space=assay.Space(x=assay.Float(0, 1, default=0.5)),
         components=[assay.Component(name) for name in "abcd"],
-        design="fraction",
+        design=design,
+        racing=design == "path",
         budget=6,
-        searches=1,
+        searches=2 if design == "path" else 1,
         fresh=2,
         seed=3,
         storage=f"sqlite:///{sys.argv[1]}",

@@ -1,4 +1,4 @@
-"""An ablation by a fraction of the variants, from the first search to its report, and killed on its way."""
+"""An ablation by a fraction of the variants, or along a path that races, killed on its way and whole."""
 
 import json
 import random
@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import assay
 from assay.core.events import Attributed, Varied
 from assay.stores.chain import verify
@@ -15,8 +17,8 @@ from assay.stores.chain import verify
 PROGRAM = Path(__file__).with_name("ablation_program.py")
 
 
-def begun(storage, home):
-    command = [sys.executable, str(PROGRAM), str(storage)]
+def begun(storage, home, design):
+    command = [sys.executable, str(PROGRAM), str(storage), design]
     return subprocess.Popen(
         command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -33,8 +35,8 @@ def events_in(storage):
         return 0
 
 
-def finished(storage, home):
-    process = begun(storage, home)
+def finished(storage, home, design="fraction"):
+    process = begun(storage, home, design)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     found = json.loads(out)
@@ -43,21 +45,22 @@ def finished(storage, home):
     return found
 
 
-def test_an_ablation_that_is_killed_ends_as_an_undisturbed_one(tmp_path):
-    whole = finished(tmp_path / "whole.db", tmp_path)
+@pytest.mark.parametrize(("design", "searches"), [("fraction", 8), ("path", 19)])
+def test_an_ablation_that_is_killed_ends_as_an_undisturbed_one(tmp_path, design, searches):
+    whole = finished(tmp_path / "whole.db", tmp_path, design)
     storage, rng, kills = tmp_path / "killed.db", random.Random(5), 0
     for least in sorted(rng.sample(range(20, 120), 2)):
-        process = begun(storage, tmp_path)
+        process = begun(storage, tmp_path, design)
         while process.poll() is None and events_in(storage) < least:
             time.sleep(0.02)
         kills += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert kills == 2
-    assert finished(storage, tmp_path) == whole
+    assert finished(storage, tmp_path, design) == whole
     study = assay.open_study(f"sqlite:///{storage}", "parts", readonly=True)
     linked = [e for e in study.history.milestones() if isinstance(e, Varied)]
-    assert len(linked) == len({e.study for e in linked}) == 8
+    assert len(linked) == len({e.study for e in linked}) == searches  # of a path 22, less what left a race
     assert study.history.last(Attributed)
     for name in study.store.studies():
         assert verify(name, study.store.rows(name)) == []

@@ -13,7 +13,7 @@ An effect is positive where the component helps, whatever the direction of the o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +22,7 @@ import numpy as np
 from assay.analysis.effects import ratio
 from assay.analysis.spending import spending
 from assay.core.components import Component, Variant, called
-from assay.core.designs import Design, next_steps
+from assay.core.designs import Design
 from assay.core.errors import StateError
 from assay.core.events import Failed, Told
 from assay.core.history import History
@@ -45,6 +45,8 @@ FEWEST_TRIALS = 3
 _LONGEST = 160
 FRESH = "ablation"
 """The stage in which the best config of each search is measured on fresh units."""
+RACE = "race"
+"""The stage in which it is measured on further ones, for the race of a path."""
 
 
 def fresh_units(spec: StudySpec, count: int) -> tuple[Unit, ...]:
@@ -77,7 +79,8 @@ class Search:
     """One search of a variant, as far as an ablation looks at it.
 
     `values` are those of its trials in order, None where one failed; `tuned` and `untuned` are
-    values on fresh units of its own best config, and of the reference's.
+    values on fresh units of its own best config, and of the reference's; `raced` those of its best
+    config on the units of a race.
     """
 
     values: tuple[float | None, ...]
@@ -89,6 +92,7 @@ class Search:
     cpu_s: float
     fits: int
     kwh: float = 0.0
+    raced: Mapping[Unit, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -104,7 +108,9 @@ def search_of(spec: StudySpec, history: History) -> Search:
         {u: e.value for u, e in history.units(n, FRESH).items()} if n is not None else {}
         for n in (best, lent)
     )
+    raced = history.units(best, RACE) if best is not None else {}
     spent = [e for n in {best, lent} if n is not None for e in history.units(n, FRESH).values()]
+    spent += raced.values()
     looks, cpu = history.used
     return Search(
         tuple(o.values[0] if isinstance(o, Told) else None for o in outcomes if o is not None),
@@ -116,6 +122,7 @@ def search_of(spec: StudySpec, history: History) -> Search:
         cpu + sum(e.cpu_s for e in spent),
         looks + len(spent),
         spending(spec, history).kwh,
+        {unit: e.value for unit, e in raced.items()},
     )
 
 
@@ -139,37 +146,12 @@ class Contribution:
 Searches: TypeAlias = Mapping[Variant, Sequence[Search]]
 
 
-def missed_least(
-    spec: StudySpec, searches: Searches, candidates: Sequence[Variant]
-) -> Variant | None:
-    """The variant whose searches did best, the first of equals; None if none has a value."""
-    found: dict[Variant, float] = {}
-    for variant in candidates:
-        best = [s.values[s.best] for s in searches[variant] if s.best is not None]
-        if best:
-            found[variant] = spec.signs[0] * sum(v or 0.0 for v in best) / len(best)
-    return min(found, key=found.__getitem__) if found else None
-
-
-def path_taken(
-    spec: StudySpec, components: Sequence[Component], searches: Searches
-) -> list[Variant]:
-    """The variants of a path that were gone on from, from the reference to the last one."""
-    taken = [next(iter(searches))]
-    while steps := [v for v in next_steps(components, taken[-1]) if v in searches]:
-        step = missed_least(spec, searches, steps)
-        if step is None:
-            break
-        taken.append(step)
-    return taken
-
-
 def contrasts(
     components: Sequence[Component], design: Design, order: Sequence[Variant]
 ) -> list[tuple[str, Variant, Variant]]:
     """(component, with it, without it) of the pairs of variants that a design compares.
 
-    Of a path `order` is the steps taken, see `path_taken`. Of a factorial and a fraction those with everything else on.
+    Of a path `order` is the steps taken, see `analysis.path`. Of a factorial and a fraction those with everything else on.
     """
     first = order[0]
     if design == "add-one-in":

@@ -14,10 +14,10 @@ from assay.analysis.ablation import (
     contrasts,
     contributions,
     flag_of,
-    path_taken,
 )
 from assay.analysis.ablation_words import crossing_sentence, edge_sentence, sentence
 from assay.analysis.factors import factors
+from assay.analysis.path import path_taken, race_form
 from assay.analysis.responses import Curve, Shift, at_edge, curve, shifts
 from assay.core.components import Component, Variant, called
 from assay.core.designs import Design
@@ -38,6 +38,15 @@ class Measured:
     studies: tuple[str, ...]
     why: str = ""
 
+    def with_more(self, more: Measured) -> Measured:
+        """These searches and more of them."""
+        return Measured(
+            self.searches + more.searches,
+            self.space,
+            self.studies + more.studies,
+            more.why or self.why,
+        )
+
 
 def attribution(
     spec: StudySpec,
@@ -46,6 +55,7 @@ def attribution(
     measured: Mapping[Variant, Measured],
     *,
     held: Mapping[str, Any] | None = None,
+    racing: bool = False,
 ) -> dict[str, Any]:
     """What the measured variants say, in JSON.
 
@@ -53,6 +63,7 @@ def attribution(
         spec: the plan of the reference: metric, smallest gain, level, sampler.
         measured: in the order of the design, the reference first.
         held: parameters that could be tuned and were not, with their values.
+        racing: whether the variants of a path raced.
     """
     order = list(measured)
     searches = {v: m.searches for v, m in measured.items()}
@@ -71,7 +82,8 @@ def attribution(
         sides = [(measured[v].space, measured[v].searches) for v in (more, less)]
         form["shifts"] = [_shift(s) for s in shifts(spec, one.component, *sides)[:_SHOWN]]
         effects.append(form)
-    return {
+    raced = {"race": race_form(spec, components, searches)} if racing else {}
+    return raced | {
         "design": design,
         "metric": metric,
         "maximize": spec.signs[0] < 0,
@@ -87,7 +99,11 @@ def attribution(
             "fixed": dict(held or {}),
         },
         "luck": "searches were repeated" if len(searches[order[0]]) > 1 else "one search each",
-        "notes": [*_notes(names, measured, held or {}), *_limits_of(spec, design, divided)],
+        "notes": [
+            *(form["sentence"] for form in raced.values()),
+            *_notes(names, measured, held or {}),
+            *_limits_of(spec, design, divided),
+        ],
     }
 
 
@@ -219,7 +235,12 @@ def _notes(
         notes.append(
             f"Some searches had fewer than {FEWEST_TRIALS} trials: within so small a budget nothing was tuned."
         )
-    counts = {names[v]: sum(len(s.values) for s in m.searches) for v, m in measured.items()}
+    most = max(len(m.searches) for m in measured.values())  # what left a race has fewer
+    counts = {
+        names[v]: sum(len(s.values) for s in m.searches)
+        for v, m in measured.items()
+        if len(m.searches) == most
+    }
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {n}" for name, n in counts.items())
         notes.append(f"The same budget gave different numbers of trials: {listed}.")

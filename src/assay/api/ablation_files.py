@@ -22,7 +22,7 @@ from assay.core.space import Space
 from assay.core.spec import Budget
 from assay.inputs import load
 
-_KNOWN = ("components", "design", "searches", "fresh")
+_KNOWN = ("components", "design", "searches", "fresh", "racing")
 _TRIALS = 40
 
 
@@ -61,6 +61,7 @@ def ablate_file(
         form.get("searches", 3),
         form.get("fresh", 20),
         "random" if options.sampler in ("auto", "random") else options.sampler,
+        racing=form.get("racing", False),
     )
     return run_ablation(
         Trained(table, options.model, wishes),

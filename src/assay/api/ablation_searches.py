@@ -12,11 +12,11 @@ from assay.analysis.ablation import (
     Search,
     failures,
     fresh_units,
-    path_taken,
     search_of,
     winner,
 )
 from assay.analysis.attribution import Measured
+from assay.analysis.path import ALPHA, path_taken, race, race_units
 from assay.api.parts import executor_of
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
@@ -49,6 +49,7 @@ class Wanted:
     searches: int
     fresh: int
     sampler: Mapping[str, Any]
+    racing: bool = False
 
     def __post_init__(self) -> None:
         for word, least in (("searches", 1), ("fresh", 2)):
@@ -56,6 +57,13 @@ class Wanted:
             if isinstance(n, bool) or not isinstance(n, int) or n < least:
                 raise SpecError(f"{word} needs a whole number >= {least}, got {n!r}.")
         reference(self.components, self.design)
+        if not isinstance(self.racing, bool):
+            raise SpecError(f"racing needs True or False, got {self.racing!r:.40}.")
+        if self.racing and (self.design != "path" or self.searches < 2):
+            raise SpecError(
+                "racing is for design='path' with at least two searches of each variant: what leaves a "
+                f"race is spared the others. Got design={self.design!r}, searches={self.searches}."
+            )
         if self.budget.trials is not None and self.budget.trials < FEWEST_TRIALS:
             raise SpecError(
                 f"A search of an ablation needs at least {FEWEST_TRIALS} trials, for the defaults, the best "
@@ -64,7 +72,7 @@ class Wanted:
 
     def plan(self, spec: StudySpec) -> dict[str, Any]:
         """What is fixed before the first search, in JSON."""
-        return {
+        form = {
             "components": [c.to_json() for c in self.components],
             "design": self.design,
             "budget": spec.to_json()["budget"],
@@ -72,6 +80,9 @@ class Wanted:
             "fresh": len(fresh_units(spec, self.fresh)),
             "sampler": dict(self.sampler),
         }
+        if self.racing:
+            form["race"] = {"alpha": ALPHA, "units": len(race_units(spec, self.fresh))}
+        return form
 
 
 def planned(arm: Arm, wanted: Wanted) -> Arm:
@@ -105,23 +116,38 @@ class Searches:
         """Every variant of the design, measured; the reference first."""
         parts, design = self.wanted.components, self.wanted.design
         order = list(variants(parts, design))
-        measured: dict[Variant, Measured] = {}
-        lent: list[Mapping[str, Any]] = []
+        first = order.pop(0)
+        measured = {first: self._variant(first, ())}
+        lent = self._best_of(first, measured[first])
         while order:
-            on = order.pop(0)
-            measured[on] = self._variant(on, lent)
-            if not lent:
-                lent = self._best_of(on, measured[on])
-            if design == "path" and not order:
-                order = self._next(measured)
+            if self.wanted.racing:
+                self._race(order, lent, measured)
+            else:
+                measured |= {on: self._variant(on, lent) for on in order if on not in measured}
+            order = self._next(measured) if design == "path" else []
         return measured
 
     def _next(self, measured: Mapping[Variant, Measured]) -> list[Variant]:
         """The next step of a path: from the step that costs least, by what the searches found."""
         parts = self.wanted.components
-        searches = {on: m.searches for on, m in measured.items()}
-        now = path_taken(self.study.spec, parts, searches)[-1]
-        return [on for on in next_steps(parts, now) if on not in measured]
+        return next_steps(parts, path_taken(self.study.spec, parts, _searches(measured))[-1])
+
+    def _race(
+        self,
+        step: Sequence[Variant],
+        lent: Sequence[Mapping[str, Any]],
+        measured: dict[Variant, Measured],
+    ) -> None:
+        """One search of each variant, then another of each that may still be missed least, and so on."""
+        parts, total = self.wanted.components, self.wanted.searches
+        for on in step:
+            measured.setdefault(on, self._variant(on, lent, range(0)))
+        for index in range(total):
+            alive, _ = race(self.study.spec, parts, _searches(measured), total)
+            for on in alive:
+                if len(measured[on].searches) == index:
+                    more = self._variant(on, lent, range(index, index + 1), racing=len(step) > 1)
+                    measured[on] = measured[on].with_more(more)
 
     def _best_of(self, on: Variant, found: Measured) -> list[Mapping[str, Any]]:
         configs = [s.configs[s.best] for s in found.searches if s.best is not None]
@@ -132,14 +158,22 @@ class Searches:
             )
         return configs
 
-    def _variant(self, on: Variant, lent: Sequence[Mapping[str, Any]]) -> Measured:
+    def _variant(
+        self,
+        on: Variant,
+        lent: Sequence[Mapping[str, Any]],
+        those: range | None = None,
+        *,
+        racing: bool = False,
+    ) -> Measured:
+        """What its searches found; `those` of them, or all."""
         arm = planned(self.system.arm(self.wanted.components, on), self.wanted)
         searches: list[Search] = []
         names: list[str] = []
         why = ""
-        for index in range(self.wanted.searches):
+        for index in range(self.wanted.searches) if those is None else those:
             child = self._child(arm, on, index, lent[index] if lent else None)
-            self._search(child, arm)
+            self._search(child, arm, racing=racing)
             history = child.history
             searches.append(search_of(child.spec, history))
             names.append(child.name)
@@ -178,7 +212,7 @@ class Searches:
         number = ablations_in(self.study.history).index(self.event.ablation) + 1
         return self.study.name if number == 1 else f"{self.study.name}/{number}"
 
-    def _search(self, child: Study, arm: Arm) -> None:
+    def _search(self, child: Study, arm: Arm, *, racing: bool) -> None:
         from assay.progress import showing
 
         if self.say:
@@ -195,7 +229,7 @@ class Searches:
                     ),
                     watch=watch,
                     decide=plan_variant,
-                    options={"fresh": self.wanted.fresh},
+                    options={"fresh": self.wanted.fresh, "racing": racing},
                 )
             except StateError:
                 if winner(child.spec, child.history) is None and child.history.n_ended:
@@ -204,6 +238,10 @@ class Searches:
         if finish.reason == "interrupted":
             say_how_to_resume(same_call(self.study))
             raise KeyboardInterrupt
+
+
+def _searches(measured: Mapping[Variant, Measured]) -> dict[Variant, tuple[Search, ...]]:
+    return {on: m.searches for on, m in measured.items()}
 
 
 def _first(

@@ -1,16 +1,11 @@
 """Racing over folds: a trial is stopped once it can hardly become the best on all folds.
 
-Every trial is evaluated on the same folds in the same order, so trials are compared fold by fold.
-
-    K, k    folds in all, and those done        d_f   loss of the trial minus the best trial's, fold f
-    m, s    mean and sd of the d_f done         D     mean of the d_f of all folds, not yet known
-
-The best trial loses its place if D < 0. Whichever k of the K folds come first, (m - D) / se with
-se = s sqrt(1/k - 1/K) has Student's t distribution for normal d_f, whatever D is: the missing folds are
-all that is uncertain. A trial is stopped when P(D < 0) < alpha / looks, with looks = K - 2 for the
-number of times at which that is asked. So of the trials that would have won, at most a share alpha
-is stopped. The shrunken s of the source below makes that hold for variances that are alike, and
-lets two folds decide.
+Every trial is evaluated on the same folds in the same order, so trials are compared fold by fold,
+by `assay.math.race`: the best trial loses its place if D, the mean over all folds of the losses of the
+trial minus the best trial's, is below 0. A trial is stopped when P(D < 0) < alpha / looks, with
+looks = K - 2 for the number of times at which that is asked. So of the trials that would have won, at
+most a share alpha is stopped. Variances shrunken to those of earlier trials make that hold for
+variances that are alike, and let two folds decide.
 """
 
 from __future__ import annotations
@@ -18,16 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum, sqrt
+from math import fsum
 
 from assay.core.errors import SpecError
 from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Resume, Run, Stop, Verdict
+from assay.math.race import chance_to_win, variance
 from assay.schedulers.field import changes
 from assay.schedulers.rungs import check_single, loss_at
-
-PRIOR_DF = 3.0
-"""What the differences of earlier trials count for, in degrees of freedom of s."""
 
 
 @dataclass(frozen=True)
@@ -174,44 +167,9 @@ def check_racing(fidelity: Fidelity, alpha: float) -> None:
         raise SpecError(f"alpha needs a number between 0 and 1, got {alpha!r}.")
 
 
-def chance_to_win(differences: Sequence[float], folds: int, earlier: float | None) -> float:
-    """The chance that the mean difference over all folds is below 0, from that of the first of them.
-
-    Args:
-        differences: losses minus those of the best trial on the folds done, at least two, fewer
-            than `folds`.
-        folds: in all.
-        earlier: the variance of such differences among earlier trials; None: not known.
-
-    >>> round(chance_to_win([0.1, 0.2, 0.1], 10, None), 3)
-    0.021
-    >>> chance_to_win([0.1, 0.1], 10, None)
-    0.0
-    """
-    from scipy.special import stdtr
-
-    k = len(differences)
-    mean, own = sum(differences) / k, variance(differences)
-    df = float(k - 1)
-    if earlier is not None:
-        own, df = (PRIOR_DF * earlier + df * own) / (PRIOR_DF + df), PRIOR_DF + df
-    se = sqrt(own * (1 / k - 1 / folds))
-    if se == 0:
-        return 0.5 if mean == 0 else float(mean < 0)
-    return float(stdtr(df, -mean / se))
-
-
 def losses_of(sign: float, run: Run) -> list[float]:
     """The losses of a run, fold by fold."""
     return [sign * value for _, value in run.curve]
-
-
-def variance(values: Sequence[float]) -> float:
-    """The variance with divisor n - 1; exactly 0 for equal values."""
-    if min(values) == max(values):
-        return 0.0
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _minus(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

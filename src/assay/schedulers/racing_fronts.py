@@ -23,7 +23,8 @@ from assay.core.fidelity import Fidelity
 from assay.core.runs import Go, Resume, Run, Sign, Stop, Verdict, signs_of
 from assay.math.checks import Array
 from assay.math.pareto import front_ranks
-from assay.schedulers.racing import chance_to_win, check_racing
+from assay.math.race import chance_to_win
+from assay.schedulers.racing import check_racing
 from assay.schedulers.rungs import Limits, in_words, limited, values_at
 
 
