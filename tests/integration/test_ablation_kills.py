@@ -60,7 +60,8 @@ def test_an_ablation_that_is_killed_ends_as_an_undisturbed_one(tmp_path, design,
     assert finished(storage, tmp_path, design) == whole
     study = assay.open_study(f"sqlite:///{storage}", "parts", readonly=True)
     linked = [e for e in study.history.milestones() if isinstance(e, Varied)]
-    assert len(linked) == len({e.study for e in linked}) == searches  # of a path 22, less what left a race
+    # Of a path 22, less what left a race.
+    assert len(linked) == len({e.study for e in linked}) == searches
     assert study.history.last(Attributed)
     for name in study.store.studies():
         assert verify(name, study.store.rows(name)) == []
