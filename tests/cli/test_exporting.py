@@ -214,7 +214,9 @@ def test_watch_shows_a_study_in_tensorboard_too(run, finished, tmp_path):
 def test_runs_of_mlflow_are_imported_with_a_space(run, finished, tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    run("export", "--storage", finished, "--format", "mlflow", "--to", tmp_path / "runs")
+    done = run("export", "--storage", finished, "--format", "mlflow", "--to", tmp_path / "runs")
+    assert "a run for the study and 6 nested runs" in done.stdout
+    assert len(done.stdout.splitlines()) == 1, "one line, not one for each of its files"
     spec = open_study(finished, readonly=True).spec
     (tmp_path / "space.json").write_text(json.dumps(spec.space.to_json()))
     to = ("--storage", tmp_path / "lab.db", "--study", "old", "--space", tmp_path / "space.json")

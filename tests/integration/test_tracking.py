@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import assay
+from assay.api.times import Times
 from assay.core.errors import StoreError
 from assay.tracking import Follower, following
 
@@ -121,6 +122,22 @@ def test_mlflow_has_a_run_for_the_study_and_one_for_each_trial(mlflow, tmp_path)
     assert runs["trial 1"].data.metrics["gain"] == pytest.approx(0.28 - study.trials[1].value)
     assert runs["lab"].data.tags["assay.best"] == str(study.best.number)
     assert runs["lab"].info.status == "FINISHED"
+    spans = {name: (run.info.start_time, run.info.end_time) for name, run in runs.items()}
+    assert all(spans["lab"][0] <= s <= e <= spans["lab"][1] for s, e in spans.values())
+
+
+def test_a_study_shown_after_its_end_has_the_times_of_its_trials(mlflow, tmp_path):
+    from assay.tracking.mlflow import Mlflow
+
+    study = a_study(str(tmp_path / "lab.db"), trials=3)
+    with Follower(study, Mlflow(f"file:{tmp_path / 'runs'}")):
+        pass
+    clock = Times()
+    clock.follow(study.store, "lab")
+    client = mlflow.MlflowClient(f"file:{tmp_path / 'runs'}")
+    found = client.search_runs([client.get_experiment_by_name("lab").experiment_id])
+    runs = {run.info.run_name: (run.info.start_time, run.info.end_time) for run in found}
+    assert [runs[f"trial {n}"] for n in range(3)] == [clock.milliseconds(n) for n in range(3)]
 
 
 def test_an_mlflow_that_cannot_be_reached_is_no_bug_of_ours(mlflow, monkeypatch):

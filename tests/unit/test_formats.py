@@ -7,12 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import assay
 from assay.api.formats import FORMS, export_as
+from assay.api.times import Times
 from assay.core.errors import SpecError
 from assay.math.intervals import Interval
 from assay.report.mlflow_files import run_files
+from assay.report.mlflow_names import mlflow_names
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +106,77 @@ def test_runs_are_read_by_mlflow(study, tmp_path, monkeypatch):
     assert "gain" not in by_name["lab"].data.metrics
 
 
+@pytest.fixture
+def mlflow_client(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    tracking = pytest.importorskip("mlflow.tracking")
+    return lambda: tracking.MlflowClient(f"file:{tmp_path / 'runs'}")
+
+
+def runs_of(client, name):
+    experiment = client.get_experiment_by_name(name)
+    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_each_run_has_its_own_times_within_those_of_the_study(study, tmp_path, mlflow_client):
+    export_as(study, "mlflow", tmp_path / "runs")
+    runs = runs_of(mlflow_client(), "lab")
+    whole, clock = runs.pop("lab").info, Times()
+    clock.follow(study.store, "lab")
+    for name, run in runs.items():
+        span = run.info.start_time, run.info.end_time
+        assert span == clock.milliseconds(int(name.split()[1]))
+        assert whole.start_time <= span[0] <= span[1] <= whole.end_time
+    client = mlflow_client()
+    assert all(client.get_run(run.info.run_id).info.run_name == name for name, run in runs.items())
+    starts = [runs[f"trial {n}"].info.start_time for n in range(5)]
+    ends = [runs[f"trial {n}"].info.end_time for n in range(5)]
+    assert all(end <= start + 1 for end, start in zip(ends, starts[1:], strict=False))
+
+
+def test_a_trial_that_runs_has_no_end_and_its_steps_are_there(tmp_path, mlflow_client):
+    made = assay.Study(assay.Space(x=assay.Float(0, 1, default=0.5)), name="lab")
+    trial = made.ask()
+    trial.report(1, 3.0)
+    trial.report(2, 2.0)
+    export_as(made, "mlflow", tmp_path / "runs")
+    client = mlflow_client()
+    run = runs_of(client, "lab")["trial 0"]
+    assert (run.info.status, run.info.end_time) == ("RUNNING", None)
+    steps = client.get_metric_history(run.info.run_id, "reported")
+    assert [(m.step, m.value) for m in steps] == [(1, 3.0), (2, 2.0)]
+
+
+def test_names_that_mlflow_would_make_one_stay_two(tmp_path, mlflow_client):
+    names = ["a/b", "a:b", "a_b", "é" * 150, "é" * 149 + "e"]
+    made = assay.Study(
+        assay.Space({name: assay.Int(0, 9, default=i) for i, name in enumerate(names)}),
+        direction={"gain": "minimize", "x[1]": "maximize"}, name="lab",
+    )  # fmt: skip
+    made.tell(made.ask(), {"gain": 3.0, "x[1]": 4.0})
+    export_as(made, "mlflow", tmp_path / "runs")
+    data = runs_of(mlflow_client(), "lab")["trial 0"].data
+    assert sorted(data.params.values()) == ["0", "1", "2", "3", "4"]
+    assert data.params["a_b"] == "2", "what MLflow takes keeps its name"
+    assert data.metrics == {"gain": 3.0, "x_1_": 4.0}
+
+
+@given(st.sets(st.text(st.sampled_from("ab_/:é.- "), min_size=1, max_size=6), max_size=8))
+def test_names_for_mlflow_are_as_many_as_there_were_and_do_not_depend_on_their_order(names):
+    found = mlflow_names(sorted(names))
+    assert len(set(found.values())) == len(names)
+    assert found == mlflow_names(sorted(names, reverse=True))
+    assert all(re.fullmatch(r"[\w\-][\w.\- ]*", key) for key in found.values())
+
+
 def test_the_parent_run_has_the_gain_and_a_stopped_trial_is_over(study):
     stopped = replace(study.trials[0], state="stopped")
     row = {"values": {}, "gain": None, "standing": None}
-    when = {"began": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z"}
+    when = {"span": (0, 3_600_000), "times": {0: (0, None)}}
     gain = Interval(0.5, 0.25, 0.75, 0.1, 9.0, "t", 10)
     files = dict(run_files("lab", [(stopped, row)], tags={}, gain=gain, **when))
     found = {
-        path.split("/")[-1]: text.split()[1] for path, text in files.items() if "/metrics/" in path
+        path.split("/")[-1]: text.split()[1] for path, text in files.items() if "/metrics/" in path and text
     }
     assert found == {"gain": "0.5", "gain_low": "0.25", "gain_high": "0.75"}
     (of_trial,) = [

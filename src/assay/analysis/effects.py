@@ -6,7 +6,7 @@ objective.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -40,6 +40,11 @@ def has_control(history: History) -> bool:
     return (
         history.n_trials > 0 and history.origin(CONTROL) == "control" and history.feasible(CONTROL)
     )
+
+
+def gain_name(taken: Collection[str]) -> str:
+    """What the gain over the control is called beside a study's own numbers."""
+    return "gain" if "gain" not in taken else "assay.gain"
 
 
 def ratio(spec: StudySpec) -> float:

@@ -87,11 +87,18 @@ def _crate(study: Study, place: Path) -> list[Path]:
 
 
 def _mlflow(study: Study, place: Path) -> list[Path]:
-    return [_written(place / path, text) for path, text in _mlflow_files(study)]
+    written = []
+    for path, text in _mlflow_files(study):
+        if path.endswith("/"):
+            (place / path).mkdir(parents=True, exist_ok=True)
+        else:
+            written.append(_written(place / path, text))
+    return written
 
 
 def _mlflow_files(study: Study) -> Iterator[tuple[str, str]]:
     from assay.api.exporting import trial_rows
+    from assay.api.times import Times, milliseconds
     from assay.report.mlflow_files import run_files
 
     created: Created = study.history.last(Created)
@@ -102,14 +109,16 @@ def _mlflow_files(study: Study) -> Iterator[tuple[str, str]]:
             "assay.claim": str(verdict.claim or "NO CLAIM"),
             "mlflow.note.content": str(verdict),
         }
-    began, ended = _times(study)
+    began, ended = map(milliseconds, _times(study))
+    clock = Times()
+    clock.follow(study.store, study.name)
     yield from run_files(
         study.name,
         list(zip(study.trials, trial_rows(study), strict=True)),
         tags=tags,
         gain=verdict.gain if verdict else None,
-        began=began,
-        ended=ended,
+        span=(began, ended),
+        times={number: clock.milliseconds(number) for number in clock.by_trial},
     )
 
 

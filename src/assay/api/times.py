@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from assay.api.study import Study
     from assay.core.protocols import Row, Store
 
-_ENDS = (b'"told"', b'"failed"')
+_ENDS = (b'"told"', b'"failed"', b'"stopped"')
 _AT_ONCE = 20_000
 
 
 class Times:
-    """When each trial began and ended, in seconds since the first began; `update` reads what is new."""
+    """When each trial began and ended, in seconds since the first began; `update` reads what is new.
+
+    Attributes:
+        start: when the first began, in seconds since 1970; None before.
+    """
 
     def __init__(self) -> None:
         self.by_trial: dict[int, tuple[float, float | None]] = {}
-        self._start: float | None = None
+        self.start: float | None = None
         self._read = 0
 
     def follow(self, store: Store, name: str) -> dict[int, tuple[float, float | None]]:
@@ -48,11 +52,23 @@ class Times:
     def _take(self, row: Row, *, began: bool) -> None:
         trial = _WHOSE.decode(row.body).trial
         at = datetime.fromisoformat(row.time).timestamp()
-        self._start = at if self._start is None else self._start
+        self.start = at if self.start is None else self.start
         if began:
-            self.by_trial[trial] = (at - self._start, None)
+            self.by_trial[trial] = (at - self.start, None)
         elif trial in self.by_trial:
-            self.by_trial[trial] = (self.by_trial[trial][0], at - self._start)
+            self.by_trial[trial] = (self.by_trial[trial][0], at - self.start)
+
+    def milliseconds(self, trial: int) -> tuple[int, int | None]:
+        """When a trial that was seen began and ended, since 1970; None: it has not."""
+        assert self.start is not None
+        began, ended = self.by_trial[trial]
+        end = None if ended is None else round((self.start + ended) * 1000)
+        return round((self.start + began) * 1000), end
+
+
+def milliseconds(time: str) -> int:
+    """The time of a row in milliseconds since 1970."""
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 class _Whose(msgspec.Struct):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from assay.api.study import Study
     from assay.api.verifying import Checked
 
+_MLFLOW = "To look: MLFLOW_ALLOW_FILE_STORE=true mlflow server --backend-store-uri {}"
+
 _lossy = click.option(
     "--allow-lossy", is_flag=True, help="Go on where something cannot be kept; it is listed."
 )
@@ -116,7 +118,12 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
         _say_lost(export_study(found, place, allow_lossy=allow_lossy))
         click.echo(f"Study {inert(repr(found.name))} is at {inert(place)}.")
         return
-    for path in write(found, place) if form == "files" else export_as(found, form, place):
+    paths = write(found, place) if form == "files" else export_as(found, form, place)
+    if form == "mlflow":
+        of = f"a run for the study and {count(found.history.n_trials, 'nested run')}"
+        click.echo(f"Wrote {of} to {inert(place)}. {_MLFLOW.format(inert(place))}")
+        return
+    for path in paths:
         click.echo(inert(str(path)))
 
 

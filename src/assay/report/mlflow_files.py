@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from assay.analysis.effects import gain_name
 from assay.core.history import Trial
 from assay.math.intervals import Interval
+from assay.report.mlflow_names import mlflow_names
 
 _STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+_CODES = {"RUNNING": 1, "FINISHED": 3, "FAILED": 4, "KILLED": 5}
 _LONGEST = 6_000  # characters of a parameter
-_LONGEST_KEY = 200  # bytes: names of files end at 255
+REPORTED = "reported"
+"""What the steps of a trial are called."""
 
 
 def run_files(
@@ -23,33 +26,44 @@ def run_files(
     *,
     tags: Mapping[str, str],
     gain: Interval | None = None,
-    began: str,
-    ended: str,
+    span: tuple[int, int],
+    times: Mapping[int, tuple[int, int | None]],
 ) -> Iterator[tuple[str, str]]:
     """(path, text) of every file, relative to the folder that MLflow is pointed to.
+
+    A path that ends in "/" is a folder, which may stay empty.
 
     Args:
         trials: each with its row of `assay.api.exporting.trial_rows`.
         tags: of the parent run.
         gain: of the verdict, for the parent run.
-        began, ended: times in ISO 8601.
+        span: when the study began and ended, in milliseconds since 1970.
+        times: when each trial began and ended; None: it has not.
 
     The layout is that of MLflow's file store: EXPERIMENT/meta.yaml, and RUN/meta.yaml with a file for
     each parameter, metric and tag.
     """
     experiment = str(int(hashlib.sha256(name.encode()).hexdigest()[:15], 16))
-    start, end = (_milliseconds(time) for time in (began, ended))
+    start, end = span
     yield f"{experiment}/meta.yaml", _yaml({
         "artifact_location": f"./{experiment}", "creation_time": start, "experiment_id": experiment,
         "last_update_time": end, "lifecycle_stage": "active", "name": name,
     })  # fmt: skip
     parent = _run_id(name, "parent")
-    found = {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high} if gain else {}
-    yield from _run(experiment, parent, name, {}, found, tags, start, end, "FINISHED")
+    params = mlflow_names({key for trial, _ in trials for key in trial.config})
+    told = (
+        (("gain", gain.estimate, 0), ("gain_low", gain.low, 0), ("gain_high", gain.high, 0))
+        if gain
+        else ()
+    )
+    yield from _Run(parent, name, (start, end), "FINISHED").files(experiment, {}, told, tags)
     for trial, row in trials:
-        metrics = {key: value for key, value in row["values"].items() if value is not None}
+        found = {key: value for key, value in row["values"].items() if value is not None}
         if row["gain"] is not None:
-            metrics["gain"] = row["gain"]
+            found[gain_name(found)] = row["gain"]
+        keys = mlflow_names([*found, REPORTED])
+        metrics = [(keys[key], value, 0) for key, value in found.items()]
+        reported = [(keys[REPORTED], value, step) for step, value in trial.curve]
         own = {
             "mlflow.parentRunId": parent,
             "assay.trial": str(trial.number),
@@ -57,40 +71,54 @@ def run_files(
             "assay.state": trial.state,
             **({"assay.standing": row["standing"]} if row["standing"] else {}),
         }
-        state = _STATES.get(trial.state, "RUNNING")
-        run = _run_id(name, str(trial.number))
-        label = f"trial {trial.number}"
-        yield from _run(experiment, run, label, trial.config, metrics, own, start, end, state)
+        status = _STATES.get(trial.state, "RUNNING")
+        began, ended = times[trial.number]
+        if status != "RUNNING" and ended is None:
+            ended = end
+        run = _Run(
+            _run_id(name, str(trial.number)), f"trial {trial.number}", (began, ended), status
+        )
+        config = {params[key]: value for key, value in trial.config.items()}
+        yield from run.files(experiment, config, [*metrics, *reported], own)
 
 
-def _run(
-    experiment: str, run: str, label: str, params: Mapping[str, Any], metrics: Mapping[str, float],
-    tags: Mapping[str, str], start: int, end: int, status: str,
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    where = f"{experiment}/{run}"
-    yield f"{where}/meta.yaml", _yaml({
-        "artifact_uri": f"./{where}/artifacts", "end_time": end, "entry_point_name": "",
-        "experiment_id": experiment, "lifecycle_stage": "active", "run_id": run, "run_name": label,
-        "run_uuid": run, "source_name": "", "source_type": 4, "source_version": "",
-        "start_time": start, "status": {"RUNNING": 1, "FINISHED": 3, "FAILED": 4, "KILLED": 5}[status],
-        "tags": [], "user_id": "assay",
-    })  # fmt: skip
-    for key, value in params.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        yield f"{where}/params/{_key(key)}", text[:_LONGEST]
-    for key, number in metrics.items():
-        yield f"{where}/metrics/{_key(key)}", f"{end} {number!r} 0\n"
-    for key, text in {"mlflow.runName": label, **tags}.items():
-        yield f"{where}/tags/{key}", text
+@dataclass(frozen=True)
+class _Run:
+    """One run: `span` is when it began and ended, in milliseconds."""
 
+    id: str
+    label: str
+    span: tuple[int, int | None]
+    status: str
 
-def _key(name: str) -> str:
-    """A name that MLflow takes, that is no path, and that a file may have."""
-    key = re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
-    if len(key.encode()) <= _LONGEST_KEY:
-        return key
-    short = key.encode()[: _LONGEST_KEY - 9].decode(errors="ignore")
-    return f"{short}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    def files(
+        self,
+        experiment: str,
+        params: Mapping[str, Any],
+        metrics: Iterable[tuple[str, float, int]],
+        tags: Mapping[str, str],
+    ) -> Iterator[tuple[str, str]]:
+        """`metrics` are (name, value, step)."""
+        where, (start, end) = f"{experiment}/{self.id}", self.span
+        for folder in ("params", "metrics", "artifacts"):  # without all three it is no run
+            yield f"{where}/{folder}/", ""
+        yield f"{where}/meta.yaml", _yaml({
+            "artifact_uri": f"./{where}/artifacts", "end_time": end, "entry_point_name": "",
+            "experiment_id": experiment, "lifecycle_stage": "active", "run_id": self.id,
+            "run_name": self.label, "run_uuid": self.id, "source_name": "", "source_type": 4,
+            "source_version": "", "start_time": start, "status": _CODES[self.status],
+            "tags": [], "user_id": "assay",
+        })  # fmt: skip
+        for key, value in params.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield f"{where}/params/{key}", text[:_LONGEST]
+        lines: dict[str, str] = {}
+        for key, number, step in metrics:
+            lines[key] = lines.get(key, "") + f"{end or start} {number!r} {step}\n"
+        for key, text in lines.items():
+            yield f"{where}/metrics/{key}", text
+        for key, text in {"mlflow.runName": self.label, **tags}.items():
+            yield f"{where}/tags/{key}", text
 
 
 def _yaml(form: Mapping[str, Any]) -> str:
@@ -100,7 +128,3 @@ def _yaml(form: Mapping[str, Any]) -> str:
 
 def _run_id(name: str, which: str) -> str:
     return hashlib.sha256(f"{name}\0{which}".encode()).hexdigest()[:32]
-
-
-def _milliseconds(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp() * 1000)

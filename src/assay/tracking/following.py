@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from assay.analysis.effects import Effect, control_noise, effect, has_control
+from assay.analysis.effects import Effect, control_noise, effect, gain_name, has_control
 from assay.api.opened import open_study
 from assay.api.study import Study
 from assay.core.errors import AssayError, SpecError
@@ -40,7 +40,7 @@ class News:
         found = dict(zip(objectives, self.trial.values or (), strict=False)) | dict(
             self.trial.extra
         )
-        return found | ({"gain": self.effect.gain} if self.effect else {})
+        return found | ({gain_name(found): self.effect.gain} if self.effect else {})
 
     def words(self) -> dict[str, str]:
         """What a filter in the other tool can ask for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +15,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from assay.api.study import Study
+from assay.api.times import Times, milliseconds
 from assay.core.errors import SpecError, StoreError
 from assay.core.events import Created
+from assay.report.mlflow_files import REPORTED
+from assay.report.mlflow_names import mlflow_names
 from assay.tracking.following import News
 
 _LONGEST = 6_000  # characters of a parameter
@@ -32,7 +34,8 @@ class Mlflow:
         experiment: its name; None: the name of the study.
 
     A study that is followed again goes on in the runs that are there. `reported` is the metric of the
-    steps; `gain` is over the control, larger is better.
+    steps; `gain` is over the control, larger is better. Runs begin and end when their trials did, also
+    where a study is shown after its end.
 
     Raises (here, and when it is told something):
         StoreError: MLflow cannot be reached there, or refuses.
@@ -45,6 +48,7 @@ class Mlflow:
         self._name = experiment
         self._runs: dict[int, str] = {}
         self._sent: dict[str, int] = {}
+        self._times = Times()
 
     def begin(self, study: Study) -> None:
         with _said_plainly(self._uri):
@@ -60,7 +64,8 @@ class Mlflow:
 
     def _begin(self, study: Study) -> None:
         created: Created = study.history.last(Created)
-        self._objectives = study.spec.objectives
+        self._study, self._objectives = study, study.spec.objectives
+        self._params = mlflow_names(study.spec.space.names)
         self._experiment = self._experiment_of(self._name or study.name)
         whose = {"assay.study": study.name, "assay.plan": created.plan}
         there = self._search({**whose, "assay.part": "study"})
@@ -69,29 +74,33 @@ class Mlflow:
             self._client.update_run(self._parent, status="RUNNING")
         else:
             tags = {**whose, "assay.part": "study", "assay.seed": str(study.spec.seed)}
-            self._parent = self._new_run(study.name, tags)
+            (first,) = study.store.rows(study.name, most=1)
+            self._parent = self._new_run(study.name, tags, milliseconds(first.time))
         for run in self._search({"mlflow.parentRunId": self._parent}):
             if "assay.trial" in run.data.tags:
                 self._runs[int(run.data.tags["assay.trial"])] = run.info.run_id
 
     def _trial(self, news: News) -> None:
         trial, now = news.trial, round(time.time() * 1000)
+        self._times.follow(self._study.store, self._study.name)
+        began, ended = self._times.milliseconds(trial.number)
         run, params = self._runs.get(trial.number), []
         if run is None:
             tags = {"mlflow.parentRunId": self._parent, **news.words()}
-            run = self._runs[trial.number] = self._new_run(f"trial {trial.number}", tags)
-            params = [Param(_key(k), _text(v)) for k, v in trial.config.items()]
+            run = self._runs[trial.number] = self._new_run(f"trial {trial.number}", tags, began)
+            params = [Param(self._params[k], _text(v)) for k, v in trial.config.items()]
         last = self._last_step(run)
-        metrics = [Metric("reported", v, now, step) for step, v in news.steps if step > last]
+        metrics = [Metric(REPORTED, v, now, step) for step, v in news.steps if step > last]
         if metrics:
             self._sent[run] = metrics[-1].step
         if news.ended:
             found = news.numbers(self._objectives)
-            metrics += [Metric(_key(k), v, now, 0) for k, v in found.items()]
+            keys = mlflow_names([*found, REPORTED])
+            metrics += [Metric(keys[k], v, ended or now, 0) for k, v in found.items()]
         words = [RunTag(k, v[:_LONGEST]) for k, v in news.words().items()]
         self._client.log_batch(run, metrics, params, words)
         if news.ended:
-            self._client.set_terminated(run, _STATUS.get(trial.state, "FINISHED"))
+            self._client.set_terminated(run, _STATUS.get(trial.state, "FINISHED"), ended)
 
     def _end(self, study: Study) -> None:
         if verdict := study.verdict:
@@ -101,8 +110,10 @@ class Mlflow:
             best = study.best
             self._client.set_tag(self._parent, "assay.best", str(best.number))
             if best.value is not None:
-                self._client.log_metric(self._parent, _key(self._objectives[0]), best.value)
-        self._client.set_terminated(self._parent, "FINISHED")
+                (key,) = mlflow_names(self._objectives).values()
+                self._client.log_metric(self._parent, key, best.value)
+        ((last,),) = [study.store.rows(study.name, after=study.history.length - 1, most=1)]
+        self._client.set_terminated(self._parent, "FINISHED", milliseconds(last.time))
 
     def _experiment_of(self, name: str) -> str:
         there = self._client.get_experiment_by_name(name)
@@ -112,13 +123,13 @@ class Mlflow:
         asked = " and ".join(f"tags.`{key}` = '{_quoted(value)}'" for key, value in tags.items())
         return list(_pages(self._client, self._experiment, asked))
 
-    def _new_run(self, name: str, tags: Mapping[str, str]) -> str:
-        run = self._client.create_run(self._experiment, run_name=name, tags=dict(tags))
+    def _new_run(self, name: str, tags: Mapping[str, str], began: int) -> str:
+        run = self._client.create_run(self._experiment, began, dict(tags), name)
         return str(run.info.run_id)
 
     def _last_step(self, run: str) -> int:
         if run not in self._sent:
-            there = self._client.get_metric_history(run, "reported")
+            there = self._client.get_metric_history(run, REPORTED)
             self._sent[run] = max((metric.step for metric in there), default=-1)
         return self._sent[run]
 
@@ -201,11 +212,6 @@ def _pages(client: Any, experiment: str, asked: str) -> Iterator[Run]:
         token = page.token
         if not token:
             return
-
-
-def _key(name: str) -> str:
-    """A name that MLflow takes."""
-    return re.sub(r"[^\w.\- ]", "_", name).strip(". ") or "_"
 
 
 def _text(value: Any) -> str:
