@@ -176,7 +176,9 @@ def test_the_parent_run_has_the_gain_and_a_stopped_trial_is_over(study):
     gain = Interval(0.5, 0.25, 0.75, 0.1, 9.0, "t", 10)
     files = dict(run_files("lab", [(stopped, row)], tags={}, gain=gain, **when))
     found = {
-        path.split("/")[-1]: text.split()[1] for path, text in files.items() if "/metrics/" in path and text
+        path.split("/")[-1]: text.split()[1]
+        for path, text in files.items()
+        if "/metrics/" in path and text
     }
     assert found == {"gain": "0.5", "gain_low": "0.25", "gain_high": "0.75"}
     (of_trial,) = [
