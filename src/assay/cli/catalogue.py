@@ -87,7 +87,9 @@ def schema() -> None:
 def space(action: str, file: str, theirs: str, wanted: str, output: str, allow_lossy: bool) -> None:
     r"""Convert a search space from another tool, or to it.
 
-    FORMAT is assay, configspace, hydra, katib, optuna or wandb; the file is JSON, TOML or YAML.
+    FORMAT is assay, configspace, dataclass, hydra, keras-tuner, katib, optuna, overrides, scipy or
+    wandb. A file is JSON, TOML or YAML; of dataclass and scipy Python source, which is never run; of
+    overrides the words of a command line.
 
     \b
     assay space convert sweep.yaml --from wandb -o space.json
@@ -95,7 +97,7 @@ def space(action: str, file: str, theirs: str, wanted: str, output: str, allow_l
     """
     from assay.spaces.formats import FORMATS, load, read, text_of, write
 
-    found, lost = read(load(file), theirs)
+    found, lost = read(load(file, theirs), theirs)
     form, more = write(found, wanted)
     if (lost or more) and not allow_lossy:
         raise SpecError(
@@ -105,7 +107,7 @@ def space(action: str, file: str, theirs: str, wanted: str, output: str, allow_l
     for what in (*lost, *more):
         click.echo(f"Lost: {inert(what)}", err=True)
     as_yaml = FORMATS[wanted].yaml if output == "-" else output.endswith((".yaml", ".yml"))
-    text = text_of(form, yaml=as_yaml)
+    text = text_of(form, yaml=as_yaml, kind=wanted)
     if output == "-":
         click.echo(text, nl=False)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from assay.core.parameters import plain
 from assay.core.space import Space
 from assay.engine.trial import OpenTrial
 from assay.spaces.formats import read
+from assay.spaces.hydra import flat
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class StudySweeper(Sweeper):  # type: ignore[misc]  # it ships no types
 
     def _parted(self, arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """What is searched, by name; and what every job is told."""
-        searched, fixed = dict(_flat(_plain(OmegaConf.create(self._params)))), []
+        searched, fixed = dict(flat(_plain(OmegaConf.create(self._params)))), []
         for override in OverridesParser.create().parse_overrides(list(arguments)):
             text = override.input_line
             if override.is_sweep_override():
@@ -209,15 +210,6 @@ def _numbers(returned: Any) -> tuple[Any, str]:
         return float(returned), ""
     except (TypeError, ValueError):
         return None, f"the function returned {returned!r:.80}, which is no number"
-
-
-def _flat(params: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested tables as names with dots."""
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
 
 
 def _plain(value: Any) -> Any:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from assay.core.errors import SpaceError
 from assay.core.parameters import UNSET, Choice, Constant, Float, Int, Parameter, When
 from assay.core.space import Space
+
+WHOLE = ("forbid", "require", "fidelity")
+"""Class variables that concern the whole space."""
 
 
 def space_of(kind: type) -> Space:
     """The space of a dataclass; the defaults of its fields are the control.
 
     A field is searched if its type is annotated with a parameter, or is `bool`, a `Literal` or an
-    `Enum`, whose names are the values. Any other field with a default is a constant.
+    `Enum`, whose names are the values. Any other field with a default is a constant. What concerns
+    the whole space are class variables: `forbid: ClassVar = "depth > 10"`, `require`, `fidelity`.
 
     Raises:
         SpaceError: not a dataclass, a field that says nothing of what to search, or a default that
@@ -34,7 +38,8 @@ def space_of(kind: type) -> Space:
     if not (isinstance(kind, type) and is_dataclass(kind)):
         raise SpaceError(f"A space in annotations needs a dataclass, got {kind!r:.80}.")
     hints = get_type_hints(kind, include_extras=True)
-    return Space({f.name: _entry(f.name, hints[f.name], _default(f)) for f in fields(kind)})
+    whole = {word: getattr(kind, word) for word in WHOLE if _of_class(hints.get(word))}
+    return Space({f.name: entry(f.name, hints[f.name], _default(f)) for f in fields(kind)}, **whole)
 
 
 def config_of(kind: type, config: dict[str, Any]) -> Any:
@@ -56,13 +61,22 @@ def config_of(kind: type, config: dict[str, Any]) -> Any:
     )
 
 
+def _of_class(hint: Any) -> bool:
+    return hint is ClassVar or get_origin(hint) is ClassVar
+
+
 def _default(field: Any) -> Any:
     if field.default is not MISSING:
         return field.default.name if isinstance(field.default, Enum) else field.default
     return UNSET if field.default_factory is MISSING else field.default_factory()
 
 
-def _entry(name: str, hint: Any, default: Any) -> Parameter | When:
+def entry(name: str, hint: Any, default: Any) -> Parameter | When:
+    """The parameter of a field with this annotation and default; UNSET: it has none.
+
+    Raises:
+        SpaceError: the annotation says nothing of what to search.
+    """
     for said in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
         if isinstance(said, Float | Int | Choice | When):
             return _with(said, default)

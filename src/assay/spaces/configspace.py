@@ -60,7 +60,10 @@ def write(space: Space, losses: Losses) -> dict[str, Any]:
                 "values": [v for v in space[parent].points(_MOST) if value_key(v) in keys],
             }
             for parent, keys in node.conditions
+            if not isinstance(space[parent], Float)
         ]  # fmt: skip
+        if len(parts) < len(node.conditions):
+            losses.add("its condition on a parameter whose steps are lost", name)
         if len(parts) > 1:
             conditions.append({"type": "AND", "child": name, "conditions": parts})
         conditions += parts if len(parts) == 1 else []

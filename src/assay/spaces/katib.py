@@ -38,6 +38,8 @@ def _parameter(entry: dict[str, Any], losses: Losses) -> Parameter:
     kind, told, name = entry["parameterType"], entry["feasibleSpace"], entry["name"]
     if kind in ("categorical", "discrete"):
         values = [number(v) if kind == "discrete" else v for v in told["list"]]
+        if len(values) == 1:
+            return Constant(values[0])
         return Ordinal(sorted(values)) if kind == "discrete" else Choice(values)
     if kind not in ("double", "int"):
         raise SpaceError(f"Parameter {name!r}: Katib has no type {kind!r:.80}.")
@@ -64,8 +66,8 @@ def _entry(name: str, parameter: Parameter, losses: Losses) -> dict[str, Any]:
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
         if not (numbers and ordered) and not all(isinstance(v, str) for v in values):
             losses.add("what its values are: they become text", name)
-        if ordered and not numbers:
-            losses.add("the order of its values", name)
+        if not numbers:
+            losses.order(name, parameter)
         kind = "discrete" if numbers and ordered else "categorical"
         return {
             "name": name,

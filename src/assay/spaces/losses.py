@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-from assay.core.parameters import UNSET, Choice, Parameter
+from assay.core.parameters import UNSET, Choice, Float, Int, Ordinal, Parameter
 from assay.core.space import Node, Space
 
 
@@ -40,10 +41,21 @@ class Losses:
         if default and node.parameter.default is not UNSET and not fixed(node.parameter):
             self.add("its default", node.name)
 
+    def order(self, name: str, parameter: Parameter) -> None:
+        """A format whose lists of values have no order."""
+        if isinstance(parameter, Ordinal) and not fixed(parameter):
+            self.add("the order of its values", name)
+
 
 def fixed(parameter: Parameter) -> bool:
     """Whether it has one value."""
     return isinstance(parameter, Choice) and len(parameter.values) == 1
+
+
+def on_grid(parameter: Float | Int) -> bool:
+    """Whether its upper end is one of its steps, in decimal numbers."""
+    low, high, step = (Decimal(repr(x)) for x in (parameter.low, parameter.high, parameter.step))
+    return low + (int(parameter.size) - 1) * step == high
 
 
 def number(value: Any) -> Any:

@@ -28,7 +28,7 @@ def write(space: Space, losses: Losses) -> dict[str, Any]:
 def _parameter(name: str, entry: Any) -> Parameter:
     kind, told = entry["name"], entry["attributes"]
     if kind == "CategoricalDistribution":
-        return Choice(told["choices"])
+        return Choice(told["choices"]) if len(told["choices"]) > 1 else Constant(*told["choices"])
     if kind not in ("FloatDistribution", "IntDistribution"):
         raise SpaceError(f"Parameter {name!r}: there is no {kind!r:.80} in Optuna.")
     if told["low"] == told["high"]:
@@ -41,6 +41,7 @@ def _parameter(name: str, entry: Any) -> Parameter:
 
 def _distribution(name: str, parameter: Parameter, losses: Losses) -> dict[str, Any]:
     if isinstance(parameter, Choice):
+        losses.order(name, parameter)
         if any(isinstance(value, list | dict) for value in parameter.values):
             losses.add("choices that are lists or objects, which Optuna warns of", name)
         return {

@@ -9,7 +9,7 @@ from typing import Any
 from assay.core.errors import SpaceError
 from assay.core.parameters import Choice, Constant, Float, Int, Parameter
 from assay.core.space import Space
-from assay.spaces.losses import Losses, fixed, number
+from assay.spaces.losses import Losses, fixed, number, on_grid
 
 _PLAN = (
     "name", "description", "program", "project", "entity", "command", "method", "metric",
@@ -51,7 +51,8 @@ def _parameter(name: str, entry: dict[str, Any], losses: Losses) -> Parameter:
     if "values" in entry:
         if entry.get("probabilities"):
             losses.add("its probabilities", name)
-        return Choice(entry["values"])
+        values = entry["values"]
+        return Choice(values) if len(values) > 1 else Constant(*values)
     kind = entry.get("distribution", "")
     if "min" not in entry or "max" not in entry:
         raise SpaceError(
@@ -80,17 +81,22 @@ def _parameter(name: str, entry: dict[str, Any], losses: Losses) -> Parameter:
 def _entry(name: str, parameter: Parameter, losses: Losses) -> dict[str, Any]:
     if isinstance(parameter, Choice):
         values = list(parameter.values)
+        losses.order(name, parameter)
         return {"value": values[0]} if fixed(parameter) else {"values": values}
     low, high = parameter.low, parameter.high
     if isinstance(parameter, Int):
         if parameter.log:
             losses.add("its logarithmic scale", name)
         if parameter.step != 1:
+            losses.add("its steps, which become choices", name)
             return {"values": parameter.points(10**6)}
         return {"distribution": "int_uniform", "min": low, "max": high}
     if parameter.logit:
         losses.add("its logit scale", name)
+    if parameter.step is not None and on_grid(parameter) and not low % parameter.step:
+        return {"distribution": "q_uniform", "min": low, "max": high, "q": parameter.step}
     if parameter.step is not None:
+        losses.add("its steps, which become choices", name)
         return {"values": parameter.points(10**6)}
     kind = "log_uniform_values" if parameter.log else "uniform"
     return {"distribution": kind, "min": low, "max": high}
