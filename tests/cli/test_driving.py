@@ -164,6 +164,19 @@ def test_a_wrong_message_gets_its_error_and_the_next_is_answered(tmp_path, messa
         (call(1, "trials", limit=0), "whole number >= 1"),
         (call(1, "ask", path="/etc/passwd"), "no argument 'path'. It takes study"),
         (call(1, "tell"), "'trial' is missing"),
+        (call(1, "create", study="", space={"x": "0..1"}), "study needs a text that is not empty"),
+        (call(1, "create", study=5, space={"x": "0..1"}), "study needs a text, got 5. Its name."),
+        (
+            call(1, "create", study="a", space={"x": "0..1"}, direction="min"),
+            "'maximize', got 'min'",
+        ),
+        (call(1, "create", study="a", space={"x": "0..1"}, seed=True), "seed needs a whole number"),
+        (call(1, "ask", study=["lab"]), 'study needs a text, got ["lab"]'),
+        (call(1, "tell", trial="0", value=1), 'trial needs a whole number, got "0"'),
+        (call(1, "tell", trial=0, value="1"), 'value needs a number or an object, got "1"'),
+        (call(1, "report", trial=0, step=0.5, value=1), "step needs a whole number, got 0.5"),
+        (call(1, "ask"), "There is no study yet. Begin one with the tool create."),
+        (call(1, "verdict", study=None), "There is no study yet."),
     ],
 )
 def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path, message, says):
@@ -172,6 +185,50 @@ def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path, message, says):
     said = answer["result"]["content"][0]["text"]
     assert says in said
     assert "--param" not in said
+
+
+def test_a_second_study_of_a_name_says_what_is_different_and_what_to_do(tmp_path):
+    space = {"lr": "1e-4..1 log default=0.1", "n": "1..9 default=3", "k": "a|b default=a"}
+    other = {"lr": "1e-5..1 log default=0.1", "m": "1..9 default=3", "k": "a|b|c default=a"}
+    first, again, spaces, aim = talk(
+        tmp_path / "lab.db",
+        call(1, "create", study="lab", space=space),
+        call(2, "create", study="lab", space=space),
+        call(3, "create", study="lab", space=other),
+        call(4, "create", study="lab", space=space, direction="maximize", seed=2),
+    )
+    assert first["result"]["structuredContent"] == again["result"]["structuredContent"]
+    assert spaces["result"]["content"][0]["text"] == (
+        "A study of this name exists, and this differs from its plan: the space (lr: low 0.0001 → 1e-05; "
+        "n is gone; and 2 more). Use another name (--study NAME, in Python name=…), or the same plan to "
+        "go on with it."
+    )
+    said = aim["result"]["content"][0]["text"]
+    assert "the directions (value 'minimize' → 'maximize'), the seed (0 → 2)" in said
+
+
+def test_a_model_is_told_what_became_of_its_trial(tmp_path):
+    *_, told, twice, other, lacking, neither = talk(
+        tmp_path / "lab.db",
+        call(1, "create", study="lab", space={"x": "0..9"}),
+        call(2, "ask"),
+        call(3, "ask"),
+        '{"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": '
+        '{"name": "tell", "arguments": {"trial": 0, "value": NaN}}}\n',
+        call(5, "tell", trial=0, value=1),
+        call(6, "tell", trial=7, value=1),
+        call(7, "tell", trial=1, value={"loss": 1}),
+        call(8, "tell", trial=1),
+    )
+    said = told["result"]["structuredContent"]
+    assert (said["state"], said["failure"]) == ("failed", "value is nan, not a finite number")
+    texts = [one["result"]["content"][0]["text"] for one in (twice, other, lacking, neither)]
+    assert texts == [
+        "Trial 0 is already failed; it can no longer change.",
+        "There is no trial 7; the study has 2, from 0 on.",
+        "The values lack 'value'; got ['loss']. Give the number alone, or each of ['value'] by name.",
+        "tell needs either a value or failed='…', got neither.",
+    ]
 
 
 def test_no_answer_holds_a_sealed_row(run, folder):

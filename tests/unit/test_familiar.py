@@ -9,9 +9,11 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import assay
+from assay import SpecError
 from assay.core import familiar
 from assay.core.familiar import Familiar
 
@@ -263,6 +265,50 @@ def test_a_report_in_optunas_order_is_told_the_order():
         return 0.0
 
     with pytest.raises(assay.StateError, match=r"trial.report\(step, value\)"):
+        assay.optimize(objective, SPACE, budget=1, progress=False, isolation="none")
+
+
+def a_trial(**options):
+    return assay.Study(SPACE, **options).ask()
+
+
+@pytest.mark.parametrize("given", [(3, 7), (7, 3), (np.int64(3), 7), (3, np.int32(7))], ids=str)
+def test_two_whole_numbers_by_position_could_be_either_and_are_refused(given):
+    with pytest.raises(SpecError, match=r"which of the two is the step.*report\(step=\d, value=\d"):
+        a_trial().report(*given)
+
+
+def test_a_name_or_a_float_says_which_is_the_step():
+    study = assay.Study(SPACE)
+    trial = study.ask()
+    trial.report(1, 7.0)
+    trial.report(step=2, value=7)
+    trial.report(3, value=7)
+    trial.report(7, step=4)  # Optuna's
+    trial.report(np.float64(7), step=5)
+    trial.report(6, {"value": 7})
+    assert study.trials[0].curve == tuple((step, 7.0) for step in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    "given", [(0.5, 1), (3.0, 1), (np.float32(3), 1), ({"value": 1.0}, 1)], ids=str
+)
+def test_a_value_in_the_place_of_the_step_is_told_the_order(given):
+    with pytest.raises(SpecError, match=r"step comes first: trial\.report\(step, value\)"):
+        a_trial().report(*given)
+
+
+def test_a_report_without_a_step_is_told_what_it_lacks():
+    with pytest.raises(SpecError, match=r"report\({'loss': 0.5}\) lacks the step"):
+        a_trial().report({"loss": 0.5})
+
+
+def test_an_objective_that_reports_whole_numbers_is_told_how(capfd):
+    def objective(trial):
+        trial.report(90, 1)
+        return 0.0
+
+    with pytest.raises(assay.StateError, match="which of the two is the step"):
         assay.optimize(objective, SPACE, budget=1, progress=False, isolation="none")
 
 

@@ -81,8 +81,10 @@ def tell(
     """
     with _driven_by_hand(storage, study) as found:
         found.tell(trial, value, failed=failed)
-        ended = found.trials[trial]
-        return {"study": found.name, "trial": trial, "state": ended.state, "best": _best(found)}
+        ended = found.history.trial(trial)
+        why = {"failure": ended.failure.reason} if ended.failure else {}
+        said = {"study": found.name, "trial": trial, "state": ended.state}
+        return {**said, **why, "best": _best(found)}
 
 
 def report(
@@ -154,6 +156,17 @@ def result(study: Study) -> JSON:
         "test_set": _test_set(study),
         "verdict": None if said is None else said.to_json(),
     }
+
+
+def any_study(storage: str) -> bool:
+    """Whether there is a study to speak of."""
+    try:
+        store = existing(storage)
+    except SpecError:
+        return False
+    found = any(True for _ in store.studies())
+    store.close()
+    return found
 
 
 def _counts(history: History) -> JSON:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.core.changes import changes, in_words
+from assay.core.changes import changes, plan_in_words
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Created, Deviated, Event, Selected
 from assay.core.history import History
@@ -46,7 +46,7 @@ def changed_budget(history: History, spec: StudySpec) -> list[Event]:
         reason = "resumed with another budget"
         return [Deviated("budget", before["budget"], after["budget"], reason)]
     raise SpecError(
-        f"A study of this name exists with another plan ({in_words(found)}). "
+        f"A study of this name exists, and this differs from its plan: {plan_in_words(found)}. "
         "Use another name (--study NAME, in Python name=…), or the same plan to go on with it."
     )
 

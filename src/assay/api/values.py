@@ -25,7 +25,8 @@ def ending(trial: int, value: Any, failed: str | None, spec: StudySpec) -> Told 
         SpecError: neither or both are given, or the value does not fit.
     """
     if (value is None) == (failed is None):
-        raise SpecError("tell needs either a value or failed='…'.")
+        got = "neither" if value is None else "both"
+        raise SpecError(f"tell needs either a value or failed='…', got {got}.")
     return (
         settle_values(trial, value, spec)
         if failed is None
@@ -86,7 +87,10 @@ def step_values(step: Any, value: Any, spec: StudySpec) -> tuple[int, tuple[floa
     except TypeError:
         count = -1
     if not 0 <= count < _STEPS:
-        raise SpecError(f"report needs a whole number >= 0 as step, got {step!r:.80}.")
+        raise SpecError(
+            f"report needs a whole number >= 0 as step, got {step!r:.80}. The step comes first: "
+            "trial.report(step, value)."
+        )
     several = isinstance(value, Mapping | Sequence) and not isinstance(value, str | bytes)
     alone = "the reported value"
     named = _named(value, spec) if several else {alone: value}
@@ -106,7 +110,11 @@ def _named(value: Any, spec: StudySpec) -> dict[str, Any]:
         if spec.single and names[0] not in named and "value" in named:
             named[names[0]] = named.pop("value")
         if missing := [name for name in names if name not in named]:
-            raise SpecError(f"The values lack {missing[0]!r}; got {sorted(named)}.")
+            wanted = "the number alone, or " if spec.single else ""
+            raise SpecError(
+                f"The values lack {missing[0]!r}; got {sorted(named)}. Give {wanted}each of "
+                f"{list(names)} by name."
+            )
         return named
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if len(value) != len(names):

@@ -26,7 +26,7 @@ TOOLS: dict[str, Tool] = {
         agents.create,
         "Begin a study of parameters that you evaluate yourself with ask and tell.",
         {
-            "study": {"type": "string", "description": "Its name."},
+            "study": {"type": "string", "minLength": 1, "description": "Its name."},
             "space": {
                 "type": "object",
                 "description": 'Parameters by name, such as {"lr": "1e-4..1 log default=0.1", '
@@ -181,12 +181,18 @@ def _called(given: dict[str, Any], storage: str) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise _CallError(_PARAMS, "arguments must be an object.")
     unknown, missing = arguments.keys() - properties, [n for n in needed if n not in arguments]
+    arguments = {key: v for key, v in arguments.items() if v is not None or key in needed}
     if unknown or missing:
         said = f"no argument {min(unknown)!r:.80}" if unknown else f"{missing[0]!r} is missing"
         return _mistake(f"{name}: {said}. It takes {', '.join(properties)}.")
+    for key, value in arguments.items():
+        if wrong := _wrong(properties[key], value):
+            return _mistake(f"{name}: {key} needs {wrong}")
     try:
         found = function(storage, **arguments)
     except AssayError as error:
+        if name != "create" and not agents.any_study(storage):
+            return _mistake("There is no study yet. Begin one with the tool create.")
         return _mistake(str(error))
     except TypeError as error:
         return _mistake(f"{name}: {error}")
@@ -194,6 +200,29 @@ def _called(given: dict[str, Any], storage: str) -> dict[str, Any]:
         raise _CallError(_INTERNAL, f"{type(error).__name__}: {error}") from error
     text = json.dumps(found)
     return {"content": [{"type": "text", "text": text}], "structuredContent": found}
+
+
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "string": (str, "a text"),
+    "integer": (int, "a whole number"),
+    "number": ((int, float), "a number"),
+    "object": (dict, "an object"),
+    "array": (list, "a list"),
+}
+
+
+def _wrong(form: dict[str, Any], value: Any) -> str | None:
+    """What an argument needs and was not given; None if it is as its schema says."""
+    kinds = [_KINDS[one["type"]] for one in form.get("anyOf", [form])]
+    about = f" {form['description']}" if "description" in form else ""
+    got = f"got {json.dumps(value)[:100]}.{about}"
+    if isinstance(value, bool) or not any(isinstance(value, kind) for kind, _ in kinds):
+        return f"{' or '.join(word for _, word in kinds)}, {got}"
+    if "minimum" in form and value < form["minimum"]:
+        return f"a whole number >= {form['minimum']}, {got}"
+    if "minLength" in form and not value.strip():
+        return f"a text that is not empty, {got}"
+    return None
 
 
 def _mistake(said: str) -> dict[str, Any]:

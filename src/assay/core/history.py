@@ -128,7 +128,9 @@ class History:
             StateError: there is no such trial.
         """
         if not 0 <= number < self.n_trials:
-            raise StateError(f"There is no trial {number}; the study has {self.n_trials}.")
+            raise StateError(
+                f"There is no trial {number}; the study has {self.n_trials}, from 0 on."
+            )
         past = self._columns
         outcome = self.outcome(number)
         told = outcome if isinstance(outcome, Told) else None
@@ -440,7 +442,7 @@ class Trials(Sequence[Trial]):
         if isinstance(index, slice):
             return [self._history.trial(i) for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
-            raise IndexError(f"There is no trial {index}; the study has {len(self)}.")
+            raise IndexError(f"There is no trial {index}; the study has {len(self)}, from 0 on.")
         return self._history.trial(index % len(self))
 
     def __repr__(self) -> str:

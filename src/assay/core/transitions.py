@@ -119,7 +119,9 @@ def _finite(number: int, *values: float) -> None:
 
 def _running(past: Columns, number: int) -> None:
     if not 0 <= number < len(past.asked_at):
-        raise StateError(f"There is no trial {number}; the study has {len(past.asked_at)}.")
+        raise StateError(
+            f"There is no trial {number}; the study has {len(past.asked_at)}, from 0 on."
+        )
     if past.ended_at[number] != NEVER:
         state = "done" if isinstance(past.outcome(number), Told) else "failed"
         raise StateError(f"Trial {number} is already {state}; it can no longer change.")

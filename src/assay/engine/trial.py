@@ -6,8 +6,10 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import wraps
+from numbers import Integral
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, ParamSpec, TypeAlias, cast
 
 from assay.core.errors import SpecError
 from assay.core.familiar import OPEN_TRIAL, Familiar
@@ -15,6 +17,37 @@ from assay.core.jobs import Emit, Job, Step
 
 Reports: TypeAlias = float | Mapping[str, float]
 """What is reported at a step: a number, or with several objectives one for each by name."""
+
+
+P = ParamSpec("P")
+
+
+def _in_order(method: Callable[P, None]) -> Callable[P, None]:
+    """`report`, safe from the order of other tuners, report(value, step).
+
+    Two whole numbers by position could be either and are refused; with a name for one of them there
+    is nothing to confuse. A step that is no whole number is refused where steps are read.
+    """
+
+    @wraps(method)
+    def report(trial: OpenTrial, *given: Any, **named: Any) -> None:
+        if len(given) == 2 and all(isinstance(one, Integral) for one in given):
+            raise SpecError(
+                f"trial.report{given}: which of the two is the step? Here it comes first, in Optuna the "
+                f"value does. Write trial.report(step={given[0]}, value={given[1]}), or give the value "
+                "as a float."
+            )
+        if len(given) == 1 and not named:
+            raise SpecError(
+                f"trial.report({given[0]!r:.60}) lacks the step. Write trial.report(step, value), such as "
+                "trial.report(epoch, loss)."
+            )
+        if len(given) == 1 and named.keys() == {"step"}:  # Optuna's trial.report(loss, step=epoch)
+            named["value"] = given[0]
+            given = ()
+        method(trial, *given, **named)  # type: ignore[arg-type]
+
+    return cast("Callable[P, None]", report)
 
 
 class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
@@ -59,8 +92,12 @@ class OpenTrial(Familiar, elsewhere=OPEN_TRIAL):
         self._report = report
         self._should_stop = should_stop
 
+    @_in_order
     def report(self, step: int, value: Reports) -> None:
         """Record an intermediate value: the validation loss after epoch `step`, counted from 1.
+
+        Optuna's order is report(value, step). Two whole numbers by position, which could be either,
+        are refused: write report(step=3, value=7).
 
         With several objectives it is a value for each by name, {"loss": 0.3, "latency": 8.0}.
 
