@@ -199,7 +199,7 @@ def test_a_second_study_of_a_name_says_what_is_different_and_what_to_do(tmp_path
     )
     assert first["result"]["structuredContent"] == again["result"]["structuredContent"]
     assert spaces["result"]["content"][0]["text"] == (
-        "A study of this name exists, and this differs from its plan: the space (lr: low 0.0001 → 1e-05; "
+        "A study of this name exists with another plan: the space (lr: low 0.0001 → 1e-05; "
         "n is gone; and 2 more). Use another name (--study NAME, in Python name=…), or the same plan to "
         "go on with it."
     )

@@ -200,5 +200,5 @@ def test_another_plan_or_other_data_on_the_same_study_is_refused():
         tuned(X=X, y=y, storage=store, test=0, budget=3, metric="f1")
     X = X.copy()
     X[0, 0] += 1
-    with pytest.raises(SpecError, match=r"another plan \(the data\)"):
+    with pytest.raises(SpecError, match=r"another plan: the data\."):
         tuned(X=X, y=y, storage=store, test=0, budget=3)

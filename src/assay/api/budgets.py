@@ -46,7 +46,7 @@ def changed_budget(history: History, spec: StudySpec) -> list[Event]:
         reason = "resumed with another budget"
         return [Deviated("budget", before["budget"], after["budget"], reason)]
     raise SpecError(
-        f"A study of this name exists, and this differs from its plan: {plan_in_words(found)}. "
+        f"A study of this name exists with another plan: {plan_in_words(found)}. "
         "Use another name (--study NAME, in Python name=…), or the same plan to go on with it."
     )
 

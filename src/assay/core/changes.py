@@ -29,6 +29,7 @@ def _known(value: Any) -> Any:
     return None if value is _ABSENT else value
 
 
+_PRINT = "data.fingerprint"
 _PARAMETERS = "space.parameters."
 _MOST = 2
 
@@ -38,9 +39,12 @@ def plan_in_words(found: list[tuple[str, Any, Any]]) -> str:
 
     >>> plan_in_words([("space.parameters.lr.low", 0.1, 0.2), ("space.parameters.n", None, {}), ("seed", 0, 3)])
     'the space (lr: low 0.1 → 0.2; n is new), the seed (0 → 3)'
+    >>> plan_in_words([("data.fingerprint.rows", 9, 8), ("data.metric.name", "rmse", "mae")])
+    "the data, the metric (name 'rmse' → 'mae')"
     """
     subjects: dict[str, list[str]] = {}
-    for path, before, after in found:
+    for where, before, after in found:
+        path = where if where.startswith(_PRINT) else where.removeprefix("data.")
         subject, _, entry = path.partition(".")
         subjects.setdefault(subject, []).append(_entry_in_words(path, entry, before, after))
     if "space" in subjects:
@@ -49,8 +53,8 @@ def plan_in_words(found: list[tuple[str, Any, Any]]) -> str:
 
 
 def _entry_in_words(path: str, entry: str, before: Any, after: Any) -> str:
-    if path.startswith("data."):
-        return ""  # hashes tell nobody anything
+    if path.startswith(_PRINT):
+        return ""  # its hashes tell nobody anything
     if path.startswith(_PARAMETERS):
         name, _, entry = path.removeprefix(_PARAMETERS).rpartition(".")
         if before is None or after is None or not name:
@@ -80,7 +84,7 @@ def in_words(found: list[tuple[str, Any, Any]]) -> str:
     """
     said = (
         "the data"  # its hashes tell nobody anything
-        if path.startswith("data.fingerprint")
+        if path.startswith(_PRINT)
         else f"{path}: {before!r:.60} → {after!r:.60}"
         for path, before, after in found
     )
