@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from assay.analysis.effects import ratio
+from assay.analysis.procedure import complete
+from assay.analysis.row_losses import Rows, row_losses
 from assay.analysis.spending import spending
 from assay.core.components import Component, Variant, called
 from assay.core.designs import Design
@@ -30,6 +32,7 @@ from assay.core.jobs import Unit
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
 from assay.math.checks import Array
+from assay.math.expected_best import honest_draws
 from assay.math.intervals import Interval
 from assay.math.simultaneous import Adjusted, simultaneous
 
@@ -42,7 +45,10 @@ BORROWED = "the best settings of the reference"
 """The source of the config that a variant is tried with untuned."""
 FEWEST_TRIALS = 3
 """Trials below which a search has tried what it was given and nothing else."""
+INDEPENDENT = ("random", "sobol", "halton")
+"""Samplers whose trials are draws of their own, whatever came before."""
 _LONGEST = 160
+_DRAWS = 200
 FRESH = "ablation"
 """The stage in which the best config of each search is measured on fresh units."""
 RACE = "race"
@@ -80,7 +86,8 @@ class Search:
 
     `values` are those of its trials in order, None where one failed; `tuned` and `untuned` are
     values on fresh units of its own best config, and of the reference's; `raced` those of its best
-    config on the units of a race.
+    config on the units of a race. `fresh_rows` are values of the best of n = 1, 2, … random trials on rows
+    that did not choose it, one row a draw, or in words why there are none.
     """
 
     values: tuple[float | None, ...]
@@ -93,6 +100,7 @@ class Search:
     fits: int
     kwh: float = 0.0
     raced: Mapping[Unit, float] = field(default_factory=dict)
+    fresh_rows: Array | str = "no trial was drawn"
 
     @property
     def failed(self) -> int:
@@ -100,8 +108,8 @@ class Search:
         return sum(value is None for value in self.values)
 
 
-def search_of(spec: StudySpec, history: History) -> Search:
-    """What an ablation takes from the log of one search."""
+def search_of(spec: StudySpec, history: History, rows: Rows | None = None) -> Search:
+    """What an ablation takes from the log of one search, and from the rows stored beside it."""
     outcomes = [history.outcome(number) for number in range(history.n_trials)]
     best, lent = winner(spec, history), borrowed(history)
     tuned, untuned = (
@@ -123,7 +131,20 @@ def search_of(spec: StudySpec, history: History) -> Search:
         looks + len(spent),
         spending(spec, history).kwh,
         {unit: e.value for unit, e in raced.items()},
+        _on_fresh_rows(spec, history, rows),
     )
+
+
+def _on_fresh_rows(spec: StudySpec, history: History, rows: Rows | None) -> Array | str:
+    if spec.sampler["name"] not in INDEPENDENT:
+        return "a model proposed the trials, so they are no independent draws"
+    drawn = [n for n in complete(spec, history) if history.origin(n) == "sampler"]
+    found = row_losses(spec, history, rows, drawn)
+    if isinstance(found, str):
+        return found
+    rng = stream(spec.seed, "honest curve")
+    losses = honest_draws(found.losses, range(1, len(drawn) + 1), rng, draws=_DRAWS)
+    return 1 - losses if found.turned else losses
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,14 @@ def _curve(found: Curve) -> dict[str, Any]:
         "best": list(found.best),
         "low": list(found.low),
         "high": list(found.high),
+        "honest": _ends(found.honest),
     }
+
+
+def _ends(honest: tuple[tuple[float, ...], ...] | str) -> dict[str, list[float]] | str:
+    if isinstance(honest, str):
+        return honest
+    return {end: list(values) for end, values in zip(("best", "low", "high"), honest, strict=True)}
 
 
 def _shift(found: Shift) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.analysis.ablation import Search
+from assay.analysis.ablation import INDEPENDENT, Search
 from assay.core.parameters import Float, Int, Ordinal, Parameter
 from assay.core.rng import stream
 from assay.core.spec import StudySpec
@@ -26,13 +26,16 @@ class Curve:
     """The best value to expect of the first n trials, n = 1, 2, …; in the user's direction.
 
     `kind` is "expected" where the trials were drawn independently, with a band, and "traces" for
-    the mean best so far of the searches, where a model proposed them.
+    the mean best so far of the searches, where a model proposed them. `honest` is the same (best, low,
+    high) on rows that did not choose: each draw of the rows chooses in its bag and scores out of it. It
+    may bend down. Or in words why there is none.
     """
 
     kind: str
     best: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    honest: tuple[tuple[float, ...], ...] | str
 
 
 def curve(spec: StudySpec, searches: Sequence[Search], name: str) -> Curve | None:
@@ -45,7 +48,7 @@ def curve(spec: StudySpec, searches: Sequence[Search], name: str) -> Curve | Non
     drawn = [[-sign * v for v in _sampled(s) if v is not None] for s in searches]
     if not all(drawn):
         return None
-    if spec.sampler["name"] in ("random", "sobol", "halton"):
+    if spec.sampler["name"] in INDEPENDENT:
         most = min(map(len, drawn))
         pooled = np.concatenate([np.array(d) for d in drawn])
         best = expected_best(pooled)[:most]
@@ -55,8 +58,25 @@ def curve(spec: StudySpec, searches: Sequence[Search], name: str) -> Curve | Non
         most = min(len([v for v in s.values if v is not None]) for s in searches)
         traces = np.array([_trace(s, sign)[:most] for s in searches])
         kind, best, low, high = "traces", traces.mean(0), traces.min(0), traces.max(0)
-    ends = [tuple(float(-sign * x) for x in b) for b in (best, low, high)]
-    return Curve(kind, *ends)
+    mean, worse, better = (tuple(float(-sign * x) for x in b) for b in (best, low, high))
+    return Curve(kind, mean, worse, better, _honest(spec, searches, most))
+
+
+def _honest(
+    spec: StudySpec, searches: Sequence[Search], most: int
+) -> tuple[tuple[float, ...], ...] | str:
+    """The mean over all searches; the band is where the draws of a single one lie."""
+    drawn = []
+    for search in searches:
+        if isinstance(search.fresh_rows, str):
+            return search.fresh_rows
+        drawn.append(search.fresh_rows)
+    size = min(most, *(d.shape[1] for d in drawn))
+    pooled = np.concatenate([d[:, :size] for d in drawn])
+    tails = np.quantile(pooled, [spec.alpha / 2, 1 - spec.alpha / 2], axis=0)
+    if spec.signs[0] > 0:
+        tails = tails[::-1]
+    return tuple(tuple(map(float, end)) for end in (pooled.mean(axis=0), *tails))
 
 
 def _sampled(search: Search) -> list[float | None]:

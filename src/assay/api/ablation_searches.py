@@ -18,6 +18,7 @@ from assay.analysis.ablation import (
 from assay.analysis.attribution import Measured
 from assay.analysis.path import ALPHA, path_taken, race, race_units
 from assay.api.parts import executor_of
+from assay.api.reporting import stored_rows
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
 from assay.api.study import Study
 from assay.api.systems import Arm, System
@@ -175,7 +176,7 @@ class Searches:
             child = self._child(arm, on, index, lent[index] if lent else None)
             self._search(child, arm, racing=racing)
             history = child.history
-            searches.append(search_of(child.spec, history))
+            searches.append(search_of(child.spec, history, stored_rows(child)))
             names.append(child.name)
             if winner(child.spec, history) is None:
                 why = failures(history)

@@ -12,8 +12,8 @@ from assay.core.errors import SpecError, StateError
 from assay.stores.chain import head
 
 if TYPE_CHECKING:
+    from assay.analysis.row_losses import Rows
     from assay.api.study import Study
-    from assay.report.corrected import Rows
     from assay.report.influence import Influence
     from assay.report.looks import Looks
     from assay.report.plots.outcomes import Outcomes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -85,10 +85,34 @@ def honest_best(
     >>> honest_best(same, [1, 3], np.random.default_rng(0), reference=0)[0].tolist()
     [1.0, 2.0]
     """
+    found = [
+        fresh[reference] - best_of for fresh, best_of in _fresh_bests(losses, counts, rng, draws)
+    ]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return np.mean(found, axis=0), low, high
+
+
+def honest_draws(
+    losses: npt.ArrayLike, counts: npt.ArrayLike, rng: np.random.Generator, *, draws: int = 200
+) -> Array:
+    """The loss that the best of n trials has on rows that did not choose it, draw by draw.
+
+    As `honest_best`, without a reference: shape (draws, counts), but for draws without a row left out.
+
+    >>> same = np.tile([2.0, 1.0, 0.0], (20, 1))
+    >>> honest_draws(same, [1, 3], np.random.default_rng(0), draws=2).tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
+    return np.array([best_of for _, best_of in _fresh_bests(losses, counts, rng, draws)])
+
+
+def _fresh_bests(
+    losses: npt.ArrayLike, counts: npt.ArrayLike, rng: np.random.Generator, draws: int
+) -> Iterator[tuple[Array, Array]]:
+    """Of each draw: the losses of the trials on the rows left out, and that of the best of n."""
     table = finite(losses, "losses", ndim=2, least=2)
     rows, trials = table.shape
     weights = _weights(np.asarray(counts, dtype=int), trials)
-    found = []
     for _ in range(draws):
         drawn = np.bincount(rng.integers(rows, size=rows), minlength=rows)
         out = drawn == 0
@@ -96,9 +120,7 @@ def honest_best(
             continue
         worst_first = np.argsort(-(drawn @ table), kind="stable")
         fresh = out @ table / out.sum()
-        found.append(weights @ (fresh[reference] - fresh[worst_first]))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return np.mean(found, axis=0), low, high
+        yield fresh, weights @ fresh[worst_first]
 
 
 def _weights(counts: npt.NDArray[np.int_], total: int) -> Array:

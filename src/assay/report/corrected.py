@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assay.analysis.procedure import cross_check
-from assay.core import units
-from assay.core.errors import StoreError
+from assay.analysis.procedure import complete, cross_check
+from assay.analysis.row_losses import RowLosses, Rows
+from assay.analysis.row_losses import row_losses as stored
 from assay.core.events import CONTROL, Estimated
 from assay.core.history import History
 from assay.core.rng import stream
@@ -21,14 +18,9 @@ from assay.math.selection_luck import bbc
 from assay.report import words
 from assay.report.answer import Bar
 
-Rows: TypeAlias = Callable[[str], NDArray[np.float32]]
-"""The stored per-row values behind a hash."""
-
-_MOST_CELLS = 2_000_000  # rows times trials: about a second of computing
 _DRAWS = 1000
 _CURVE_POINTS = 30
 _LABEL = "The search, corrected"
-_NEAR = 1e-4  # rows are stored in single precision
 
 
 def corrected_bar(spec: StudySpec, history: History, rows: Rows | None) -> Bar | None:
@@ -76,62 +68,14 @@ class Honest:
     high: float
 
 
-@dataclass(frozen=True)
-class RowLosses:
-    """The losses of trials on common rows, lower is better, shape (rows, trials).
-
-    `turned`: whether the metric is 1 minus the mean loss.
-    """
-
-    trials: list[int]
-    losses: NDArray[np.float64]
-    turned: bool
-
-
 def row_losses(spec: StudySpec, history: History, rows: Rows | None) -> RowLosses | None:
-    """The stored losses of all complete trials.
+    """The stored losses of all complete trials, of three with the control at least.
 
     None where there are none, where rows belong together or follow in time, where the metric is not
     the mean of its rows (or 1 minus that mean), or where there are too many of them.
     """
-    kind = ((spec.data or {}).get("splits") or {}).get("kind")
-    if rows is None or not spec.single or kind in (None, "grouped", "forward"):
-        return None
-    trials = [number for number, _ in history.told() if _complete(spec, history, number)]
+    trials = complete(spec, history)
     if CONTROL not in trials or len(trials) < 3:
         return None
-    try:
-        first = _losses(spec, history, CONTROL, rows)
-        turned = _turned(spec, history, first)
-        if turned is None or sum(map(len, first)) * len(trials) > _MOST_CELLS:
-            return None
-        columns = [np.concatenate(_losses(spec, history, n, rows)) for n in trials]
-    except StoreError:
-        return None  # a missing blob is for `verify` to report
-    losses = np.column_stack(columns).astype(np.float64)
-    return RowLosses(trials, losses, turned)
-
-
-def _complete(spec: StudySpec, history: History, number: int) -> bool:
-    found = history.units(number, "search")
-    return all(unit in found and found[unit].rows for unit in units.search(spec))
-
-
-def _losses(
-    spec: StudySpec, history: History, number: int, rows: Rows
-) -> list[NDArray[np.float32]]:
-    """The per-row losses of each fold; every trial has the same folds, so rows match."""
-    found = history.units(number, "search")
-    return [np.asarray(rows(str(found[unit].rows))).ravel() for unit in units.search(spec)]
-
-
-def _turned(spec: StudySpec, history: History, losses: list[NDArray[np.float32]]) -> bool | None:
-    """Whether the metric is 1 minus the mean loss; False if it is the mean, None if neither."""
-    found = history.units(CONTROL, "search")
-    values = [found[unit].value for unit in units.search(spec)]
-    means = [float(fold.mean(dtype=np.float64)) for fold in losses]
-    if spec.signs[0] > 0 and np.allclose(values, means, rtol=_NEAR, atol=_NEAR):
-        return False
-    if spec.signs[0] < 0 and np.allclose(values, 1 - np.array(means), rtol=_NEAR, atol=_NEAR):
-        return True
-    return None
+    found = stored(spec, history, rows, trials)
+    return found if isinstance(found, RowLosses) else None

@@ -8,6 +8,7 @@ import numpy as np
 
 from assay.analysis.effects import control_noise
 from assay.analysis.procedure import complete
+from assay.analysis.row_losses import Rows
 from assay.core import units
 from assay.core.errors import StoreError
 from assay.core.events import CONTROL, Selected
@@ -15,7 +16,6 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.math.selection_luck import looks_among, looks_for
 from assay.report import words
-from assay.report.corrected import Rows
 
 _MOST_CELLS = 2_000_000
 _MOST_TRIALS = 10_000

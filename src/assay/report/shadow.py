@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.analysis.final import drawn_rows, signed
 from assay.analysis.overtuning import Overtuning, overtuning
+from assay.analysis.row_losses import Rows
 from assay.core import units
 from assay.core.errors import DataError, SpecError, StoreError
 from assay.core.events import CONTROL
@@ -22,7 +23,6 @@ from assay.math.intervals import Interval
 from assay.math.resampling import Weighted, gain_from_losses, gain_from_weighted
 from assay.report import words
 from assay.report.answer import Gain, metric_name
-from assay.report.corrected import Rows
 from assay.report.plots.form import Plot
 from assay.report.plots.shadow import trace
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.analysis.effects import Effect
+from assay.analysis.row_losses import Rows
 from assay.analysis.spending import spending
 from assay.core.events import Concluded, Selected
 from assay.core.history import History
@@ -18,7 +19,7 @@ from assay.report.ablation import AblationView, ablation_cost, ablations
 from assay.report.answer import Card, Changes, Numbers
 from assay.report.audit import AuditView, audit_of
 from assay.report.checklist import Item, checklist
-from assay.report.corrected import Rows, corrected_bar
+from assay.report.corrected import corrected_bar
 from assay.report.evidence import Course, Front, NoiseTable, Point, Recheck, Step, Unsealing
 from assay.report.influence import Influence
 from assay.report.looks import Looks, looks

@@ -73,22 +73,20 @@ def curves(result: Form) -> Plot:
     title = "How much search each variant needs"
     found = dict(list(result["curves"].items())[:_MOST_CURVES])
     traces = any(c["kind"] == "traces" for c in found.values())
-    marks = [*_bands(found)] if len(found) <= _MOST_BANDS else []
-    for i, (name, curve) in enumerate(found.items()):
-        best = list(enumerate(curve["best"], 1))
-        marks.append(
-            line(f"series-{i % 8}", words.name(name, 40), [(float(n), v) for n, v in best])
-        )
-    rows = []
-    for name, curve in found.items():
-        n = len(curve["best"])
-        picked = sorted({1, min(5, n), min(20, n), n})
-        said = ", ".join(f"{k}: {words.number(curve['best'][k - 1])}" for k in picked)
-        ends = sorted(curve[end][-1] for end in ("low", "high"))
-        rows.append((words.name(name, 40), said, " to ".join(map(words.number, ends))))
+    honest = {n: h for n, c in found.items() if isinstance(h := c.get("honest"), Mapping)}
+    rows = [
+        (words.name(n, 40), _picked(c), _picked(honest[n]) if n in honest else "–", _at_the_end(c))
+        for n, c in found.items()
+    ]
     metric = words.name(str(result["metric"]), 60)
-    panel = Panel(Axis("trials"), Axis(metric, (), *_range(found)), tuple(marks))
+    panels = [
+        Panel(Axis("trials"), Axis(axis, (), *_range(those)), tuple(_lines(found, those)))
+        for axis, those in ((metric, found), (f"{metric}, other rows", honest))
+        if those
+    ]
     about = "The best validation score to expect of the first n trials."
+    if honest:
+        about += " Below it the same on rows that did not choose it."
     note = (
         "The mean best so far of the searches, from the worst to the best of them: a model "
         "proposed the trials, so they are no independent draws."
@@ -96,22 +94,56 @@ def curves(result: Form) -> Plot:
         else "Over all ways to choose n of the random trials; validation scores, so they "
         "flatter every variant alike."
     )
-    plot = Plot(
-        "ablation_curves",
-        title,
-        about,
-        (panel,),
-        Table(title, ("variant", "by trials", "range at the end"), tuple(rows)),
+    heads = ("variant", "by trials", "on other rows", "range at the end")
+    plot = Plot("ablation_curves", title, about, tuple(panels), Table(title, heads, tuple(rows)))
+    return plot.with_notes(note, *_overtuned(result, honest), *_without(found))
+
+
+def _picked(curve: Form) -> str:
+    best = curve["best"]
+    n = len(best)
+    return ", ".join(
+        f"{k}: {words.number(best[k - 1])}" for k in sorted({1, min(5, n), min(20, n), n})
     )
-    return plot.with_notes(note)
 
 
-def _bands(found: Mapping[str, Form]) -> Iterator[Mark]:
-    """How far each curve may lie from its estimate; of traces: from the worst search to the best."""
-    for i, curve in enumerate(found.values()):
-        at = tuple(float(n) for n in range(1, len(curve["best"]) + 1))
-        yield Mark("band", f"faint-{i % 8}", "", at, tuple(curve["best"]),
-                   tuple(curve["low"]), tuple(curve["high"]))  # fmt: skip
+def _at_the_end(curve: Form) -> str:
+    return " to ".join(map(words.number, sorted(curve[end][-1] for end in ("low", "high"))))
+
+
+def _lines(every: Mapping[str, Form], those: Mapping[str, Form]) -> Iterator[Mark]:
+    """The curves, each in the colour of its variant; with bands where there are few."""
+    places = {name: f"{i % 8}" for i, name in enumerate(every)}
+    if len(every) <= _MOST_BANDS:
+        for name, curve in those.items():
+            at = tuple(float(n) for n in range(1, len(curve["best"]) + 1))
+            ends = (tuple(curve[end]) for end in ("best", "low", "high"))
+            yield Mark("band", f"faint-{places[name]}", "", at, *ends)
+    for name, curve in those.items():
+        best = [(float(n), value) for n, value in enumerate(curve["best"], 1)]
+        yield line(f"series-{places[name]}", words.name(name, 40), best)
+
+
+def _overtuned(result: Form, honest: Mapping[str, Form]) -> Iterator[str]:
+    """The variants whose curve on other rows falls, after its best, by more than a tenth of its rise."""
+    sign = 1.0 if result["maximize"] else -1.0
+    for name, curve in honest.items():
+        gains = [sign * value for value in curve["best"]]
+        top, last = max(range(len(gains)), key=gains.__getitem__), len(gains) - 1
+        best, end = (words.number(curve["best"][at]) for at in (top, last))
+        if gains[top] - gains[last] > 0.1 * (gains[top] - gains[0]) and best != end:
+            yield (
+                f"On rows that did not choose it the best of {words.count(top + 1, 'trial')} "
+                f"of {words.name(name, 40)} is worth {best}, that of {last + 1} only {end}: more trials "
+                "chose noise."
+            )
+
+
+def _without(found: Mapping[str, Form]) -> Iterator[str]:
+    """Why there is no curve on other rows; the logs of older versions do not say."""
+    why = {h: name for name, c in found.items() if isinstance(h := c.get("honest"), str)}
+    for said in why:
+        yield f"No curve on rows that did not choose: {words.name(said, 100)}."
 
 
 def _range(found: Mapping[str, Form]) -> tuple[float | None, float | None]:
