@@ -87,7 +87,7 @@ def kept(result: dict) -> dict:
     return {
         "steps": [e["without"] for e in result["effects"]],
         "effects": [round(e["retuned"]["estimate"], 5) for e in result["effects"]],
-        "scores": {v["name"]: [round(v["score"], 5), len(v["searches"])] for v in result["variants"]},
+        "scores": {v["name"]: [v["score"], len(v["searches"])] for v in result["variants"]},
         "fits": sum(v["fits"] for v in result["variants"]),
         "cpu_s": round(sum(v["cpu_s"] for v in result["variants"]), 1),
         "left": [(x["step"], x["variant"], x["searches"]) for x in result.get("race", {}).get("left", ())],

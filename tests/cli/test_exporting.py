@@ -37,6 +37,21 @@ def test_an_export_has_all_and_verifies(run, exported, finished):
     assert plan["head"] in done.output
 
 
+def test_a_crate_takes_what_is_stated(run, finished, tmp_path):
+    stated = ["--license", "MIT", "--author", "Ada <https://orcid.org/0000-0002-1825-0097>"]
+    out = ["export", "--to", tmp_path / "crate", "--storage", finished, *stated]
+    refused = run(*out)
+    assert refused.exit_code == 2
+    assert "--license, --author can be stated in an RO-Crate alone" in " ".join(
+        refused.output.split()
+    )
+    assert run(*out, "--format", "ro-crate").exit_code == 0
+    graph = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
+    (root,) = (e for e in graph if e["@id"] == "./")
+    assert root["license"] == {"@id": "https://spdx.org/licenses/MIT"}
+    assert root["author"] == {"@id": "https://orcid.org/0000-0002-1825-0097"}
+
+
 def test_an_export_overwrites_nothing(run, exported, finished):
     done = run("export", "--to", exported, "--storage", finished)
     assert done.exit_code == 2

@@ -15,6 +15,7 @@ from assay.api.formats import FORMS, export_as
 from assay.api.times import Times
 from assay.core.errors import SpecError
 from assay.math.intervals import Interval
+from assay.report.credit import Credit
 from assay.report.mlflow_files import run_files
 from assay.report.mlflow_names import mlflow_names
 
@@ -88,6 +89,58 @@ def test_a_crate_is_read_by_rocrate(study, tmp_path):
         crate.root_dataset["mentions"].id == "#run"
         or crate.root_dataset["mentions"][0].id == "#run"
     )
+
+
+CREDIT = Credit(
+    license="CC-BY-4.0",
+    publisher="University of X <https://ror.org/02mhbdp94>",
+    author="Josiah Carberry <https://orcid.org/0000-0002-1825-0097>",
+    affiliation="University of X <https://ror.org/02mhbdp94>",
+)
+
+
+def test_a_crate_says_what_was_stated(study, tmp_path):
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    export_as(study, "ro-crate", tmp_path / "crate", credit=CREDIT)
+    root = rocrate.ROCrate(str(tmp_path / "crate")).root_dataset
+    assert root["license"].id == "https://spdx.org/licenses/CC-BY-4.0"
+    assert root["author"].id == "https://orcid.org/0000-0002-1825-0097"
+    assert root["author"]["name"] == "Josiah Carberry"
+    assert root["publisher"].id == root["author"]["affiliation"].id == "https://ror.org/02mhbdp94"
+    assert root["publisher"].type == "Organization"
+    graph = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
+    assert len({entity["@id"] for entity in graph}) == len(graph)
+
+
+def test_a_crate_without_a_statement_says_that_there_is_none(study, tmp_path):
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    export_as(study, "ro-crate", tmp_path / "crate")
+    root = rocrate.ROCrate(str(tmp_path / "crate")).root_dataset
+    assert root["license"]["name"] == "No license stated"
+    assert "grants no right" in root["license"]["description"]
+    assert "publisher" not in root.properties()
+    assert "affiliation" not in root["author"].properties()
+    assert root["author"].id == "#user"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"license": "as you like"}, "SPDX|spdx"),
+        ({"author": "A <https://orcid.org/0000-0002-1825-0098>"}, "no ORCID"),
+        ({"publisher": "X <https://ror.org/12>"}, "no ROR"),
+        ({"affiliation": "X <ror>"}, "may have a URL"),
+        ({"author": " "}, "needs a name"),
+    ],
+)
+def test_a_mistyped_statement_is_refused(wrong, says):
+    with pytest.raises(SpecError, match=says):
+        Credit(**wrong)
+
+
+def test_only_a_crate_takes_statements(study, tmp_path):
+    with pytest.raises(SpecError, match="license can be stated in an ro-crate alone"):
+        export_as(study, "prov", tmp_path / "prov.json", credit=Credit(license="MIT"))
 
 
 def test_runs_are_read_by_mlflow(study, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.core.errors import SpecError, did_you_mean
 from assay.core.events import Created
@@ -13,29 +13,39 @@ from assay.stores.chain import head
 
 if TYPE_CHECKING:
     from assay.api.study import Study
+    from assay.report.credit import Credit
 
 
-def export_as(study: Study, form: str, target: str | Path) -> list[Path]:
+def export_as(
+    study: Study, form: str, target: str | Path, *, credit: Credit | None = None
+) -> list[Path]:
     """Write a study in another form.
 
     Args:
         form: "model-card" (Markdown) and "prov" (PROV-JSON) are one file, "ro-crate" and "mlflow" a
             folder. MLflow reads the last with MLFLOW_TRACKING_URI=file:FOLDER.
         target: the file, or the folder; it must not exist.
+        credit: license, publisher, author and affiliation of an "ro-crate"; without them it says that
+            no license is stated, and names who began the study as its author.
 
     Returns:
         The files.
 
     Raises:
-        SpecError: no such form, or the place cannot be written.
+        SpecError: no such form, a credit for another, or the place cannot be written.
     """
     if form not in FORMS:
         raise SpecError(f"No form {form!r}. {did_you_mean(form, FORMS)}")
+    if credit and credit.stated and form != "ro-crate":
+        raise SpecError(
+            f"{' and '.join(credit.stated)} can be stated in an ro-crate alone, not in {form!r}. Leave "
+            "that out, or use the form 'ro-crate'."
+        )
     place = Path(target)
     if place.exists():
         raise SpecError(f"{str(place)!r} exists already. Name a new one.")
     try:
-        return FORMS[form](study, place)
+        return FORMS[form](study, place, *([credit] if credit and credit.stated else []))
     except OSError as error:
         raise SpecError(f"Cannot write to {str(place)!r}: {error.strerror or error}.") from None
 
@@ -60,11 +70,12 @@ def _prov_text(study: Study) -> str:
     return json.dumps(form, indent=2, ensure_ascii=False) + "\n"
 
 
-def _crate(study: Study, place: Path) -> list[Path]:
+def _crate(study: Study, place: Path, credit: Credit | None = None) -> list[Path]:
     from assay import __version__
     from assay.api.exporting import export
     from assay.api.reporting import page, view
     from assay.report.crate import crate
+    from assay.report.credit import Credit
     from assay.report.model_card import model_card
 
     files = export(study, place)
@@ -81,6 +92,7 @@ def _crate(study: Study, place: Path) -> list[Path]:
         ended=ended,
         user=study.store.rows(study.name)[0].actor.partition("@")[0],
         version=__version__,
+        credit=credit or Credit(),
     )
     text = json.dumps(form, indent=2, ensure_ascii=False) + "\n"
     return [*files, _written(place / "ro-crate-metadata.json", text)]
@@ -133,7 +145,7 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-FORMS: dict[str, Callable[[Any, Path], list[Path]]] = {
+FORMS: dict[str, Callable[..., list[Path]]] = {
     "model-card": _model_card,
     "prov": _prov,
     "ro-crate": _crate,

@@ -100,8 +100,22 @@ def _say_checked(checked: Checked) -> None:
     show_default=True,
     help="Plain files, or a form that others read.",
 )
+@click.option("--license", metavar="ID", help="Of an ro-crate: an SPDX identifier or a URL.")
+@click.option("--publisher", metavar="NAME", help="Its publisher, 'Name <https://ror.org/…>'.")
+@click.option("--author", metavar="NAME", help="Its author, 'Name <https://orcid.org/…>'.")
+@click.option("--affiliation", metavar="NAME", help="The author's, 'Name <https://ror.org/…>'.")
 @_lossy
-def export(study: str | None, storage: str, place: str, form: str, allow_lossy: bool) -> None:
+def export(
+    study: str | None,
+    storage: str,
+    place: str,
+    form: str,
+    license: str | None,  # noqa: A002 - the name of the option
+    publisher: str | None,
+    author: str | None,
+    affiliation: str | None,
+    allow_lossy: bool,
+) -> None:
     """Write a study as plain files, or in a form others read.
 
     Plain files: the log, trials, plan and environment. model-card (Markdown) and prov (W3C
@@ -110,7 +124,14 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
     from assay.api.exporting import export as write
     from assay.api.formats import export_as
     from assay.api.opened import open_study
+    from assay.report.credit import Credit
 
+    credit = Credit(license, publisher, author, affiliation)
+    if credit.stated and form != "ro-crate":
+        raise SpecError(
+            f"{', '.join(f'--{word}' for word in credit.stated)} can be stated in an RO-Crate alone: use "
+            "--format ro-crate."
+        )
     found = open_study(storage, study, readonly=True)
     if form == "optuna":
         from assay.optuna import export_study
@@ -118,7 +139,7 @@ def export(study: str | None, storage: str, place: str, form: str, allow_lossy: 
         _say_lost(export_study(found, place, allow_lossy=allow_lossy))
         click.echo(f"Study {inert(repr(found.name))} is at {inert(place)}.")
         return
-    paths = write(found, place) if form == "files" else export_as(found, form, place)
+    paths = write(found, place) if form == "files" else export_as(found, form, place, credit=credit)
     if form == "mlflow":
         of = f"a run for the study and {count(found.history.n_trials, 'nested run')}"
         click.echo(f"Wrote {of} to {inert(place)}. {_MLFLOW.format(inert(place))}")

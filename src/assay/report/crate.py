@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from assay.report.credit import Credit
 
 _TYPES = {".json": "application/json", ".jsonl": "application/jsonl", ".csv": "text/csv",
           ".html": "text/html", ".md": "text/markdown"}  # fmt: skip
@@ -28,6 +30,7 @@ def crate(
     ended: str,
     user: str,
     version: str,
+    credit: Credit,
 ) -> dict[str, Any]:
     """The content of ro-crate-metadata.json.
 
@@ -37,10 +40,13 @@ def crate(
         began, ended: times in ISO 8601.
         user: who began it.
         version: of Assay.
+        credit: license, publisher, author and affiliation, as far as they are stated.
 
     Source: RO-Crate 1.1, and the profile Process Run Crate 0.5.
     """
     listed = [{"@id": file} for file in files]
+    license_, author, bodies = credit.license_entity, credit.person(user), credit.organisations()
+    publisher = {"publisher": {"@id": bodies["publisher"]["@id"]}} if "publisher" in bodies else {}
     graph: list[dict[str, Any]] = [
         {
             "@id": "ro-crate-metadata.json",
@@ -54,8 +60,9 @@ def crate(
             "name": f"Study {name}",
             "description": sentence or "A tuning study.",
             "datePublished": ended,
-            "license": "not stated",
-            "author": {"@id": "#user"},
+            "license": {"@id": license_["@id"]},
+            "author": {"@id": author["@id"]},
+            **publisher,
             "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"},
             "hasPart": listed,
             "mentions": {"@id": "#run"},
@@ -72,7 +79,9 @@ def crate(
             "name": "Assay",
             "softwareVersion": version,
         },
-        {"@id": "#user", "@type": "Person", "name": user},
+        *_each_once([{"@id": "#user", "@type": "Person", "name": user}, author]),
+        license_,
+        *_each_once(bodies.values()),
         {
             "@id": "#run",
             "@type": "CreateAction",
@@ -97,6 +106,11 @@ def crate(
         for file, size in files.items()
     ]
     return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
+
+
+def _each_once(entities: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last of those with one id: a publisher may be the affiliation, the user the author."""
+    return list({entity["@id"]: entity for entity in entities}.values())
 
 
 def _time(iso: str) -> str:

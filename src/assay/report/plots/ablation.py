@@ -86,7 +86,7 @@ def curves(result: Form) -> Plot:
     ]
     about = "The best validation score to expect of the first n trials."
     if honest:
-        about += " Below it the same on rows that did not choose it."
+        about += " In the second panel the same on rows that did not choose it."
     note = (
         "The mean best so far of the searches, from the worst to the best of them: a model "
         "proposed the trials, so they are no independent draws."
