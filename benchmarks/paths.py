@@ -86,7 +86,7 @@ def run(name: str, kind: str, seed: int, *, racing: bool) -> dict:
 def kept(result: dict) -> dict:
     return {
         "steps": [e["without"] for e in result["effects"]],
-        "effects": [round(e["retuned"]["estimate"], 5) for e in result["effects"]],
+        "effects": [(e["retuned"] or {}).get("estimate") for e in result["effects"]],
         "scores": {v["name"]: [v["score"], len(v["searches"])] for v in result["variants"]},
         "fits": sum(v["fits"] for v in result["variants"]),
         "cpu_s": round(sum(v["cpu_s"] for v in result["variants"]), 1),
