@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,8 +45,7 @@ def crate(
     Source: RO-Crate 1.1, and the profile Process Run Crate 0.5.
     """
     listed = [{"@id": file} for file in files]
-    license_, author, bodies = credit.license_entity, credit.person(user), credit.organisations()
-    publisher = {"publisher": {"@id": bodies["publisher"]["@id"]}} if "publisher" in bodies else {}
+    stated, entities = _stated(credit, user)
     graph: list[dict[str, Any]] = [
         {
             "@id": "ro-crate-metadata.json",
@@ -60,9 +59,7 @@ def crate(
             "name": f"Study {name}",
             "description": sentence or "A tuning study.",
             "datePublished": ended,
-            "license": {"@id": license_["@id"]},
-            "author": {"@id": author["@id"]},
-            **publisher,
+            **stated,
             "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"},
             "hasPart": listed,
             "mentions": {"@id": "#run"},
@@ -79,9 +76,7 @@ def crate(
             "name": "Assay",
             "softwareVersion": version,
         },
-        *_each_once([{"@id": "#user", "@type": "Person", "name": user}, author]),
-        license_,
-        *_each_once(bodies.values()),
+        *entities,
         {
             "@id": "#run",
             "@type": "CreateAction",
@@ -108,9 +103,14 @@ def crate(
     return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
 
 
-def _each_once(entities: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last of those with one id: a publisher may be the affiliation, the user the author."""
-    return list({entity["@id"]: entity for entity in entities}.values())
+def _stated(credit: Credit, user: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the crate says of license, author and publisher, and all that it speaks of there."""
+    bodies = credit.organisations()
+    found = {"license": credit.license_entity, "author": credit.person(user)}
+    found |= {word: body for word, body in bodies.items() if word == "publisher"}
+    every = [{"@id": "#user", "@type": "Person", "name": user}, *found.values(), *bodies.values()]
+    once = {entity["@id"]: entity for entity in every}  # a publisher may be the affiliation
+    return {word: {"@id": one["@id"]} for word, one in found.items()}, list(once.values())
 
 
 def _time(iso: str) -> str:
