@@ -16,6 +16,7 @@ from assay.math.selection_luck import (
     bbc,
     effective_looks,
     looks_among,
+    looks_both,
     looks_for,
     luck_line,
     tibshirani_bias,
@@ -110,7 +111,7 @@ def test_looks_among_the_first_trials_are_those_of_these_alone():
     assert at_30 == pytest.approx(effective_looks(apart), rel=0.1)
     assert half == pytest.approx(at_30, rel=1e-6)
     assert last == pytest.approx(at_30, rel=1e-6)
-    any_30, any_all = looks_among(converging, [30, 100], any_order=True)
+    _, (any_30, any_all) = looks_both(converging, [30, 100])
     assert any_30 < 0.5 * at_30, "most of thirty at random are copies"
     assert any_all == pytest.approx(last, rel=0.05)
 

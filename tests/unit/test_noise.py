@@ -88,6 +88,17 @@ def test_nothing_is_known_of_the_noise_of_one_value():
         assert (found.floor, found.spread) == (None, None)
 
 
+def test_before_any_pair_the_spread_of_a_model_without_chance_is_a_bound():
+    control = {(r, f, 0): v for (r, f, _), v in grid(lambda r, f, s: 10 * f + r, seeds=1).items()}
+    other = {unit: value + 0.1 * unit[1] for unit, value in control.items()}
+    alone, beside = (
+        noise(control, trials, search=search(), ratio=0.5, fixed=True) for trials in ([], [other])
+    )
+    assert (alone.paired, beside.paired) == (False, True)
+    assert alone.spread > 50 * beside.spread, "the folds differ by more than two configs do"
+    assert alone.spread == pytest.approx(math.sqrt(2) * np.std(list(control.values()), ddof=1))
+
+
 def test_seeds_alone_give_the_spread_of_a_difference_of_two_arms():
     control = {(0, 0, s): float(v) for s, v in enumerate([1.0, 2.0, 4.0])}
     found = noise(control, [], search=search(1), ratio=0.0, fixed=False)

@@ -6,8 +6,10 @@ import io
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
+import assay
 from assay import progress
 from assay.core.events import Asked, Created, Failed, Measured, Told
 from assay.core.history import fold
@@ -243,6 +245,22 @@ def test_before_the_search_it_says_once_what_can_be_shown(clock):
     assert stream.getvalue().count("fresh evaluations can show gains above") == 1
     assert "worth having is 0.01, so a gain may be there and stay unseen" in stream.getvalue()
     assert "Luck alone is expected to show the 0.01" in stream.getvalue()
+
+
+def test_of_a_model_without_chance_the_outlook_is_a_bound_before_the_first_pair():
+    rng = np.random.default_rng(0)
+    study = assay.tune(
+        "ridge", rng.normal(size=(60, 2)), rng.normal(size=60), budget=3, test=0, isolation="none",
+        checks=False, smallest_gain=0.01, progress=False,
+    )  # fmt: skip
+    events = study.store.read(study.name)
+    first = next(i for i, e in enumerate(events) if isinstance(e, Told) and e.trial == 1)
+    before = outlook(study.spec, fold(events[:first]))
+    assert "or above less: two configs share a part of that noise" in before
+    assert "Luck alone" not in before
+    after = outlook(study.spec, fold(events[: first + 1]))
+    assert "or above less" not in after
+    assert "Luck alone" in after
 
 
 def test_the_outlook_is_as_much_as_is_known():

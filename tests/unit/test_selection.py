@@ -90,6 +90,13 @@ def test_the_control_is_kept_unless_the_gain_exceeds_the_guard():
         assert ("does not exceed" in found.reason) == (kept == 0)
 
 
+def test_what_rounding_leaves_is_said_to_be_no_gain():
+    spec = spec_of()
+    fresh = (0.9, 1.2, 0.9)  # 0.1 - 0.1 + 0, but for the last digits
+    assert 0 < abs((1.0 - 0.9) + (1.1 - 1.2) + 0.0) < 1e-15
+    assert "trial 1 gains +0 on 3" in select(spec, rechecked(spec, [1.0, 0.1], fresh)).reason
+
+
 def test_a_guard_of_zero_still_keeps_a_control_that_is_better():
     spec = spec_of(evidence=Evidence(guard=0.0))
     worse = rechecked(spec, [1.0, 0.1], (1.1, 1.2, 1.0))

@@ -19,6 +19,8 @@ class Noise:
         floor: standard error of a paired difference between two equal arms as the search measures
             it; 0 for a deterministic study without data; None when it cannot be told yet.
         spread: standard deviation of the paired difference on one unit, from which `floor` is made.
+        paired: whether it is that of pairs. False: there were none yet, and it is that of the control
+            from unit to unit times the root of 2, of which pairs on the same splits share a part.
     """
 
     seed: float | None
@@ -26,6 +28,7 @@ class Noise:
     rest: float | None
     floor: float | None
     spread: float | None
+    paired: bool = True
 
 
 def noise(
@@ -59,13 +62,14 @@ def noise(
         spreads = [
             s for other in others[:10] if (s := _spread_to(control, other, search)) is not None
         ]
+    paired = bool(spreads)
     if not spreads and fixed:
         spreads = _between_repeats(control)
     if not spreads:
         return Noise(seed, split, rest, None, None)
     spread = _median(spreads)
     floor = spread * math.sqrt(1 / len(search) + (ratio if len(search) > 1 else 0.0))
-    return Noise(seed, split, rest, floor, spread)
+    return Noise(seed, split, rest, floor, spread, paired)
 
 
 def _spreads(control: Mapping[Unit, float]) -> list[float]:

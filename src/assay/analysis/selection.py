@@ -30,6 +30,9 @@ from assay.math.encoding import Encoding
 from assay.math.intervals import Interval
 from assay.math.pareto import violation
 
+_ROUNDING = 1e-9
+"""A gain below this share of its standard error is what is left of additions."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -193,18 +196,20 @@ def _by_fresh(rule: str, found: Sequence[Candidate]) -> tuple[int, Interval, str
         i = int(drawn.argmax())
         top = found[i]
         less = _moved(top.fresh, float(drawn[i]))
-        said = (
-            f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations"
-        )
-        return top.trial, less, f"{said}, drawn to {less.estimate:+.4g} among {len(found)}"
+        return top.trial, less, f"{_gained(top)}, drawn to {less.estimate:+.4g} among {len(found)}"
     if rule == "ensemble_topk":
         mean = float(np.mean([c.fresh.estimate for c in found]))
         error = float(np.mean([c.fresh.se for c in found]))  # no less than that of the mean
         numbers = ", ".join(str(c.trial) for c in found)
         gain = _moved(top.fresh, mean, error)
         return top.trial, gain, f"trials {numbers} gain {mean:+.4g} on average, one by one"
-    said = f"trial {top.trial} gains {top.fresh.estimate:+.4g} on {top.fresh.n} fresh evaluations"
-    return top.trial, top.fresh, said
+    return top.trial, top.fresh, _gained(top)
+
+
+def _gained(one: Candidate) -> str:
+    """What a trial gained, in words; what is left by rounding is no gain."""
+    gain = 0.0 if abs(one.fresh.estimate) < _ROUNDING * one.fresh.se else one.fresh.estimate
+    return f"trial {one.trial} gains {gain:+.4g} on {one.fresh.n} fresh evaluations"
 
 
 def _against(rule: str, gain: Interval, needed: float, guard: float, *, beats: bool) -> str:

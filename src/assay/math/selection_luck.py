@@ -96,19 +96,26 @@ def effective_looks(losses: npt.ArrayLike) -> float:
     return looks_among(losses, [trials])[0]
 
 
-def looks_among(
-    losses: npt.ArrayLike, counts: Sequence[int], *, any_order: bool = False
-) -> list[float]:
-    """How many independent looks the first n trials amount to, from 1 to n.
+def looks_among(losses: npt.ArrayLike, counts: Sequence[int]) -> list[float]:
+    """How many independent looks the first n trials amount to, from 1 to n; see `looks_both`.
+
+    >>> apart = np.random.default_rng(0).normal(size=(2000, 12))
+    >>> [round(n) for n in looks_among(np.repeat(apart, 3, axis=1), [1, 3, 18, 36])]
+    [1, 1, 6, 12]
+    """
+    return looks_both(losses, counts)[0]
+
+
+def looks_both(losses: npt.ArrayLike, counts: Sequence[int]) -> tuple[list[float], list[float]]:
+    """How many independent looks the first n trials amount to, and n trials at random; from 1 to n.
 
     The number whose `luck_line` is the expected best of normal values with the covariance that the
-    rows show. Trials that predict alike count once between them. The same losses give the same number.
+    rows show. Trials that predict alike count once between them. The same losses give the same numbers.
 
     Args:
         losses: out-of-fold losses on common rows, or their differences to the control, shape
             (rows, trials), at least 4 rows; trials in their order.
         counts: each n, from 1 to the number of trials.
-        any_order: of n trials at random instead of the first n.
 
     What all trials share on a row (its difficulty, or the noise of the control) cannot make one of
     them the winner, so the mean over trials is taken off each row first. The noise of one trial is
@@ -122,9 +129,9 @@ def looks_among(
     2786-2819). Counts from eigenvalues (participation ratio; Nyholt 2004, Am. J. Human Genetics 74,
     765-769) come out too low: few strong directions hide many weak ones, which make records, too.
 
-    >>> apart = np.random.default_rng(0).normal(size=(2000, 12))
-    >>> [round(n) for n in looks_among(np.repeat(apart, 3, axis=1), [1, 3, 18, 36])]
-    [1, 1, 6, 12]
+    >>> same = np.repeat(np.random.default_rng(0).normal(size=(2000, 1)), 4, axis=1)
+    >>> looks_both(same, [1, 4])
+    ([1.0, 1.0], [1.0, 1.0])
     """
     values = finite(losses, "losses", ndim=2, least=4)
     values = values / max(1e-300, float(np.abs(values).max(initial=0.0)))
@@ -132,9 +139,13 @@ def looks_among(
     values -= values.mean(axis=0)
     noise = _noise_of_one(values)
     if noise <= 1e-9:  # trials that are the same on every row
-        return [1.0 for _ in counts]
-    best = _expected_best_of(values / noise, any_order=any_order)
-    return [float(np.clip(_looks_with(best[n - 1]), 1.0, n)) for n in counts]
+        return [1.0 for _ in counts], [1.0 for _ in counts]
+    in_order, in_any = _expected_best_of(values / noise)
+    looks = [
+        [float(np.clip(_looks_with(best[n - 1]), 1.0, n)) for n in counts]
+        for best in (in_order, in_any)
+    ]
+    return looks[0], looks[1]
 
 
 def _noise_of_one(apart: Array) -> float:
@@ -156,21 +167,21 @@ def _noise_of_one(apart: Array) -> float:
     return sqrt(float((pairs * squared).sum() / pairs.sum()) / 2)
 
 
-def _expected_best_of(apart: Array, *, any_order: bool) -> Array:
-    """The expected best of the first 1, 2, … normal values with covariance apart' apart.
+def _expected_best_of(apart: Array) -> tuple[Array, Array]:
+    """The expected best of the first 1, 2, … normal values with covariance apart' apart, and of any so many.
 
     `apart` is (rows, trials).
     """
-    rng, (rows, trials) = np.random.default_rng(0), apart.shape
-    apart, total, size = apart.astype(np.float32), np.zeros(trials), max(1, _CHUNK_CELLS // trials)
+    rng, shuffling, (rows, trials) = np.random.default_rng(0), np.random.default_rng(1), apart.shape
+    apart, size = apart.astype(np.float32), max(1, _CHUNK_CELLS // trials)
+    totals = np.zeros((2, trials))
     for done in range(0, _DRAWS, size):
         drawn = rng.standard_normal((min(size, _DRAWS - done), rows), dtype=np.float32) @ apart
-        if any_order:
-            drawn = rng.permuted(drawn, axis=1)
-        # The lowest of normal values is, turned over, another draw of the best.
-        best, worst = (of.accumulate(drawn, axis=1) for of in (np.maximum, np.minimum))
-        total += (best - worst).sum(axis=0, dtype=np.float64) / 2
-    return total / _DRAWS
+        for place, values in enumerate((drawn, shuffling.permuted(drawn, axis=1))):
+            # The lowest of normal values is, turned over, another draw of the best.
+            best, worst = (of.accumulate(values, axis=1) for of in (np.maximum, np.minimum))
+            totals[place] += (best - worst).sum(axis=0, dtype=np.float64) / 2
+    return totals[0] / _DRAWS, totals[1] / _DRAWS
 
 
 def _looks_with(best: float) -> float:

@@ -14,7 +14,7 @@ from assay.core.errors import StoreError
 from assay.core.events import CONTROL, Selected
 from assay.core.history import History
 from assay.core.spec import StudySpec
-from assay.math.selection_luck import looks_among, looks_for
+from assay.math.selection_luck import looks_both, looks_for
 from assay.report import words
 
 _MOST_CELLS = 2_000_000
@@ -101,7 +101,7 @@ def looks(spec: StudySpec, history: History, rows: Rows | None) -> Looks | None:
         return None
     matrix = np.column_stack(columns).astype(np.float64)
     steps = sorted({round(n) for n in np.geomspace(1, len(trials), _STEPS)})
-    in_order = looks_among(matrix, steps)
+    in_order, in_any_order = looks_both(matrix, steps)
     return Looks(
         len(trials),
         in_order[-1],
@@ -109,7 +109,7 @@ def looks(spec: StudySpec, history: History, rows: Rows | None) -> Looks | None:
         spec.smallest_gain,
         tuple(steps),
         tuple(in_order),
-        tuple(looks_among(matrix, steps, any_order=True)),
+        tuple(in_any_order),
     )
 
 
