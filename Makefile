@@ -49,6 +49,7 @@ test-lowest: ## the fast tests with the oldest versions that we promise to suppo
 docs: $(READY) ## build the documentation in docs/build; a warning fails
 	$(BIN)/python -m pip install --quiet -e ".[docs,optuna]"
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/build
+	$(BIN)/python -m pytest -q tests/docs/test_site.py
 	@echo "Open docs/build/index.html"
 
 package: $(READY) ## build the wheel and try it in a clean environment
