@@ -4,8 +4,8 @@ Each step takes away the component that is missed least. Without a race every va
 its searches, and the searches' own values decide. In a race the best config of each search is measured
 on splits that are the race's own, no search's and no effect's; after each round, one search of every
 variant still in it, a variant leaves when the paired test of `assay.math.race` says that it can hardly
-become the best over all searches. Its units are the searches: they differ in their splits and their
-luck, and search i of one variant shares both with search i of another.
+become the best over all searches. Its units are the searches: they differ in their draws and seeds,
+and search i of one variant shares both with search i of another. All are measured on the same splits.
 """
 
 from __future__ import annotations

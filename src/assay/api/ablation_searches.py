@@ -17,6 +17,7 @@ from assay.analysis.ablation import (
 )
 from assay.analysis.attribution import Measured
 from assay.analysis.path import ALPHA, path_taken, race, race_units
+from assay.api.ablation_pool import Every, Part
 from assay.api.parts import executor_of
 from assay.api.reporting import stored_rows
 from assay.api.session import driving, run_plan, same_call, say_how_to_resume
@@ -28,11 +29,12 @@ from assay.core.errors import SpaceError, SpecError, StateError
 from assay.core.events import Ablated, Enqueued, Event, Varied
 from assay.core.history import History
 from assay.core.parameters import UNSET, Parameter
-from assay.core.protocols import Store
+from assay.core.protocols import Executor, Store
 from assay.core.rng import derived_seed
 from assay.core.space import Space
 from assay.core.spec import Budget, StudySpec
 from assay.engine.variant import plan_variant
+from assay.executors.resources import forks
 from assay.executors.slots import Slots
 
 Say = Callable[[str], None]
@@ -112,9 +114,18 @@ class Searches:
     isolation: str
     progress: bool | None
     say: Say | None
+    _pool: Executor | None = None
 
     def all(self) -> dict[Variant, Measured]:
         """Every variant of the design, measured; the reference first."""
+        try:
+            return self._all()
+        finally:
+            if self._pool:
+                self._pool.close()
+                self._pool = None
+
+    def _all(self) -> dict[Variant, Measured]:
         parts, design = self.wanted.components, self.wanted.design
         order = list(variants(parts, design))
         first = order.pop(0)
@@ -174,7 +185,7 @@ class Searches:
         why = ""
         for index in range(self.wanted.searches) if those is None else those:
             child = self._child(arm, on, index, lent[index] if lent else None)
-            self._search(child, arm, racing=racing)
+            self._search(child, arm, on, racing=racing)
             history = child.history
             searches.append(search_of(child.spec, history, stored_rows(child)))
             names.append(child.name)
@@ -213,7 +224,7 @@ class Searches:
         number = ablations_in(self.study.history).index(self.event.ablation) + 1
         return self.study.name if number == 1 else f"{self.study.name}/{number}"
 
-    def _search(self, child: Study, arm: Arm, *, racing: bool) -> None:
+    def _search(self, child: Study, arm: Arm, on: Variant, *, racing: bool) -> None:
         from assay.progress import showing
 
         if self.say:
@@ -222,12 +233,7 @@ class Searches:
             try:
                 finish = run_plan(
                     child,
-                    lambda: executor_of(
-                        arm.evaluate(),
-                        workers=self.slots,
-                        isolation=self.isolation,
-                        limits=child.spec.limits,
-                    ),
+                    lambda: self._executor(arm, on),
                     watch=watch,
                     decide=plan_variant,
                     options={"fresh": self.wanted.fresh, "racing": racing},
@@ -239,6 +245,20 @@ class Searches:
         if finish.reason == "interrupted":
             say_how_to_resume(same_call(self.study))
             raise KeyboardInterrupt
+
+    def _executor(self, arm: Arm, on: Variant) -> Executor:
+        """What evaluates one search: its part of the pool, or this process."""
+        limits = arm.spec.limits
+        if self.isolation != "process" or not forks():
+            return executor_of(
+                arm.evaluate(), workers=self.slots, isolation=self.isolation, limits=limits
+            )
+        if self._pool is None:
+            every = Every(self.system, self.wanted.components)
+            self._pool = executor_of(
+                every, workers=self.slots, isolation=self.isolation, limits=limits
+            )
+        return Part(self._pool, on)
 
 
 def _searches(measured: Mapping[Variant, Measured]) -> dict[Variant, tuple[Search, ...]]:
