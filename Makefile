@@ -9,13 +9,20 @@ SLOW_READY := $(VENV)/ready-slow
 LOWEST := $(VENV)-lowest
 JOBS ?= 2
 TEST_TOOLS := pytest pytest-xdist hypothesis
+# Extras that install in a minute together; `boosting` as its packages, for XGBoost without its 800 MB for GPUs.
+EXTRAS := dask,hydra,mlflow,optuna,plot,postgres,ray,slurm,tensorboard,wandb,yaml
+BESIDE := catboost lightgbm xgboost-cpu ConfigSpace
+OF_EXTRAS := tests/contract/test_remote_executors.py \
+	$(addprefix tests/integration/test_,$(addsuffix .py,boosted callbacks dask hydra leakage \
+	optuna_carried optuna_sampler postgres_store postgres_workers ray sklearn_search slurm tracking)) \
+	$(addprefix tests/unit/test_,$(addsuffix .py,formats plots spaces_elsewhere))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format test-slow test-lowest docs package coverage bench clean
+.PHONY: help demo test check format test-slow test-lowest test-lowest-extras docs package coverage bench clean
 
 help: ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [JOBS=2]"
@@ -45,6 +52,12 @@ test-lowest: ## the fast tests with the oldest versions that we promise to suppo
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e ".[all]" $(TEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -W default tests/unit tests/contract
+
+test-lowest-extras: ## the tests of the integrations with the oldest versions of their packages
+	@$(call need-python)
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e ".[all,$(EXTRAS)]" $(BESIDE) $(TEST_TOOLS)
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -W default -rs $(OF_EXTRAS)
 
 docs: $(READY) ## build the documentation in docs/build; a warning fails
 	$(BIN)/python -m pip install --quiet -e ".[docs,optuna]"

@@ -324,6 +324,17 @@ def test_hostile_columns_are_inert(run, folder):
         assert not any(mark in done.output for mark in OBEYED)
 
 
+def test_a_warning_is_a_sentence_and_no_place_in_our_code(tmp_path):
+    words = ("--param", "x=0.0..1.0 default=0.5", "--param", "y=1..3 default=2", "--trials", "1")
+    done = subprocess.run(  # pytest would take the warning
+        [sys.executable, "-m", "assay", "run", "--command", "echo value: {x}", *words, "--evidence", "none"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("Warning: The command does not name {y}: ")
+    assert ".py" not in done.stderr
+
+
 @pytest.mark.parametrize("word", sorted(COMMANDS))
 def test_a_command_of_another_tuner_is_told_its_name_here(word, run):
     done = run(word, "x")

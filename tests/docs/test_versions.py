@@ -36,6 +36,17 @@ def test_a_lower_bound_is_the_version_that_is_tried(bound):
     assert parts(tried) == parts(version)
 
 
+def test_every_extra_is_tried_at_its_lowest_by_a_command_or_said_to_be_by_hand():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (said,) = re.findall(r"^EXTRAS := (.+)$", makefile, re.MULTILINE)
+    (beside,) = re.findall(r"^BESIDE := (.+)$", makefile, re.MULTILINE)
+    inside = {"sklearn", "parquet"}  # of [all]
+    by_hand = {"keras", "lightning", "torch", "transformers"}
+    assert {*said.split(","), "boosting"} | inside | by_hand == OURS
+    for bound in EXTRAS["boosting"]:
+        assert re.split("[>=]", bound)[0] in beside
+
+
 @pytest.mark.parametrize("extra", sorted(OURS))
 def test_every_extra_is_on_the_page(extra):
     assert f"`{extra}`" in PAGE

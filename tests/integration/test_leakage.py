@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -115,7 +117,14 @@ def lightgbm():
         def fit(self, X, y, *, eval_set=None, eval_X=None, eval_y=None):
             return super().fit(X, y, eval_X=eval_X, eval_y=eval_y)
 
-    return NotingLgb(n_estimators=20, early_stopping_round=2, n_jobs=1, verbose=-1, num_leaves=3)
+    class NotingOldLgb(Noting, lgb.LGBMRegressor):
+        def fit(self, X, y, *, eval_set=None):
+            return super().fit(X, y, eval_set=eval_set)
+
+    new = "eval_X" in inspect.signature(lgb.LGBMRegressor.fit).parameters  # from 4.7 on
+    return (NotingLgb if new else NotingOldLgb)(
+        n_estimators=20, early_stopping_round=2, n_jobs=1, verbose=-1, num_leaves=3
+    )
 
 
 SHIFT = Space(shift=Float(-1, 1, default=0.0))

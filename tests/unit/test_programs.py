@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import Choice, Float, Int, SpaceError, SpecError
+import assay
+from assay import Choice, Float, Int, Space, SpaceError, SpecError
 from assay.engine.trial import Objective
 from assay.executors.text import account
 from assay.programs.command import Command, text_of, to_toml
@@ -158,6 +160,49 @@ def test_numbers_from_a_file(tmp_path):
 def test_a_program_that_fails_says_how(text, says):
     with pytest.raises(ProgramError, match=says):
         run(text)
+
+
+@pytest.mark.parametrize(
+    "command", ["no-such-program {x}", "./no-such-program {x}", "/etc/nowhere {x}"]
+)
+def test_a_program_that_is_not_there_is_said_before_a_study_begins(command, tmp_path):
+    storage = str(tmp_path / "lab.db")
+    with pytest.raises(SpecError, match=r"There is no program '.*' to start, looked for in"):
+        assay.optimize(
+            Program(command), Space(x=Float(0, 1, default=0.5)), storage=storage, budget=2
+        )
+    assert not Path(storage).exists()
+
+
+def test_a_program_beside_the_study_is_found(tmp_path):
+    script = tmp_path / "fit"
+    script.write_text("#!/bin/sh\necho value: $1\n")
+    script.chmod(0o755)
+    Program("./fit {x}", directory=str(tmp_path)).check(["x"])
+    Program("{interpreter} {x}").check(["x", "interpreter"])
+    Program("no-such-program {x} | cat", shell=True).check(["x"])
+
+
+def test_a_parameter_that_the_command_leaves_out_is_said():
+    with pytest.warns(UserWarning, match=r"does not name {y}, {z}: .*\(ASSAY_PARAM_Y, …\)"):
+        Program("echo {x}").check(["x", "y", "z"])
+    for whole in (
+        "echo {x} {y}",
+        "echo {config.json} {x}",
+        "echo",
+    ):  # by arguments, file, environment
+        Program(whole).check(["x", "y"])
+
+
+def test_a_program_in_python_names_its_number():
+    study = assay.optimize(
+        Program("echo loss: {x}", metrics=["loss"]), Space(x=Float(0, 1, default=0.5)),
+        budget=2, evidence=None, progress=False, isolation="none",
+    )  # fmt: skip
+    assert study.spec.directions == {"loss": "minimize"}
+    assert study.trials[0].value == 0.5
+    with pytest.raises(SpecError, match=r"names \{y\}, which is no parameter"):
+        assay.optimize(Program("echo value: {y}"), Space(x=Float(0, 1)), budget=2)
 
 
 def test_its_failure_is_a_sentence_without_lines_of_our_code():

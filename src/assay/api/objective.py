@@ -30,9 +30,10 @@ from assay.core.familiar import ARGUMENTS, familiar
 from assay.core.protocols import Store
 from assay.core.rates import Rates
 from assay.core.space import Space
-from assay.core.spec import Budget, Evidence, Limits, StudySpec, directions_of
+from assay.core.spec import Budget, Direction, Evidence, Limits, StudySpec, directions_of
 from assay.engine.trial import Objective, OpenTrial
 from assay.executors.slots import Slots
+from assay.programs.program import Program
 
 Given = Mapping[str, Any]
 
@@ -131,7 +132,7 @@ def optimize(
         limits=limits,
         executor=executor,
     )
-    directions = directions_of(direction)
+    directions = _aims(objective, space, direction)
     spec = StudySpec(
         space=space,
         directions=directions,
@@ -158,6 +159,17 @@ def optimize(
     study.system = Function(objective, spec, seeding=isolation == "process")
     run_objective(study, objective, workers=slots, isolation=isolation, progress=progress)
     return study
+
+
+def _aims(
+    objective: Any, space: Space, direction: str | Sequence[str] | Mapping[str, str]
+) -> dict[str, Direction]:
+    """The directions; a program's number is called as the program calls it."""
+    if isinstance(objective, Program):
+        objective.check(space.names)
+        if isinstance(direction, str):
+            return directions_of({objective.metrics[0]: direction})
+    return directions_of(direction)
 
 
 def run_objective(

@@ -6,7 +6,9 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,7 +137,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _warnings_as_sentences():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
@@ -153,6 +156,29 @@ class Commands(click.Group):
             click.echo(inert(traceback.format_exc()), err=True)
             click.echo(f"This is a bug in Assay. {_ISSUES}", err=True)
             ctx.exit(BUG)
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Warnings of ours without the place in our code; those of others as they are."""
+    python, ours = warnings.formatwarning, str(Path(__file__).parents[1])
+
+    def said(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if category is UserWarning and filename.startswith(ours):
+            return f"Warning: {inert(str(message))}\n"
+        return python(message, category, filename, lineno, line)
+
+    warnings.formatwarning = said
+    try:
+        yield
+    finally:
+        warnings.formatwarning = python
 
 
 def _missing(error: Exception) -> str:

@@ -311,7 +311,7 @@ class _Runner:
         if not whole:
             raise SpecError(
                 f"None of the first {len(self._past)} trials ended with a value; the last one: "
-                f"{self._past[-1].user_attrs[_WHY]}. Mend the objective; nothing was kept."
+                f"{str(self._past[-1].user_attrs[_WHY]).rstrip('.')}. Mend the objective; nothing was kept."
             )
         space = space_seen(self._basis, whole)
         if space is None:

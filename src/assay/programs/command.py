@@ -14,7 +14,8 @@ from assay.core.errors import SpecError, did_you_mean
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _BEGUN = re.compile(r"\{([\w.]+)")
 _OF_A_SHELL = re.compile(r"\d?(?:\||\|\||&&?|;|<|>>?|>&\d)")
-OWN = ("seed", "trial", "config", "config.json", "config.toml")
+_FILES = ("config", "config.json", "config.toml")
+OWN = ("seed", "trial", *_FILES)
 """What a command may name besides parameters: the seed and number of the trial, and files with its config."""
 
 
@@ -64,6 +65,19 @@ class Command:
         """What it names, in order."""
         found = (match.group(1) for match in _PLACE.finditer(self.text))
         return list(dict.fromkeys(name for name in found if name is not None))
+
+    @property
+    def first(self) -> str | None:
+        """The program that is started; None where a shell or a parameter says which."""
+        word = shlex.split(self.text)[0]
+        return None if self.shell or _PLACE.search(word) else word
+
+    def unnamed(self, known: Collection[str]) -> list[str]:
+        """The parameters that it leaves out although it names others, and no file with all of them."""
+        named = set(self.names)
+        if not named & set(known) or named & set(_FILES):
+            return []
+        return [name for name in known if name not in named]
 
     def check(self, known: Collection[str]) -> None:
         """See that every name is a parameter or one of our own, and that its brace closes.

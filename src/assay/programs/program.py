@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from assay.core.errors import SpecError
 from assay.programs.command import Command, text_of, to_toml
 from assay.programs.reading import Reading, compiled
 
@@ -68,12 +71,35 @@ class Program:
             compiled(self.pattern)
 
     def check(self, names: Sequence[str]) -> None:
-        """See that the command fits a space with these parameters.
+        """See that the command is there and fits a space with these parameters.
+
+        Warns:
+            UserWarning: it names some of them, and others reach the program by its environment alone.
 
         Raises:
-            SpecError: it names something else.
+            SpecError: it names something else, or cannot be found.
         """
-        Command(self.command, self.shell).check(names)
+        command = Command(self.command, self.shell)
+        command.check(names)
+        if unnamed := command.unnamed(names):
+            named, variable = ", ".join(f"{{{name}}}" for name in unnamed), _variable(unnamed[0])
+            warnings.warn(
+                f"The command does not name {named}: the program gets such values by its environment "
+                f"alone ({variable}, …). If it does not read them, name them, or search fewer.",
+                stacklevel=3,
+            )
+        first = command.first
+        if first and not self._is_there(first):
+            raise SpecError(
+                f"There is no program {first!r} to start, looked for in "
+                f"{self.directory if '/' in first else 'the PATH'}. Install it, or give its path (a "
+                f"program beside you is './{first.rpartition('/')[2]}')."
+            )
+
+    def _is_there(self, first: str) -> bool:
+        return (
+            shutil.which(os.path.join(self.directory, first) if "/" in first else first) is not None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Its settings, from which `Program(**form)` is made again."""
@@ -170,9 +196,13 @@ class Program:
             "PYTHONUNBUFFERED": "1",  # so that intermediate values arrive when they are printed
         }
         for name, value in trial.config.items():
-            safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-            own[f"ASSAY_PARAM_{safe.upper()}"] = text_of(value)
+            own[_variable(name)] = text_of(value)
         return {**os.environ, **own}
+
+
+def _variable(name: str) -> str:
+    safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    return f"ASSAY_PARAM_{safe.upper()}"
 
 
 class ProgramError(Exception):
