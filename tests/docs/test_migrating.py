@@ -28,9 +28,9 @@ def test_both_sides_run_in_order(capsys):
         if (
             kind == "python" and not file and not needs
         ):  # what is large has a test of its own: below
-            exec(compile(text, "migrating.md", "exec"), names)
+            exec(compile(text, "migrating.md", "exec", dont_inherit=True), names)
             ran += 1
-    assert ran == 7
+    assert ran == 12
     assert "svc__C" in capsys.readouterr().out
 
 
@@ -53,7 +53,7 @@ def test_a_sweep_of_wandb_runs_as_a_study(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("package", ["ray.tune", "keras_tuner"])
+@pytest.mark.parametrize("package", ["ray.tune", "keras_tuner", "ax", "smac", "flaml", "neps", "skore"])
 def test_the_lines_of_what_is_large_run_too(package):
     pytest.importorskip(package)
     first = next(text for _, kind, _, text in BLOCKS if kind == "python")
@@ -63,4 +63,4 @@ def test_the_lines_of_what_is_large_run_too(package):
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "gamma" in done.stdout
+    assert "gamma" in done.stdout or "Accuracy" in done.stdout
