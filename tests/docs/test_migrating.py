@@ -53,7 +53,9 @@ def test_a_sweep_of_wandb_runs_as_a_study(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("package", ["ray.tune", "keras_tuner", "ax", "smac", "flaml", "neps", "skore"])
+@pytest.mark.parametrize(
+    "package", ["ray.tune", "keras_tuner", "ax", "smac", "flaml", "neps", "skore"]
+)
 def test_the_lines_of_what_is_large_run_too(package):
     pytest.importorskip(package)
     first = next(text for _, kind, _, text in BLOCKS if kind == "python")
