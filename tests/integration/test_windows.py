@@ -85,6 +85,12 @@ def test_what_needs_processes_is_refused_in_words(tmp_path, said):
     assert "need a system that forks" in ran(tmp_path, script=STUDY.format(said=said), ok=False)
 
 
+@pytest.mark.parametrize("cluster", ["dask://local", "ray://auto"])
+def test_a_cluster_is_refused_in_words(tmp_path, cluster):
+    refused = ran(tmp_path, script=STUDY.format(said=f"executor={cluster!r}"), ok=False)
+    assert f"Drive studies at '{cluster}' from Linux" in refused
+
+
 def test_as_many_workers_as_fit_is_one(tmp_path):
     ran(tmp_path, script=STUDY.format(said='workers="auto"'))
 

@@ -283,3 +283,13 @@ def test_the_task_can_be_set_but_not_against_the_data():
         task(np.array(["a", "b"]), "regression")
     with pytest.raises(DataError, match="got 'cluster'"):
         task(np.arange(4), "cluster")
+
+
+def test_a_target_that_is_no_column_is_refused_with_what_to_do():
+    X = np.zeros((4, 2))
+    with pytest.raises(DataError, match=r"the text 'age'. Give the column itself, such as X\.pop"):
+        from_arrays(X, "age")
+    with pytest.raises(DataError, match=r"\(4, 2\). Tune for one column at a time"):
+        from_arrays(X, np.zeros((4, 2)))
+    with pytest.raises(DataError, match=r"each of 4 rows, got \(3,\)\."):
+        from_arrays(X, np.zeros(3))

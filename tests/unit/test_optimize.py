@@ -565,3 +565,16 @@ def test_a_search_of_several_objectives_ends_finished():
     )  # fmt: skip
     assert standing(made.spec, made.history).phase == "finished"
     assert standing(made.spec, fold(list(made.store.read(made.name))[:-1])).phase == "search"
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        (lambda trial: trial["x"], "not subscriptable"),
+        (lambda trial: float("nan"), "nan"),
+        (lambda trial: "0.3", "'0.3'"),
+    ],
+)
+def test_where_no_trial_gives_a_value_the_last_reason_is_said(objective, said):
+    with pytest.raises(StateError, match=f"no trial ended with a value. The last trial: .*{said}"):
+        inline(objective, Space(x=Float(0.0, 1.0)), budget=3)

@@ -92,6 +92,11 @@ def test_a_control_outside_of_the_space_is_refused():
         made(space=Space(max_depth=Int(1, 4, default=3)))
 
 
+def test_what_is_no_space_is_refused_with_the_way_out():
+    with pytest.raises(SpecError, match=r"needs a Space, got dict.*sklearn\.SearchCV"):
+        made(space={"max_depth": [1, 2, 3]})
+
+
 def test_the_data_decides_on_the_splits():
     assert made().splits.kind == "kfold"
     assert made(groups=np.repeat(np.arange(25), 4)).splits.kind == "grouped"

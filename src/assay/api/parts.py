@@ -409,11 +409,11 @@ def _slots_of_cluster(
     isolation: str,
     limits: Limits,
 ) -> Slots:
+    if not forks():  # before what follows: it cannot even be imported there
+        raise SpecError(_NO_FORK + f"Drive studies at {url!r} from Linux.")
     from assay.executors.remote_url import check_cluster, cluster_at
 
     check_cluster(url, workers=workers, gpus=gpus)
-    if not forks():
-        raise SpecError(_NO_FORK + f"Drive studies at {url!r} from Linux.")
     if isolation == "none":
         raise SpecError(
             f"isolation='none' runs trials in this process, not at {url!r}. Leave one of them out."

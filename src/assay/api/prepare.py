@@ -181,6 +181,12 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     whole, prefix = (built.estimator, built.prefix) if built else (estimator, prefix)
     recipe = Recipe(whole, metric, kind, prefix)
     known = built.space if built else None
+    if not isinstance(wishes.space, Space | None):
+        raise SpecError(
+            f"space needs a Space, got {type(wishes.space).__name__}: {wishes.space!r:.80}. Write "
+            "assay.Space(max_depth=assay.Int(1, 12)), or give dicts of lists and distributions to "
+            "assay.sklearn.SearchCV."
+        )
     space = wishes.space or known or space_for(whole, prefix=prefix, rows=len(table))
     control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)

@@ -17,7 +17,6 @@ from assay.core.errors import StateError
 from assay.core.events import Environment, Event, Steered
 from assay.core.history import History
 from assay.core.protocols import Executor, Store
-from assay.core.spec import StudySpec
 from assay.engine.plan import Command, Finish, plan
 from assay.engine.run import Loop, Watch
 from assay.stores.checkpoints import Checkpoints
@@ -99,9 +98,7 @@ def run_plan(
             checkpoints.close()
     if finish.failed:
         reason, _, where = finish.reason.partition("\n")
-        stopped = (
-            f"Study {study.name!r} stopped: {reason.rstrip('.')}. {_way_out(study.spec, finish)}"
-        )
+        stopped = f"Study {study.name!r} stopped: {reason.rstrip('.')}. {_way_out(study, finish)}"
         raise StateError(f"{stopped}\n{where}" if where else stopped)
     return finish
 
@@ -160,10 +157,12 @@ def _timed(study: Study) -> bool:
     return bool(study.spec.budget and study.spec.budget.seconds)
 
 
-def _way_out(spec: StudySpec, finish: Finish) -> str:
+def _way_out(study: Study, finish: Finish) -> str:
     if "the control failed" not in finish.reason:
-        return "See the reasons of its trials, mend the cause, and start a new study."
-    if spec.data:
+        reasons = [trial.failure.reason for trial in study.trials if trial.failure]
+        last = reasons[-1].partition("\n")[0].rstrip(".") if reasons else "there was none"
+        return f"The last trial: {last}. Mend the cause, and start a new study under another name."
+    if study.spec.data:
         return (
             "The model must work with its own settings before others can be compared with them. Mend "
             "the cause, or choose another model or other limits, and start a new study under "

@@ -201,6 +201,7 @@ MODEL_ARGUMENTS = {
     "cv": "splits=assay.Splits.kfold(5), .grouped(5), .forward(5), …",
     "param_distributions": "space=assay.Space(…)",
     "param_grid": "space=assay.Space(…); assay.sklearn.SearchCV takes grids as they are",
+    "sample_weight": "no weights; assay.sklearn.SearchCV(…).fit(X, y, sample_weight=…) takes them",
     "scoring": "metric=…",
     "test_size": "test=…, the share of rows to seal",
 }

@@ -242,8 +242,19 @@ def _vector(role: str, values: Any, rows: int) -> NDArray[Any]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (rows,):
-        raise DataError(f"{role} must have one value for each of {rows} rows, got {array.shape}.")
+        raise DataError(
+            f"{role} must have one value for each of {rows} rows, got {_shape(values, array)}."
+        )
     return array
+
+
+def _shape(values: Any, array: NDArray[Any]) -> str:
+    """The shape of what should be one column, and what to do where it can be told."""
+    if isinstance(values, str):
+        return f"the text {values!r:.40}. Give the column itself, such as X.pop({values!r:.40})"
+    if array.ndim == 2 and array.shape[1] > 1:
+        return f"{array.shape}. Tune for one column at a time: several targets are not supported"
+    return str(array.shape)
 
 
 def _columns(X: Any) -> dict[str, NDArray[Any]]:
