@@ -79,6 +79,7 @@ def test_a_mistake_is_named_before_anything_runs(tmp_path, words, says):
     done = swept(tmp_path, *words)
     assert done.returncode == 1
     assert says in done.stderr
+    assert 'File "' not in done.stderr, "a sentence, and no lines of code"
     assert "Launching" not in done.stdout + done.stderr
 
 

@@ -12,13 +12,14 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from assay.api.parts import store_at
 from assay.api.study import Study
-from assay.core.errors import SpaceError, SpecError, StateError
+from assay.core.errors import AssayError, SpaceError, SpecError, StateError
 from assay.core.jsonform import canonical
 from assay.core.parameters import plain
 from assay.core.space import Space
@@ -81,10 +82,15 @@ class StudySweeper(Sweeper):  # type: ignore[misc]  # it ships no types
         """Run the study.
 
         Raises:
-            SpaceError, SpecError: the overrides are no space, or the study in the storage has
-                another plan.
-            StateError: no trial gave a value.
+            CompactHydraException: the overrides are no space, the study in the storage has another
+                plan, or no trial gave a value. Hydra prints it without lines of code; its cause is ours.
         """
+        try:
+            self._sweep(arguments)
+        except AssayError as error:
+            raise CompactHydraException(str(error)) from error
+
+    def _sweep(self, arguments: Sequence[str]) -> None:
         wishes = self._wishes
         if wishes.n_trials < 1:
             raise SpecError(f"hydra.sweeper.n_trials needs a number >= 1, got {wishes.n_trials}.")
