@@ -271,6 +271,36 @@ def test_conditions_of_a_space_are_kept():
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("alpha", r"'alpha' for estimator Pipeline\. Did you mean 'ridge__alpha'\?"),
+        ("Ridge__alpha", r"Did you mean 'ridge__alpha'\?"),
+        ("nothing", r"Invalid parameter 'nothing'"),
+    ],
+)
+def test_a_name_without_its_step_is_told_the_whole_name(name, says):
+    with pytest.raises(SpaceError, match=says):
+        fitted(estimator=make_pipeline(StandardScaler(), Ridge()), space={name: [0.1, 1.0]})
+
+
+class Lenient(Ridge):
+    """Takes more than it gives, as CatBoost does."""
+
+    def set_params(self, **params):
+        return super().set_params(**{{"a": "alpha"}.get(k, k): v for k, v in params.items()})
+
+
+def test_a_name_that_only_set_params_knows_is_taken():
+    search = fitted(estimator=Lenient(), space={"a": [0.1, 5.0]}, n_trials=3)
+    assert {"a": 5.0} in search.cv_results_["params"]
+
+
+def test_a_class_in_the_place_of_an_estimator_is_told_to_be_called():
+    with pytest.raises(TypeError, match=r"got the class Ridge\. Write Ridge\(\)"):
+        fitted(estimator=Ridge)
+
+
 def test_given_parameters_come_after_the_control():
     assert fitted(given=[{"alpha": 0.25}]).cv_results_["params"][1] == {"alpha": 0.25}
 

@@ -11,9 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from inspect import isclass
 from typing import Any
 
-from assay.core.errors import SpaceError, SpecError
+from sklearn.base import clone
+
+from assay.core.errors import SpaceError, SpecError, did_you_mean
 from assay.core.parameters import Choice, Constant, Float, Int, Parameter, When, plain, value_key
 from assay.core.space import Space
 from assay.learners.spaces import space_for
@@ -109,9 +112,15 @@ def candidates(estimator: Any, space: Any, *, rows: int, control: bool) -> Candi
     Raises:
         SpaceError, SpecError: nothing that can be searched.
     """
+    if isclass(estimator):
+        name = estimator.__name__
+        raise TypeError(f"estimator needs an object, got the class {name}. Write {name}().")
     found = _from_space(space_for(estimator, rows=rows) if space == "auto" else space)
     values = estimator.get_params(deep=True)
     names = dict.fromkeys(found.names.values())
+    for name in names:
+        if name.partition("__")[0] not in values:
+            _see_that_it_takes(name, estimator, values)
     found = replace(found, own={name: values[name] for name in names if name in values})
     if not control:
         return found
@@ -119,6 +128,23 @@ def candidates(estimator: Any, space: Any, *, rows: int, control: bool) -> Candi
         return replace(found, control=found.config(found.own))
     except SpaceError:  # its own values are outside: they are tried once, and nowhere else
         return replace(found, space=_with_own(found.space), control={_OWN: True})
+
+
+def _see_that_it_takes(name: str, estimator: Any, known: Mapping[str, Any]) -> None:
+    """A name that `get_params` does not give; CatBoost and LightGBM take more than they give.
+
+    Raises:
+        SpaceError: it is refused. Of a pipeline, where the names of steps come first, the names that
+            end alike are meant.
+    """
+    try:
+        clone(estimator).set_params(**{name: None})
+    except ValueError:
+        alike = [one for one in known if one.rpartition("__")[2] == name.rpartition("__")[2]]
+        meant = " or ".join(map(repr, alike[:3]))
+        hint = f"Did you mean {meant}?" if alike else did_you_mean(name, known)
+        kind = type(estimator).__name__
+        raise SpaceError(f"Invalid parameter {name!r} for estimator {kind}. {hint}") from None
 
 
 def _from_space(given: Any) -> Candidates:
