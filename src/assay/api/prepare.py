@@ -181,13 +181,7 @@ def prepare(table: Table, estimator: Any, wishes: Wishes, *, prefix: str = "") -
     whole, prefix = (built.estimator, built.prefix) if built else (estimator, prefix)
     recipe = Recipe(whole, metric, kind, prefix)
     known = built.space if built else None
-    if not isinstance(wishes.space, Space | None):
-        raise SpecError(
-            f"space needs a Space, got {type(wishes.space).__name__}: {wishes.space!r:.80}. Write "
-            "assay.Space(max_depth=assay.Int(1, 12)), or give dicts of lists and distributions to "
-            "assay.sklearn.SearchCV."
-        )
-    space = wishes.space or known or space_for(whole, prefix=prefix, rows=len(table))
+    space = _own_space(wishes) or known or space_for(whole, prefix=prefix, rows=len(table))
     control = space.settle(defaults_of(whole, space, prefix=prefix))
     splits, splits_why = _splits(wishes, table, kind)
     development, test, test_line = _divide(table, kind, wishes)
@@ -452,6 +446,16 @@ def _without_test(wishes: Wishes) -> Chosen:
         "nested": "the whole study once more on each outer fold, judged on the rows left out",
     }[wishes.final]
     return Chosen("test set", f"none, {wishes.final} instead", why, "--final")
+
+
+def _own_space(wishes: Wishes) -> Space | None:
+    if not isinstance(wishes.space, Space | None):
+        raise SpecError(
+            f"space needs a Space, got {type(wishes.space).__name__}: {wishes.space!r:.80}. Write "
+            "assay.Space(max_depth=assay.Int(1, 12)), or give dicts of lists and distributions to "
+            "assay.sklearn.SearchCV."
+        )
+    return wishes.space
 
 
 def _smallest_gain(
