@@ -6,7 +6,7 @@ import pytest
 
 import assay
 from assay.api.times import Times
-from assay.core.errors import StoreError
+from assay.core.errors import SpecError, StoreError
 from assay.tracking import Follower, following
 
 SPACE = assay.Space(
@@ -73,6 +73,25 @@ def test_a_study_is_followed_from_a_thread_while_it_runs(tmp_path):
         a_study(storage)
     assert {news.trial.number for news in tracker.told if news.ended} == set(range(6))
     assert tracker.over == 1
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_study_that_never_came_is_said(tmp_path, stored):
+    storage, tracker = str(tmp_path / "lab.db"), Noted()
+    with (
+        pytest.warns(UserWarning, match="Nothing was shown: no study 'other' came to "),
+        following(storage, "other", tracker, every_s=0.05),
+    ):
+        a_study(storage if stored else None, trials=1)
+    assert (tracker.begun, tracker.over) == (0, 0)
+
+
+def test_a_class_in_the_place_of_a_tracker_is_told_to_be_called(tmp_path):
+    with (
+        pytest.raises(SpecError, match=r"got the class Noted\. Write Noted\("),
+        following(str(tmp_path / "lab.db"), "lab", Noted),
+    ):
+        pytest.fail("the study began")
 
 
 def test_a_tracker_that_fails_does_not_fail_the_study(tmp_path):

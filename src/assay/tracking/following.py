@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,15 +160,24 @@ def following(
         trackers: where it is shown.
         every_s: seconds between two looks.
 
+    Warns:
+        UserWarning: the study never came, so that nothing was shown.
+
     Raises:
+        SpecError: a tracker that is a class.
         Exception: what a tracker raised; the study itself goes on to its end first.
     """
-    over, wrong = threading.Event(), []
+    for tracker in trackers:
+        if isinstance(tracker, type):
+            kind = tracker.__name__
+            raise SpecError(f"following needs an object, got the class {kind}. Write {kind}(…).")
+    over, wrong, missed = threading.Event(), [], threading.Event()
 
     def follow() -> None:
         try:
             study = _when_there(storage, name, over, every_s)
             if study is None:
+                missed.set()
                 return
             with Follower(study, *trackers) as follower:
                 while not over.wait(every_s):
@@ -186,6 +196,12 @@ def following(
         thread.join()
     if wrong:
         raise wrong[0]
+    if missed.is_set():
+        warnings.warn(
+            f"Nothing was shown: no study {name!r} came to {storage!r:.100}. Give following the storage "
+            "and the name that the study has; one in memory cannot be followed.",
+            stacklevel=3,
+        )
 
 
 def _when_there(
