@@ -75,15 +75,15 @@ def curves(result: Form) -> Plot:
     traces = any(c["kind"] == "traces" for c in found.values())
     honest = {n: h for n, c in found.items() if isinstance(h := c.get("honest"), Mapping)}
     rows = [
-        (words.name(n, 40), _picked(c), _picked(honest[n]) if n in honest else "–", _at_the_end(c))
+        (words.name(n, 40), _picked(c), _picked_fresh(honest.get(n)), _at_the_end(c))
         for n, c in found.items()
     ]
     metric = words.name(str(result["metric"]), 60)
-    panels = [
-        Panel(Axis("trials"), Axis(axis, (), *_range(those)), tuple(_lines(found, those)))
-        for axis, those in ((metric, found), (f"{metric}, other rows", honest))
-        if those
-    ]
+    seen = [*_bands(found), *_lines(found, found)]
+    panels = [Panel(Axis("trials"), Axis(metric, (), *_range(found)), tuple(seen))]
+    if honest:
+        axis = Axis(f"{metric}, other rows", (), *_range(honest))
+        panels.append(Panel(Axis("trials"), axis, tuple(_lines(found, honest))))
     about = "The best validation score to expect of the first n trials."
     if honest:
         about += " In the second panel the same on rows that did not choose it."
@@ -111,14 +111,22 @@ def _at_the_end(curve: Form) -> str:
     return " to ".join(map(words.number, sorted(curve[end][-1] for end in ("low", "high"))))
 
 
+def _picked_fresh(curve: Form | None) -> str:
+    """The same on other rows, with the range at the end: the rows are those of all variants."""
+    return f"{_picked(curve)} ({_at_the_end(curve)})" if curve else "–"
+
+
+def _bands(found: Mapping[str, Form]) -> Iterator[Mark]:
+    """How far each curve may lie from its estimate; of traces: from the worst search to the best."""
+    for i, curve in enumerate(found.values() if len(found) <= _MOST_BANDS else ()):
+        at = tuple(float(n) for n in range(1, len(curve["best"]) + 1))
+        ends = (tuple(curve[end]) for end in ("best", "low", "high"))
+        yield Mark("band", f"faint-{i % 8}", "", at, *ends)
+
+
 def _lines(every: Mapping[str, Form], those: Mapping[str, Form]) -> Iterator[Mark]:
-    """The curves, each in the colour of its variant; with bands where there are few."""
-    places = {name: f"{i % 8}" for i, name in enumerate(every)}
-    if len(every) <= _MOST_BANDS:
-        for name, curve in those.items():
-            at = tuple(float(n) for n in range(1, len(curve["best"]) + 1))
-            ends = (tuple(curve[end]) for end in ("best", "low", "high"))
-            yield Mark("band", f"faint-{places[name]}", "", at, *ends)
+    """The curves, each in the colour of its variant."""
+    places = {name: i % 8 for i, name in enumerate(every)}
     for name, curve in those.items():
         best = [(float(n), value) for n, value in enumerate(curve["best"], 1)]
         yield line(f"series-{places[name]}", words.name(name, 40), best)
