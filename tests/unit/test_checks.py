@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import assay
+from assay.api import preflight
 from assay.api.inspecting import check_overrides
 from assay.api.measuring import quick_findings, subject_of
 from assay.api.prepare import Wishes, prepare
@@ -162,6 +163,21 @@ def test_wrong_labels_need_a_measured_gain_to_refuse():
     assert target.wrong_labels(200, 1000, True, unsure, 0.005).level == "care"
     assert target.wrong_labels(200, 1000, False, better, 0.005).level == "note"
     assert target.wrong_labels(20, 1000, True, better, 0.005).level == "ok"
+
+
+def test_wrong_labels_are_looked_for_in_a_part_of_a_long_table(monkeypatch):
+    """Forests of all rows took minutes on 100,000."""
+    monkeypatch.setattr(preflight, "MOST_ROWS", 120)
+    X, y = table(400, noise=0.05)
+    flipped = np.arange(400) % 8 == 0
+    y[flipped] = 1 - y[flipped]
+    said = []
+    found = preflight.preflight_of(
+        prepare(from_arrays(X, y), "decision_tree", Wishes(test=0)), said.append
+    )["PF09"]
+    assert " of 120 labels looked at" in found.text
+    assert 5 < found.numbers["suspect"] < 30
+    assert "looking for wrong labels" in said
 
 
 def test_a_smallest_gain_that_was_assumed_never_refuses():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from time import process_time
 from typing import Any
@@ -14,7 +15,7 @@ from assay.api.measuring import measured, quick_findings, subject_of
 from assay.api.prepare import Prepared
 from assay.checks import advice, model, target
 from assay.checks.finding import QUICK, Finding, Verdict, verdict_of
-from assay.checks.subject import Subject, shuffled_folds
+from assay.checks.subject import MOST_ROWS, Fold, Subject, shuffled_folds, thinned
 from assay.core import units
 from assay.core.errors import AssayError, DataError
 from assay.core.events import FLOOR
@@ -70,21 +71,36 @@ class Preflight:
         return preflight_text(self.findings, self.steps, self.against, self.metric)
 
 
-def preflight_of(prepared: Prepared) -> Preflight:
-    """All 18 checks of a study that is ready to run. Nothing is sealed, and nothing is stored."""
+def _unheard(_: str) -> None:
+    """Nobody wants to know what is being done."""
+
+
+def preflight_of(prepared: Prepared, tell: Callable[[str], None] = _unheard) -> Preflight:
+    """All 18 checks of a study that is ready to run. Nothing is sealed, and nothing is stored.
+
+    Args:
+        tell: is told in a few words what is done next; most of the time goes into fits of the model.
+    """
     subject = subject_of(prepared)
+    tell("looking at the table")
     findings = quick_findings(prepared, subject)
-    found = _Fits.of(prepared)
+    found = _Fits.of(prepared, tell)
     spec = prepared.spec
     (metric,) = spec.objectives
     smallest, sign = spec.smallest_gain, spec.signs[0]
     trials = (spec.budget.trials if spec.budget else None) or 60
     floor = found.noise()
     tunability, expected = model.tunable(found.gains(), floor.floor, smallest)
+    tell("fitting it on a quarter, half and three quarters of the rows")
     learning, quarter = _learning(prepared, sign)
     control = found.values(0)
+    tell("looking for wrong labels")
+    labels = _labels(prepared, subject, sign)
+    tell("fitting models of other kinds")
+    family = _family(prepared, control, found, sign)
+    tell("fitting yours on shuffled targets")
     findings += [
-        _labels(prepared, subject, sign),
+        labels,
         model.detectable(
             spread=floor.spread,
             units=len(units.rechecks(spec)),
@@ -99,7 +115,7 @@ def preflight_of(prepared: Prepared) -> Preflight:
         ),
         found.repeatable(),
         learning,
-        _family(prepared, control, found, sign),
+        family,
         tunability,
         _sanity(prepared, subject, sign),
     ]
@@ -128,17 +144,20 @@ class _Fits:
     probes: tuple[tuple[Measurement, ...], ...]
 
     @staticmethod
-    def of(prepared: Prepared) -> _Fits:
+    def of(prepared: Prepared, tell: Callable[[str], None]) -> _Fits:
         spec = prepared.spec
         config = spec.control or {}
+        tell("fitting your model with its default settings, on each fold")
         before = process_time()
         control = measured(prepared, config)
         each = max((process_time() - before) / len(control), 1e-4)
+        tell(f"fitting it again with the same and another seed: about {each:.2g} CPU seconds a fit")
         again = measured(prepared, config, count=1)[0].value
         other = measured(prepared, config, seed_index=1)
         rng = stream(spec.seed, "probes")
         count = int(np.clip(_CPU_S / (_PROBES * each), 2, len(control)))
         probes = []
+        tell(f"fitting {_PROBES} random configs, each on {count} of {len(control)} folds")
         for _ in range(_PROBES):
             drawn = spec.space.from_unit(rng.random(len(spec.space)).tolist())
             try:
@@ -236,34 +255,44 @@ def _labels(prepared: Prepared, subject: Subject, sign: float) -> Finding:
 
     if subject.classes is None:
         return Finding("PF09", "skipped", "Only classes are checked.")
-    X, targets = subject.filled, subject.targets
-    chances, _ = forest(X, targets, subject.folds)
+    X, targets, looked = subject.filled, subject.targets, _few(subject)
+    chances, _ = forest(X, targets, looked)
     known = ~np.isnan(chances[:, 0])
     y = subject.y[known]
     doubted = target.suspects(y, chances[known])
     counts = int(doubted.sum()), int(known.sum())
-    if counts[0] <= 0.03 * counts[1] or len(subject.folds) < 2:
+    if counts[0] <= 0.03 * counts[1] or len(looked) < 2:
         return target.wrong_labels(*counts, False, None, 0.0)
-    cleaned = _cleaned(prepared, subject, X, targets)
+    cleaned = _cleaned(prepared, subject, looked)
     after, _ = forest(X, targets, cleaned)
     if not target.clearer(chances[known], after[known], y, doubted):
         return target.wrong_labels(*counts, False, None, 0.0)
     config = prepared.spec.control or {}
     try:
-        pairs = zip(measured(prepared, config), measured(prepared, config, cleaned), strict=True)
+        pairs = zip(
+            *(measured(prepared, config, folds) for folds in (looked, cleaned)), strict=True
+        )
         gain = _interval(prepared, [sign * (b.value - a.value) for b, a in pairs])
     except (AssayError, ValueError):
         gain = None  # too few rows of a class are left
     return target.wrong_labels(*counts, True, gain, prepared.spec.smallest_gain)
 
 
-def _cleaned(prepared: Prepared, subject: Subject, X: Any, targets: Any) -> list[Any]:
+def _few(subject: Subject) -> list[Fold]:
+    """The folds with no more rows than the other checks look at: forests of all would take minutes."""
+    some = thinned(len(subject), MOST_ROWS)
+    parts = [tuple(rows[np.isin(rows, some)] for rows in fold) for fold in subject.folds]
+    return [(train, valid) for train, valid in parts if len(valid)]
+
+
+def _cleaned(prepared: Prepared, subject: Subject, looked: list[Fold]) -> list[Fold]:
     """The folds without the training rows that are suspect by the other training rows."""
     from assay.learners.probing import forest
 
+    X, targets = subject.filled, subject.targets
     rng = stream(prepared.spec.seed, "labels")
     folds = []
-    for train, valid in subject.folds:
+    for train, valid in looked:
         inner = shuffled_folds(len(train), rng)
         own, _ = forest(X[train], targets[train], inner)
         folds.append((train[~target.suspects(subject.y[train], own)], valid))

@@ -79,7 +79,7 @@ def wrong_labels(
     numbers = {"suspect": float(suspect), "share": share}
     if cleaned is not None:
         numbers |= {"gain": cleaned.estimate, "low": cleaned.low, "high": cleaned.high}
-    text = f"{suspect:,} of {rows:,} labels ({100 * share:.1f} %) look wrong to a model trained on other rows."
+    text = f"{suspect:,} of {rows:,} labels looked at ({100 * share:.1f} %) look wrong to a model trained on other rows."
     if share <= 0.03:
         return Finding("PF09", "ok", text, "", numbers)
     if not clear:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import click
@@ -10,6 +12,8 @@ from assay.cli.commands import FILE, FOUND_WRONG, Command
 from assay.cli.forms import space_in
 from assay.cli.printing import inert, paragraph, width
 from assay.cli.tuning import data_options, question_options
+
+_PATIENCE_S = 2.0
 
 
 @click.command(cls=Command)
@@ -46,7 +50,7 @@ def check(file: str, quick: bool, as_json: bool, **given: Any) -> None:
         form["space"] = space_in(form["space"])
     options = options_from({**form, "data": file}, where="assay check")
     prepared = prepared_from(options)
-    found = quick_preflight(prepared) if quick else preflight_of(prepared)
+    found = quick_preflight(prepared) if quick else preflight_of(prepared, _teller(as_json))
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     else:
@@ -56,6 +60,18 @@ def check(file: str, quick: bool, as_json: bool, **given: Any) -> None:
         click.echo("\nWhat each check means: docs/checks/CODE.md")
     if found.verdict == "FIX FIRST":
         raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _teller(silent: bool) -> Callable[[str], None]:
+    """Says on standard error what is done, once it has taken longer than one likes to wait."""
+    began = monotonic()
+
+    def tell(doing: str) -> None:
+        took = monotonic() - began
+        if not silent and took > _PATIENCE_S:
+            click.echo(f"{took:.0f} s: {doing} …", err=True)
+
+    return tell
 
 
 def _wrapped(line: str, wide: int) -> str:
