@@ -86,7 +86,6 @@ def preflight_of(prepared: Prepared, tell: Callable[[str], None] = _unheard) -> 
     findings = quick_findings(prepared, subject)
     found = _Fits.of(prepared, tell)
     spec = prepared.spec
-    (metric,) = spec.objectives
     smallest, sign = spec.smallest_gain, spec.signs[0]
     trials = (spec.budget.trials if spec.budget else None) or 60
     floor = found.noise()
@@ -101,18 +100,7 @@ def preflight_of(prepared: Prepared, tell: Callable[[str], None] = _unheard) -> 
     tell("fitting yours on shuffled targets")
     findings += [
         labels,
-        model.detectable(
-            spread=floor.spread,
-            units=len(units.rechecks(spec)),
-            ratio=float((spec.data or {})["ratio"]),
-            smallest=smallest,
-            chosen=prepared.chosen_gain,
-            rows=len(prepared.dev),
-            metric=metric,
-            disagree=found.disagreement(),
-            test_rows=len(prepared.test) if prepared.test is not None else 0,
-            level=1 - spec.alpha,
-        ),
+        _detectable(prepared, found, floor),
         found.repeatable(),
         learning,
         family,
@@ -124,7 +112,24 @@ def preflight_of(prepared: Prepared, tell: Callable[[str], None] = _unheard) -> 
         findings, rows=len(prepared.dev), trials=trials, quarter=quarter, tuning=expected
     )
     against = advice.not_worth_it(findings, expected, smallest)
-    return Preflight(tuple(findings), tuple(steps), against, metric)
+    return Preflight(tuple(findings), tuple(steps), against, spec.objectives[0])
+
+
+def _detectable(prepared: Prepared, found: _Fits, floor: Noise) -> Finding:
+    """The smallest gain that the evidence of the study can show."""
+    spec = prepared.spec
+    return model.detectable(
+        spread=floor.spread,
+        units=len(units.rechecks(spec)),
+        ratio=float((spec.data or {})["ratio"]),
+        smallest=spec.smallest_gain,
+        chosen=prepared.chosen_gain,
+        rows=len(prepared.dev),
+        metric=spec.objectives[0],
+        disagree=found.disagreement(),
+        test_rows=len(prepared.test) if prepared.test is not None else 0,
+        level=1 - spec.alpha,
+    )
 
 
 def quick_preflight(prepared: Prepared) -> Preflight:
