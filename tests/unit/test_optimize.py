@@ -570,7 +570,7 @@ def test_a_search_of_several_objectives_ends_finished():
 @pytest.mark.parametrize(
     ("objective", "said"),
     [
-        (lambda trial: trial["x"], "not subscriptable"),
+        (lambda trial: trial["x"], "A trial is no dict"),
         (lambda trial: float("nan"), "nan"),
         (lambda trial: "0.3", "'0.3'"),
     ],
