@@ -573,6 +573,7 @@ def test_a_search_of_several_objectives_ends_finished():
         (lambda trial: trial["x"], "A trial is no dict"),
         (lambda trial: float("nan"), "nan"),
         (lambda trial: "0.3", "'0.3'"),
+        (lambda trial: {"acc": 1.0}, 'say what is better: direction={"acc": "minimize"}'),
     ],
 )
 def test_where_no_trial_gives_a_value_the_last_reason_is_said(objective, said):

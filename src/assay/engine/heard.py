@@ -166,10 +166,13 @@ def _wrong_names(values: Mapping[str, float], spec: StudySpec) -> str | None:
     needed = [*own, *(bound.name for bound in spec.bounds if bound.name not in spec.directions)]
     if all(name in values for name in needed):
         return None
-    return (
-        f"the objective returned {sorted(values)}, but the study needs {needed}. "
-        "Return a dict with these names."
-    )
+    said = f"the objective returned {sorted(values)}, but the study needs {needed}. "
+    if needed == ["value"]:
+        name = next(iter(values), "loss")
+        return (
+            f'{said}Return one number, or say what is better: direction={{"{name}": "minimize"}}.'
+        )
+    return f"{said}Return a dict with these names."
 
 
 def _values(values: Mapping[str, float], spec: StudySpec) -> tuple[float, ...]:
