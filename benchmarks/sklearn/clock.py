@@ -64,13 +64,13 @@ def course(found):
 
 
 @cache
-def _sealed(task, params):
-    X, sealed, y, answers = task.rows()
+def _sealed(task, seed, params):
+    X, sealed, y, answers = task.rows(seed)
     model = task.model().set_params(**dict(params)).fit(X, y)
     return float(get_scorer(task.scoring)(model, sealed, answers))
 
 
-def sealed(task, params):
-    """The score on the sealed rows of the model fitted on all others; no search sees it."""
+def sealed(task, seed, params):
+    """The score on the seed's sealed rows of the model fitted on all others; no search sees it."""
     names = {**task.space, **task.grid}
-    return _sealed(task, tuple(sorted((n, v) for n, v in params.items() if n in names)))
+    return _sealed(task, seed, tuple(sorted((n, v) for n, v in params.items() if n in names)))

@@ -26,7 +26,7 @@ RAW = RESULTS / "racing.jsonl"
 
 def one(task, seed, scheduler):
     """CPU seconds of a search, its fold fits, and its winner's score on rows that it did not see."""
-    X, _, y, _ = task.rows()
+    X, _, y, _ = task.rows(seed)
     began = time.process_time()
     search = SearchCV(
         task.model(), {n: _ours(r) for n, r in task.space.items()}, n_trials=TRIALS,
@@ -36,7 +36,7 @@ def one(task, seed, scheduler):
     took = time.process_time() - began
     folds = [k for k in search.cv_results_ if k.startswith("split") and k.endswith("_test_score")]
     fits = sum(int(np.isfinite(np.asarray(search.cv_results_[k], float)).sum()) for k in folds)
-    score = round(sealed(task, search.best_params_), 6)
+    score = round(sealed(task, seed, search.best_params_), 6)
     return {"cpu_s": round(took, 2), "fits": fits, "sealed": score}
 
 

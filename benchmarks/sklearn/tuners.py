@@ -22,7 +22,7 @@ from benchmarks.sklearn.tasks import FOLDS
 
 def assay(task, seed, clock, trials):
     """`SearchCV` as it comes: control, search, fresh measurements, verdict."""
-    X, _, y, _ = task.rows()
+    X, _, y, _ = task.rows(seed)
     search = SearchCV(
         task.model(), {n: _ours(r) for n, r in task.space.items()}, n_trials=trials,
         scoring=clock, cv=task.splitter(seed), random_state=seed, refit=False,
@@ -36,7 +36,7 @@ def assay(task, seed, clock, trials):
 
 def grid(task, seed, clock, trials):
     """Every candidate of the grid, as many as there are."""
-    return _fitted(GridSearchCV(task.model(), task.grid, **_same(task, seed, clock)), task, clock)
+    return _fitted(GridSearchCV(task.model(), task.grid, **_same(task, seed, clock)), task, seed, clock)
 
 
 def random(task, seed, clock, trials):
@@ -44,12 +44,12 @@ def random(task, seed, clock, trials):
         task.model(), {n: _scipy(r) for n, r in task.space.items()}, n_iter=trials,
         random_state=seed, **_same(task, seed, clock),
     )  # fmt: skip
-    return _fitted(search, task, clock)
+    return _fitted(search, task, seed, clock)
 
 
 def halving(task, seed, clock, trials):
     """What it would give is known after each rung: the best of that rung."""
-    X, _, y, _ = task.rows()
+    X, _, y, _ = task.rows(seed)
     search = HalvingRandomSearchCV(
         task.model(), {n: _scipy(r) for n, r in task.space.items()}, n_candidates=trials,
         min_resources="exhaust", return_train_score=False, random_state=seed,
@@ -86,7 +86,7 @@ def optuna(task, seed, clock, trials):
             task.model(), {n: _optuna(r) for n, r in task.space.items()}, n_trials=trials,
             random_state=seed, **_same(task, seed, clock),
         )  # fmt: skip
-        return _fitted(search, task, clock)
+        return _fitted(search, task, seed, clock)
 
 
 def flaml(task, seed, clock, trials):
@@ -94,7 +94,7 @@ def flaml(task, seed, clock, trials):
     import flaml.tune
     from flaml import BlendSearch
 
-    X, _, y, _ = task.rows()
+    X, _, y, _ = task.rows(seed)
     splitter = task.splitter(seed)
 
     def evaluate(config):
@@ -116,8 +116,8 @@ def _same(task, seed, clock):
     return {"scoring": clock, "cv": task.splitter(seed), "refit": False}
 
 
-def _fitted(search, task, clock):
-    X, _, y, _ = task.rows()
+def _fitted(search, task, seed, clock):
+    X, _, y, _ = task.rows(seed)
     search.fit(X, y)
     return course(clock.candidates()), {}
 
