@@ -70,7 +70,9 @@ def one(tuner, task, seed):
     return {
         "cpu_s": round(took, 3),
         "fits": len(clock.calls),
-        "course": [[round(t, 4), round(cv, 6), round(sealed(task, seed, p), 6)] for t, p, cv in found],
+        "course": [
+            [round(t, 4), round(cv, 6), round(sealed(task, seed, p), 6)] for t, p, cv in found
+        ],
         **extra,
     }
 

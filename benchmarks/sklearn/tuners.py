@@ -36,7 +36,9 @@ def assay(task, seed, clock, trials):
 
 def grid(task, seed, clock, trials):
     """Every candidate of the grid, as many as there are."""
-    return _fitted(GridSearchCV(task.model(), task.grid, **_same(task, seed, clock)), task, seed, clock)
+    return _fitted(
+        GridSearchCV(task.model(), task.grid, **_same(task, seed, clock)), task, seed, clock
+    )
 
 
 def random(task, seed, clock, trials):

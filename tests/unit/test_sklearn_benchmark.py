@@ -8,7 +8,7 @@ pytest.importorskip("lightgbm")
 
 from benchmarks.sklearn.clock import Clock, course
 from benchmarks.sklearn.run import by_turns
-from benchmarks.sklearn.summary import counted, page, reached
+from benchmarks.sklearn.summary import TUNERS, counted, page, reached
 from benchmarks.sklearn.tasks import TASKS
 
 RUN = {"cpu_s": 10.0, "course": [[1.0, 0.2, 0.5], [2.5, 0.4, 0.8], [4.0, 0.5, 0.7]]}
@@ -36,17 +36,26 @@ def test_each_tuner_is_the_first_as_often_as_any_other():
 
 
 def test_the_first_moment_counts_and_never_counts_twice_the_run():
-    assert (reached(RUN, 0.75), counted(RUN, 0.75)) == (2.5, 2.5)
-    assert (reached(RUN, 0.85), counted(RUN, 0.85)) == (None, 20.0)
+    assert (reached([RUN["course"]], 0.75), counted([RUN], 0.75)) == (2.5, 2.5)
+    assert (reached([RUN["course"]], 0.85), counted([RUN], 0.85)) == (None, 20.0)
+
+
+def test_it_is_the_average_of_the_runs_that_has_to_get_there():
+    late = [[3.0, 0.3, 0.9], [5.0, 0.4, 0.6]]
+    assert reached([RUN["course"], late], 0.5) == 3.0  # before, one run would give nothing
+    assert reached([RUN["course"], late], 0.85) == 3.0  # (0.8 + 0.9) / 2; 0.7 and 0.6 come later
+    assert reached([RUN["course"], late], 0.9) is None
 
 
 def test_the_page_says_what_is_missing():
-    assay = {("wine", 0): RUN | {"claim": "BETTER"}}
-    others = {name: {("wine", 0): RUN} for name in ("grid", "random", "halving", "optuna", "flaml")}
-    text = "\n".join(page({"assay": assay, **others}, {"wine": {"default": 0.4, "target": 0.75}}))
-    assert "**Not complete.**" in text
-    assert "| wine | **2.50 (1 of 1)** |" in text
-    assert "| grid | 1.00 [1.00, 1.00] | 0 of 1 |" in text
+    reference = {("wine", 0): {"default": 0.4, "good": 0.8}}
+    rows = {"reference": reference, "assay": {("wine", 0): RUN | {"claim": "BETTER"}}}
+    rows |= {name: {("wine", 0): RUN} for name in TUNERS[1:]}
+    text = "\n".join(page(rows))
+    assert "**Not complete.** Of 10 seeds of all tuners are missing: digits 10," in text
+    assert "| wine | **2.50 [2.50, 2.50]** 100% |" in text
+    assert "| grid | 1.00 [1.00, 1.00] |" in text
+    assert "| wine | 0 | **2.50 (1 of 1)** |" in text
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
