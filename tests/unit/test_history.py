@@ -605,3 +605,10 @@ def test_extending_the_newest_history_copies_nothing():
         columns = history._columns
         history = fold([Asked(number, {}, 0), Told(number, (0.0,))], history)
         assert history._columns is columns
+
+
+def test_a_trial_is_printed_in_a_line_whatever_was_measured():
+    measured = [Measured(0, "search", (0, fold_, 0), 0.5) for fold_ in range(50)]
+    log = [Created({}, "0"), Asked(0, {"lr": 0.1}, 1), *measured, Told(0, (0.5,))]
+    said = repr(fold(log).trial(0))
+    assert said == "Trial(number=0, state='done', values=(0.5,), config={'lr': 0.1})"

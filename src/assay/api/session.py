@@ -157,13 +157,21 @@ def _timed(study: Study) -> bool:
     return bool(study.spec.budget and study.spec.budget.seconds)
 
 
+_WORDS = (
+    "A column holds words or dates, and this model takes numbers alone: put an encoder before it in a pipeline "
+    "(sklearn.preprocessing.OrdinalEncoder, skrub.tabular_pipeline), or give the name of a built-in model "
+    "(`assay models`), which encodes them by itself. "
+)
+
+
 def _way_out(study: Study, finish: Finish) -> str:
     if "the control failed" not in finish.reason:
         reasons = [trial.failure.reason for trial in study.trials if trial.failure]
         last = reasons[-1].partition("\n")[0].rstrip(".") if reasons else "there was none"
         return f"The last trial: {last}. Mend the cause, and start a new study under another name."
     if study.spec.data:
-        return (
+        words = _WORDS if "could not convert string to float" in finish.reason else ""
+        return words + (
             "The model must work with its own settings before others can be compared with them. Mend "
             "the cause, or choose another model or other limits, and start a new study under "
             "another name."

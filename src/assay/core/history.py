@@ -51,7 +51,7 @@ APART = ("probe", "test", "outer", "shadow")
 """Stages of which comparisons on the development splits know nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trial(Familiar, elsewhere=TRIAL):
     """A config and all that is known of it.
 
@@ -80,6 +80,12 @@ class Trial(Familiar, elsewhere=TRIAL):
     def value(self) -> float | None:
         """The first objective's value; None while it runs or when it failed."""
         return None if self.values is None else self.values[0]
+
+    def __repr__(self) -> str:
+        told = f"number={self.number}, state={self.state!r}, values={self.values}"
+        return (
+            f"Trial({told}, config={dict(self.config)})"  # not all: a line, whatever was measured
+        )
 
     def _repr_html_(self) -> str:
         told = [("state", self.state), ("values", self.values or "–"), *self.config.items()]
