@@ -161,7 +161,7 @@ def test_a_model_that_cannot_be_fitted_stops_the_study_with_its_reason():
 
 def test_words_in_a_column_of_a_model_that_takes_numbers_say_what_to_put_before_it():
     X, y = rows_of("two")
-    frame = pd.DataFrame(X).assign(city=np.where(X[:, 0] > 0, "Oslo", "Rome"))
+    frame = pd.DataFrame(X).add_prefix("x").assign(city=np.where(X[:, 0] > 0, "Oslo", "Rome"))
     with pytest.raises(StateError, match=r"'(Oslo|Rome)'.*OrdinalEncoder.*built-in model"):
         tuned(TREE, frame, y)
     assert tuned("decision_tree", frame, y, budget=2).verdict is not None
