@@ -80,9 +80,10 @@ def curves(result: Form) -> Plot:
     ]
     metric = words.name(str(result["metric"]), 60)
     seen = [*_bands(found), *_lines(found, found)]
-    panels = [Panel(Axis("trials"), Axis(metric, (), *_range(found)), tuple(seen))]
+    ends = _range([*found.values(), *honest.values()])  # one for both, which are to be compared
+    panels = [Panel(Axis("trials"), Axis(metric, (), *ends), tuple(seen))]
     if honest:
-        axis = Axis(f"{metric}, other rows", (), *_range(honest))
+        axis = Axis(f"{metric}, other rows", (), *ends)
         panels.append(Panel(Axis("trials"), axis, tuple(_lines(found, honest))))
     about = "The best validation score to expect of the first n trials."
     if honest:
@@ -94,6 +95,8 @@ def curves(result: Form) -> Plot:
         else "Over all ways to choose n of the random trials; validation scores, so they "
         "flatter every variant alike."
     )
+    if honest:
+        note += " Other rows: those that did not choose the best, which flatter none."
     heads = ("variant", "by trials", "on other rows", "range at the end")
     plot = Plot("ablation_curves", title, about, tuple(panels), Table(title, heads, tuple(rows)))
     return plot.with_notes(note, *_overtuned(result, honest), *_without(found))
@@ -154,9 +157,9 @@ def _without(found: Mapping[str, Form]) -> Iterator[str]:
         yield f"No curve on rows that did not choose: {words.name(said, 100)}."
 
 
-def _range(found: Mapping[str, Form]) -> tuple[float | None, float | None]:
+def _range(those: Sequence[Form]) -> tuple[float | None, float | None]:
     """Bounds that leave out how bad a single trial may be."""
-    values = [v for c in found.values() for v in c["best"][min(1, len(c["best"]) - 1) :]]
+    values = [v for c in those for v in c["best"][min(1, len(c["best"]) - 1) :]]
     if not values:
         return None, None
     low, high = min(values), max(values)
