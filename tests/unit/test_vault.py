@@ -165,13 +165,13 @@ def test_another_hash_opens_nothing(vault):
         vault.get("s1", "0" * 64)
 
 
-def test_nothing_shows_the_rows(vault):
+def test_nothing_shows_the_rows(vault, tmp_path):
     sha256 = vault.put("s1", ROWS, META)
     vault.put("s2", ROWS, META)
     vault.void("s2")
     for shown in (repr(vault), str(vault), repr(vars(vault))):
         assert "Zo" not in shown
-        assert "45" not in shown.replace(sha256[:8], "")
+        assert "45" not in shown.replace(sha256[:8], "").replace(str(tmp_path), "")
     if isinstance(vault, MemoryVault):
         assert repr(vault) == f"MemoryVault(s1: 3 rows, sha256 {sha256[:8]}..., s2: given up)"
 
