@@ -40,8 +40,13 @@ def page(rows):
         yield f"**Not complete.** Of {SEEDS} seeds of all tuners are missing: {told}."
         yield ""
     seeds = {task: own for task, own in seeds.items() if own}
-    yield from times(rows, seeds)
-    yield from ratios(rows, seeds)
+    found = {task: np.array(_times(rows, task, own)) for task, own in seeds.items()}
+    drawn = {
+        task: np.array([_times(rows, task, one) for one in _draws(own)])
+        for task, own in seeds.items()
+    }
+    yield from times(rows, seeds, found, drawn)
+    yield from ratios(found, drawn)
     yield from each_run(rows, seeds)
     yield from answers(rows, seeds)
 
@@ -83,7 +88,7 @@ def counted(runs, wanted):
     return 2 * float(np.mean([run["cpu_s"] for run in runs])) if at is None else at
 
 
-def times(rows, seeds):
+def times(rows, seeds, found, drawn):
     yield from ("## CPU seconds to the target", "")
     yield (
         "Until what a tuner would give has the target quality on average over the seeds; in brackets 95 % of a bootstrap "
@@ -93,19 +98,18 @@ def times(rows, seeds):
     yield from ("", f"| task | {' | '.join(TUNERS)} |", "|---|" + "---|" * len(TUNERS))
     fewest = dict.fromkeys(TUNERS, 0)
     for task, own in seeds.items():
-        found = _times(rows, task, own)
-        drawn = np.array([_times(rows, task, one) for one in _draws(own)])
-        best = int(np.argmin(found))
+        best = int(np.argmin(found[task]))
         fewest[TUNERS[best]] += 1
-        cells = [_told(rows, task, own, i, found[i], drawn[:, i]) for i in range(len(TUNERS))]
-        share = np.mean(np.argmin(drawn, axis=1) == best)
+        each = zip(TUNERS, found[task], drawn[task].T, strict=True)
+        cells = [_told(rows, task, own, *one) for one in each]
+        share = np.mean(np.argmin(drawn[task], axis=1) == best)
         cells[best] = f"**{cells[best]}** {share:.0%}"
         yield f"| {task} | {' | '.join(cells)} |"
     yield "| tasks with the fewest | " + " | ".join(str(fewest[t]) for t in TUNERS) + " |"
 
 
-def _told(rows, task, seeds, place, seconds, drawn):
-    runs = [rows[TUNERS[place]][task, seed]["course"] for seed in seeds]
+def _told(rows, task, seeds, tuner, seconds, drawn):
+    runs = [rows[tuner][task, seed]["course"] for seed in seeds]
     if reached(runs, target(rows, task, seeds)) is None:
         return f"never ({seconds:.2f})"
     low, high = np.quantile(drawn, [0.025, 0.975])
@@ -123,24 +127,19 @@ def _draws(seeds):
     return [sorted(map(int, rng.choice(seeds, len(seeds)))) for _ in range(DRAWS)]
 
 
-def ratios(rows, seeds):
+def ratios(found, drawn):
     yield from ("", "## Assay's time over another's", "")
     yield (
         "Geometric mean over the tasks of the ratio of these times, with the 95 % interval of a bootstrap over tasks "
         "and seeds. Below 1 Assay is quicker."
     )
     yield from ("", "| against | ratio |", "|---|---|")
-    logs = {task: np.log(_times(rows, task, own)) for task, own in seeds.items()}
-    drawn = {
-        task: np.log([_times(rows, task, one) for one in _draws(own)])
-        for task, own in seeds.items()
-    }
-    rng, names = np.random.default_rng(1), list(seeds)
+    rng, names = np.random.default_rng(1), list(found)
     picked = [
-        np.mean([drawn[task][at] for task in rng.choice(names, len(names))], axis=0)
+        np.mean([np.log(drawn[task][at]) for task in rng.choice(names, len(names))], axis=0)
         for at in range(DRAWS)
     ]
-    mean = np.mean(list(logs.values()), axis=0)
+    mean = np.mean([np.log(found[task]) for task in names], axis=0)
     for place, tuner in enumerate(TUNERS[1:], start=1):
         low, high = np.exp(np.quantile([one[0] - one[place] for one in picked], [0.025, 0.975]))
         yield f"| {tuner} | {np.exp(mean[0] - mean[place]):.2f} [{low:.2f}, {high:.2f}] |"
@@ -160,7 +159,6 @@ def each_run(rows, seeds):
     for task, own in seeds.items():
         wanted = {seed: target(rows, task, [seed]) for seed in own}
         took = {t: [counted([rows[t][task, s]], wanted[s]) for s in own] for t in TUNERS}
-        courses = {t: {s: [rows[t][task, s]["course"]] for s in own} for t in TUNERS}
         means = {t: float(np.exp(np.mean(np.log(took[t])))) for t in TUNERS}
         best = min(means, key=means.get)
         fewest[best] += 1
@@ -168,7 +166,9 @@ def each_run(rows, seeds):
             won[tuner] += sum(a < b for a, b in zip(took["assay"], took[tuner], strict=True))
         cells = []
         for tuner in TUNERS:
-            there = sum(reached(courses[tuner][s], wanted[s]) is not None for s in own)
+            there = sum(
+                reached([rows[tuner][task, s]["course"]], wanted[s]) is not None for s in own
+            )
             cell = f"{means[tuner]:.2f} ({there} of {len(own)})"
             cells.append(f"**{cell}**" if tuner == best else cell)
         pointless = sum(

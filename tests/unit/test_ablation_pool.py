@@ -87,15 +87,21 @@ def test_a_cancelled_job_is_broken_for_its_own_search():
         part.close()
 
 
-def test_an_ablation_starts_one_pool_and_finds_what_one_process_finds(monkeypatch):
-    begun = []
+@pytest.fixture
+def begun(monkeypatch):
+    """The pools that are started."""
+    pools = []
     start = LocalExecutor.__init__
 
     def counted(self, *args, **wishes):
-        begun.append(self)
+        pools.append(self)
         start(self, *args, **wishes)
 
     monkeypatch.setattr(LocalExecutor, "__init__", counted)
+    return pools
+
+
+def test_an_ablation_starts_one_pool_and_finds_what_one_process_finds(begun):
     X, y = make_classification(80, 5, random_state=0)
     found = [
         assay.ablate(
@@ -113,16 +119,7 @@ def test_an_ablation_starts_one_pool_and_finds_what_one_process_finds(monkeypatc
     assert found[0] == found[1]
 
 
-def test_a_pool_is_closed_when_the_ablation_fails(monkeypatch):
-    begun = []
-    start = LocalExecutor.__init__
-
-    def counted(self, *args, **wishes):
-        begun.append(self)
-        start(self, *args, **wishes)
-
-    monkeypatch.setattr(LocalExecutor, "__init__", counted)
-
+def test_a_pool_is_closed_when_the_ablation_fails(begun):
     def broken(trial):
         raise ValueError("no data")
 

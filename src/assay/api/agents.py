@@ -164,7 +164,7 @@ def any_study(storage: str) -> bool:
         store = existing(storage)
     except SpecError:
         return False
-    found = any(True for _ in store.studies())
+    found = bool(store.studies())
     store.close()
     return found
 

@@ -82,10 +82,9 @@ class Trial(Familiar, elsewhere=TRIAL):
         return None if self.values is None else self.values[0]
 
     def __repr__(self) -> str:
+        # not all that is known: a line, whatever was measured
         told = f"number={self.number}, state={self.state!r}, values={self.values}"
-        return (
-            f"Trial({told}, config={dict(self.config)})"  # not all: a line, whatever was measured
-        )
+        return f"Trial({told}, config={dict(self.config)})"
 
     def _repr_html_(self) -> str:
         told = [("state", self.state), ("values", self.values or "–"), *self.config.items()]

@@ -18,6 +18,7 @@ from assay.core.jsonform import canonical
 from assay.core.parameters import Choice, Constant, Float, Int, Parameter, When, value_key
 from assay.core.space import Space
 from assay.optuna.shape import Basis, inferred, parameter_of
+from assay.spaces.conditions import values_for
 
 
 def valued(distribution: BaseDistribution) -> Parameter:
@@ -90,7 +91,7 @@ def with_defaults(space: Space, config: Mapping[str, Any]) -> Space:
             replace(node.parameter, default=config[name]) if name in config else node.parameter
         )
         for parent, keys in reversed(node.conditions):
-            wanted = [v for v in space[parent].points(10**6) if value_key(v) in keys]
+            wanted = values_for(space, parent, keys)
             entry = When(parent, wanted, entry)
         nodes[name] = entry
     return Space(nodes, forbid=list(space.forbidden), require=list(space.required))

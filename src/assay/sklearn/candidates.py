@@ -20,6 +20,7 @@ from assay.core.errors import SpaceError, SpecError, did_you_mean
 from assay.core.parameters import Choice, Constant, Float, Int, Parameter, When, plain, value_key
 from assay.core.space import Space
 from assay.learners.spaces import space_for
+from assay.spaces.conditions import values_for
 from assay.spaces.distributions import is_distribution, listed, of_values, parameter_from
 
 Params = dict[str, Any]
@@ -211,7 +212,7 @@ def _with_own(space: Space) -> Space:
     for name, node in space.nodes.items():
         inner: Parameter | When = node.parameter
         for parent, keys in reversed(node.conditions):
-            values = [v for v in space[parent].points(_MOST) if value_key(v) in keys]
+            values = values_for(space, parent, keys)
             inner = When(parent, values, inner)
         nodes[name] = When(_OWN, False, inner)
     return Space(

@@ -17,9 +17,9 @@ from assay.core.parameters import (
     Parameter,
     When,
     plain,
-    value_key,
 )
 from assay.core.space import Space
+from assay.spaces.conditions import values_for
 from assay.spaces.losses import Losses, fixed
 
 _MOST = 100_000
@@ -57,7 +57,7 @@ def write(space: Space, losses: Losses) -> dict[str, Any]:
         parts = [
             {
                 "type": "IN", "child": name, "parent": parent,
-                "values": [v for v in space[parent].points(_MOST) if value_key(v) in keys],
+                "values": values_for(space, parent, keys),
             }
             for parent, keys in node.conditions
             if not isinstance(space[parent], Float)

@@ -23,6 +23,7 @@ from assay.core.parameters import (
 )
 from assay.core.space import Node, Space
 from assay.spaces.annotated import WHOLE, entry
+from assay.spaces.conditions import values_for
 from assay.spaces.losses import Losses, fixed
 from assay.spaces.source import Calls, last_name, parsed, value_of
 
@@ -43,7 +44,6 @@ _TAKEN = {
     "list", "str", *WHOLE,
 }  # fmt: skip
 _PLAIN = (str, bool, int, type(None))
-_MOST = 100_000
 
 
 def write(space: Space, losses: Losses) -> str:
@@ -117,7 +117,7 @@ def _annotation(node: Node, space: Space) -> str:
             return f"Literal[{', '.join(map(repr, parameter.values))}]"
     text = _call(parameter)
     for parent, keys in reversed(node.conditions):
-        values = [v for v in space[parent].points(_MOST) if value_key(v) in keys]
+        values = values_for(space, parent, keys)
         text = f"assay.When({parent!r}, {values!r}, {text})"
     return f"Annotated[{of}, {text}]"
 

@@ -14,12 +14,11 @@ from assay.core.parameters import (
     Ordinal,
     Parameter,
     When,
-    value_key,
 )
 from assay.core.space import Space
+from assay.spaces.conditions import values_for
 from assay.spaces.losses import Losses, fixed
 
-_MOST = 100_000
 _SAMPLINGS = (None, "linear", "log", "reverse_log")
 
 
@@ -53,7 +52,7 @@ def write(space: Space, losses: Losses) -> dict[str, Any]:
                 "class_name": "Parent",
                 "config": {
                     "name": parent,
-                    "values": [v for v in space[parent].points(_MOST) if value_key(v) in keys],
+                    "values": values_for(space, parent, keys),
                 },
             }
             for parent, keys in node.conditions

@@ -112,7 +112,7 @@ class Mlflow:
             if best.value is not None:
                 (key,) = mlflow_names(self._objectives).values()
                 self._client.log_metric(self._parent, key, best.value)
-        ((last,),) = [study.store.rows(study.name, after=study.history.length - 1, most=1)]
+        (last,) = study.store.rows(study.name, after=study.history.length - 1, most=1)
         self._client.set_terminated(self._parent, "FINISHED", milliseconds(last.time))
 
     def _experiment_of(self, name: str) -> str:

@@ -152,8 +152,8 @@ def _overtuned(result: Form, honest: Mapping[str, Form]) -> Iterator[str]:
 
 def _without(found: Mapping[str, Form]) -> Iterator[str]:
     """Why there is no curve on other rows; the logs of older versions do not say."""
-    why = {h: name for name, c in found.items() if isinstance(h := c.get("honest"), str)}
-    for said in why:
+    why = [h for c in found.values() if isinstance(h := c.get("honest"), str)]
+    for said in dict.fromkeys(why):
         yield f"No curve on rows that did not choose: {words.name(said, 100)}."
 
 
