@@ -18,9 +18,10 @@ from assay.core.history import fold
 from assay.core.rng import stream
 from assay.core.runs import Go, Resume, Run, Stop
 from assay.report.phase import Standing, standing
-from assay.samplers.gp_history import memory_of
+from assay.samplers.gp import STARTS
+from assay.samplers.gp_history import BENT_FROM, memory_of
 from assay.samplers.joint import SPREAD_EVERY, Joint
-from assay.samplers.joint_model import Data, InFull, belief, carried, last_fit
+from assay.samplers.joint_model import Data, InFull, belief, carried, fit_at, last_fit
 from assay.schedulers.thaw import Thaw, ThawStopping
 
 MOST = 24
@@ -155,6 +156,29 @@ def test_a_failed_trial_is_avoided_and_makes_no_trouble():
     assert after.means[8] > before.means[8]
 
 
+def declared_badly(n):
+    """Paused trials of a learning rate without a logarithm: nearly all that matters is at its low end."""
+    rng = np.random.default_rng(1)
+    events = [created()]
+    for number, rate in enumerate(rng.random(n) ** 4):
+        events.append(Asked(number, {"rate": rate}, 0, until=3))
+        events += [Reported(number, s, abs(math.log(rate / 0.003)) + 1 / s) for s in (1, 2, 3)]
+        events.append(Paused(number, 3, "waits"))
+    return fold(events)
+
+
+@pytest.mark.parametrize(("trials", "bent"), [(BENT_FROM, False), (40, True)])
+def test_a_scale_that_was_declared_badly_is_bent_once_there_are_some_trials(trials, bent):
+    space = Space(rate=Float(0, 1), fidelity=EPOCHS)
+    history = declared_badly(trials)
+    memory = memory_of(space, history, 1.0)
+    hyper = fit_at(memory, history, STEPS, trials - 1).hyper  # of the trials before
+    assert (hyper.bends is not None) == bent
+    if bent:
+        assert hyper.bends[0, 0] < 0, "the low end is stretched"
+        assert not hyper.bends[:, 1].any(), "the steps are not bent"
+
+
 @given(n=st.integers(6, 500))
 def test_fits_are_of_trials_that_were_asked(n):
     assert 0 < last_fit(n) <= n
@@ -173,6 +197,18 @@ def test_a_proposal_follows_from_the_log_alone(length):
         lambda h: joint.promises(SPACE, h, None),
     ):
         assert ask(short) == ask(fresh)
+
+
+@pytest.mark.parametrize("parameters", [1, 20])
+def test_five_starts_are_spread_however_many_parameters_there_are(parameters):
+    numbers = {f"x{k}": Float(0, 1) for k in range(parameters)}
+    space = Space(numbers, fidelity=EPOCHS)
+    events = [created()]
+    for number in range(8):
+        said = Joint(STEPS).ask(space, fold(events), stream(0, "trial", number)).why
+        assert ("design" in said) == (number < STARTS or number == SPREAD_EVERY - 1)
+        config = dict.fromkeys(numbers, 0.1 + number / 10)
+        events += [Asked(number, config, 0), Reported(number, 3, number)]
 
 
 def test_one_start_in_six_is_spread_over_the_space():

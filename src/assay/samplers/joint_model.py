@@ -28,15 +28,16 @@ from assay.math import transforms
 from assay.math.acquisition import log_ei, log_ei_with_gradient
 from assay.math.checks import Array
 from assay.math.encoding import Indices
-from assay.math.gp import Posterior, SingularError
-from assay.math.gp_fit import fit, prior_start, thinned
+from assay.math.gp import Hyperparameters, Posterior, SingularError
+from assay.math.gp_fit import bent_fit, fit, prior_start, thinned
 from assay.samplers.at_fidelity import at_rungs
-from assay.samplers.gp_history import FAILURE, MOST_FITTED, MOST_ROWS, Fit, Memory
+from assay.samplers.gp_history import BENT_FROM, FAILURE, MOST_FITTED, MOST_ROWS, Fit, Memory
 
 if TYPE_CHECKING:
     from assay.core.history import History
 
 ROWS_EACH = 4
+FIT_STEPS = 30
 SCALE_WEIGHT = 3.0
 """What the belief that rungs spread alike counts for, in trials."""
 MOST_SCALE = 10.0
@@ -74,11 +75,15 @@ def _scale(lower: Array, upper: Array) -> float:
 
 @dataclass(frozen=True)
 class Data:
-    """Rows (m, D + 1) with their losses on one scale (m,), and the full rows of failed trials."""
+    """Rows (m, D + 1) with their losses on one scale (m,), and the full rows of failed trials.
+
+    `trials` is how many trials the rows are of.
+    """
 
     rows: Array
     losses: Array
     failed: Array
+    trials: int
 
     @classmethod
     def of(cls, memory: Memory, history: History, steps: Sequence[int]) -> Data:
@@ -91,7 +96,8 @@ class Data:
         numbers = np.array(kept, np.intp).reshape(len(kept), 2)
         rows = np.column_stack([configs[numbers[:, 0]], places[numbers[:, 1]]])
         failed = [run.trial for run in runs if run.state == "failed"]
-        return cls(rows, table[numbers[:, 0], numbers[:, 1]], in_full(configs[failed]))
+        trials = int(np.isfinite(table).any(axis=1).sum())
+        return cls(rows, table[numbers[:, 0], numbers[:, 1]], in_full(configs[failed]), trials)
 
     def seen_as(self, transform: str) -> tuple[Array, Array, transforms.Targets]:
         """Rows and targets, failed trials included, and the transform of the losses."""
@@ -156,7 +162,7 @@ def _fitted(memory: Memory, data: Data) -> Fit:
     for form in transforms.candidates(data.losses) if len(data.losses) > 1 else ():
         rows, t, targets = data.seen_as(form.name)
         kept = thinned(t, MOST_FITTED)
-        hyper = fit(rows[kept], t[kept], owner, start, iterations=30)
+        hyper = fit(rows[kept], t[kept], owner, start, iterations=FIT_STEPS)
         try:
             mean, variance = Posterior(rows[kept], t[kept], owner, hyper).left_out()
         except SingularError:
@@ -165,7 +171,18 @@ def _fitted(memory: Memory, data: Data) -> Fit:
         score = transforms.score(targets.at(kept[told]), mean[told], variance[told])
         if score > best_score:
             best, best_score = Fit(hyper, form.name), score
-    return best
+    return best._replace(hyper=_bent(memory, data, best)) if best_score > -math.inf else best
+
+
+def _bent(memory: Memory, data: Data, straight: Fit) -> Hyperparameters:
+    """The same with bent scales of the numbers of a config, if that is better; few trials: never."""
+    numbers = memory.encoding.numbers
+    if data.trials < BENT_FROM or not len(numbers):
+        return straight.hyper
+    rows, t, _ = data.seen_as(straight.transform)
+    kept = thinned(t, MOST_FITTED)
+    owner = owner_of(memory)
+    return bent_fit(rows[kept], t[kept], owner, straight.hyper, numbers, iterations=FIT_STEPS)
 
 
 def owner_of(memory: Memory) -> Indices:
