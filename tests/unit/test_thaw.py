@@ -18,7 +18,6 @@ from assay.core.history import fold
 from assay.core.rng import stream
 from assay.core.runs import Go, Resume, Run, Stop
 from assay.report.phase import Standing, standing
-from assay.samplers.gp import STARTS
 from assay.samplers.gp_history import BENT_FROM, memory_of
 from assay.samplers.joint import SPREAD_EVERY, Joint
 from assay.samplers.joint_model import Data, InFull, belief, carried, fit_at, last_fit
@@ -197,18 +196,6 @@ def test_a_proposal_follows_from_the_log_alone(length):
         lambda h: joint.promises(SPACE, h, None),
     ):
         assert ask(short) == ask(fresh)
-
-
-@pytest.mark.parametrize("parameters", [1, 20])
-def test_five_starts_are_spread_however_many_parameters_there_are(parameters):
-    numbers = {f"x{k}": Float(0, 1) for k in range(parameters)}
-    space = Space(numbers, fidelity=EPOCHS)
-    events = [created()]
-    for number in range(8):
-        said = Joint(STEPS).ask(space, fold(events), stream(0, "trial", number)).why
-        assert ("design" in said) == (number < STARTS or number == SPREAD_EVERY - 1)
-        config = dict.fromkeys(numbers, 0.1 + number / 10)
-        events += [Asked(number, config, 0), Reported(number, 3, number)]
 
 
 def test_one_start_in_six_is_spread_over_the_space():

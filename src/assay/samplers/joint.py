@@ -16,7 +16,6 @@ from assay.math.acquisition import log_ei
 from assay.math.checks import Array
 from assay.math.gp import SingularError
 from assay.math.threads import one_thread
-from assay.samplers.gp import STARTS
 from assay.samplers.gp_beliefs import Beliefs
 from assay.samplers.gp_history import Memory, memory_of
 from assay.samplers.gp_knowledge import knowledge, known_start
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from assay.core.history import History
     from assay.core.space import Space
 
+FEWEST_STARTS, MOST_STARTS = 6, 16
 SPREAD_EVERY = 6
 """One start in so many is spread over the space: first steps may mislead the model."""
 
@@ -39,7 +39,7 @@ SPREAD_EVERY = 6
 class Joint:
     """Configs with the largest expected improvement in full, from trials that were evaluated in part.
 
-    After five evenly spread starts, as `Gp` has, and but for one start in six, which is spread, too.
+    After d + 1 evenly spread starts (6 to 16), and but for one start in six, which is spread, too.
     For one objective and a fidelity of kind "epochs" or "subset".
 
     Args:
@@ -65,7 +65,7 @@ class Joint:
         """
         memory = memory_of(space, history, self.sign)
         with one_thread(), np.errstate(all="ignore"):
-            if not ready(history):
+            if not ready(space, history):
                 start = known_start(memory, history, self.beliefs, self.seed)
                 return start or self._spread(space, history, rng, {"design": "sobol"})
             if history.n_trials % SPREAD_EVERY == SPREAD_EVERY - 1:
@@ -90,7 +90,7 @@ class Joint:
         """
         runs = history.runs()
         nothing: list[float | None] = [None] * len(runs)
-        if not ready(history):
+        if not ready(space, history):
             return nothing
         memory = memory_of(space, history, self.sign)
         rng = stream(self.seed, "promises", len(runs))
@@ -151,9 +151,10 @@ class Forecast:
         return self.joint.promises(self.space, history, apart)
 
 
-def ready(history: History) -> bool:
+def ready(space: Space, history: History) -> bool:
     """Whether enough trials have started, and reported something, for the model to speak."""
-    return history.n_trials >= STARTS and sum(bool(run.curve) for run in history.runs()) >= 2
+    enough = min(max(len(space) + 1, FEWEST_STARTS), MOST_STARTS)
+    return history.n_trials >= enough and sum(bool(run.curve) for run in history.runs()) >= 2
 
 
 def _goes_on(history: History) -> bool:
