@@ -52,7 +52,11 @@ def test_a_branch_that_is_found_late_widens_the_space_and_keeps_every_trial():
         x = trial.suggest_float("x", 0, 1)
         return x + (trial.suggest_float("late", 0, 1) if len(count) > 12 else 0)
 
-    study = ours.run(objective, n_trials=16, startup=6, storage=None)
+    with pytest.warns(UserWarning, match="goes on, with all trials so far") as told:
+        study = ours.run(objective, n_trials=16, startup=6, storage=None)
+    assert "Trial 12 of study 'study'" in str(told[0].message)
+    assert "Study 'study-2' goes on" in str(told[0].message)
+    assert told[0].filename == __file__
     assert study.name != "study"
     assert set(study.spec.space) >= {"x"}
     assert study.history.n_ended == study.history.n_trials
@@ -324,13 +328,14 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path):
 
 def test_a_wider_space_is_gone_on_with_too(tmp_path):
     storage = str(tmp_path / "lab.db")
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), pytest.warns(UserWarning, match="'lab-2' goes on"):
         ours.run(until(9), n_trials=14, startup=1, storage=storage, name="lab")
     study = ours.run(conditional, n_trials=14, startup=1, storage=storage, name="lab")
     assert study.name.startswith("lab-")
     assert set(study.spec.space) == {"kind", "C", "depth"}
     assert study.history.n_trials == 14
-    whole = ours.run(conditional, n_trials=14, startup=1, name="lab")
+    with pytest.warns(UserWarning, match="'lab-2' goes on"):
+        whole = ours.run(conditional, n_trials=14, startup=1, name="lab")
     assert [t.config for t in study.trials] == [t.config for t in whole.trials]
 
 

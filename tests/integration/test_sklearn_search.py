@@ -379,6 +379,11 @@ def test_errors_are_raised_if_wished_and_when_nothing_fits():
         SearchCV(Fragile(2), {"depth": [2]}, n_trials=3, cv=3).fit(A, b)
 
 
+def test_a_metric_in_the_place_of_a_scorer_is_named():
+    with pytest.raises(ValueError, match="Write scoring='neg_mean_squared_error'"):
+        fitted(scoring=mean_squared_error)
+
+
 def test_a_splitter_with_one_way_gives_no_verdict_and_the_best_score():
     search = fitted(cv=TimeSeriesSplit(3))
     assert search.verdict_ is None

@@ -231,3 +231,28 @@ def test_the_smallest_gain():
     assert default_smallest_gain(METRICS["r2"], 0.0) == 0.005
     assert default_smallest_gain(METRICS["log_loss"], 0.69) == pytest.approx(0.0069)
     assert default_smallest_gain(METRICS["mae"], 0.0) == 0.005
+
+
+@pytest.mark.parametrize(
+    ("function", "task", "name"),
+    [
+        (sk.accuracy_score, "classification", "accuracy"),
+        (sk.f1_score, "classification", "f1"),
+        (sk.log_loss, "classification", "log_loss"),
+        (sk.roc_auc_score, "classification", "roc_auc"),
+        (sk.mean_squared_error, "regression", "mse"),
+        (sk.r2_score, "regression", "r2"),
+    ],
+)
+def test_a_metric_function_of_scikit_learn_stands_for_its_name(function, task, name):
+    target = BINARY if task == "classification" else NUMBERS
+    found = metric(function, task, target)
+    assert found == metric(name, task, target)
+    other = "minimize" if found.direction == "maximize" else "maximize"
+    with pytest.raises(SpecError, match="contradicts"):
+        metric(function, task, target, direction=other)
+
+
+def test_what_has_no_name_here_stays_a_function():
+    found = metric(sk.mean_poisson_deviance, "regression", NUMBERS, direction="minimize")
+    assert (found.function, found.direction) == (sk.mean_poisson_deviance, "minimize")

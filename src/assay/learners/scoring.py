@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -119,8 +120,9 @@ def metric(
     """The metric of this name, checked against the task.
 
     Args:
-        name: "auto", a name from METRICS or ALIASES, any other scorer name of scikit-learn, a
-            scorer `f(model, X, y)`, greater is better, or a function `f(y, prediction)`.
+        name: "auto", a name from METRICS or ALIASES, any other scorer name of scikit-learn, one of
+            its metric functions, which stands for its name, a scorer `f(model, X, y)`, greater is
+            better, or a function `f(y, prediction)`.
         task: "classification" or "regression".
         y: the target, to know the number of classes.
         direction: needed for `f(y, prediction)`, which does not say it.
@@ -133,6 +135,7 @@ def metric(
     >>> metric("auto", "classification", ["a", "b", "b", "a"]).name
     'roc_auc'
     """
+    name = name_of(name) or name
     if callable(name):
         return _own(name, direction)
     sizes = np.unique(np.asarray(y), return_counts=True)[1] if y is not None else None
@@ -157,6 +160,27 @@ def metric(
     if direction is not None and direction != chosen.direction:
         raise SpecError(f"{known} is {chosen.direction}d; direction={direction!r} contradicts it.")
     return replace(chosen, why="as you said")
+
+
+def name_of(function: Any) -> str | None:
+    """The scorer name of a metric function of scikit-learn that METRICS has; None for anything else.
+
+    >>> from sklearn.metrics import f1_score, log_loss
+    >>> name_of(f1_score), name_of(log_loss), name_of(max)
+    ('f1', 'neg_log_loss', None)
+    """
+    return _names().get(function) if inspect.isfunction(function) else None
+
+
+@cache
+def _names() -> dict[Any, str]:
+    """Each metric function by the scorer that calls it with its defaults."""
+    named = [(name, get_scorer(name)) for name in get_scorer_names()]
+    return {
+        scorer._score_func: name
+        for name, scorer in named
+        if ALIASES.get(name, name) in METRICS and scorer._kwargs in ({}, {"average": "binary"})
+    }
 
 
 def check_model(metric: Metric, model: Any) -> None:

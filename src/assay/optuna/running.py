@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
@@ -145,7 +146,7 @@ def run(
     The first trials are drawn at random while the space is learnt; then a study with that space
     begins, and takes them over. Parameters that are there in some trials only become conditional. If
     a later trial asks for something that was never asked for, a new study `name-2` begins with the
-    wider space and all trials so far. Numbers given to `trial.set_constraint` become constraints of
+    wider space and all trials so far, and a warning says so. Numbers given to `trial.set_constraint` become constraints of
     the study; a trial without one that others have counts as breaking it. Where every config of a
     finite space was tried, the run ends.
 
@@ -269,7 +270,13 @@ class _Runner:
             return True
         reason = "the objective asked for other parameters or constraints than the study has"
         self.study.tell(asked.number, failed=reason)
+        before = self.study.name
         self._begin()
+        warnings.warn(
+            f"Trial {number} of study {before!r}: {reason}. Study {self.study.name!r} goes on, with "
+            "all trials so far.",
+            stacklevel=4,
+        )
         return True
 
     def finished(self) -> Study:

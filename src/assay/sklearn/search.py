@@ -24,9 +24,11 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from assay.analysis.overtuning import overtuning
 from assay.analysis.selection import best_trial
+from assay.core.errors import SpecError
 from assay.core.events import Selected
 from assay.core.familiar import SEARCH_ARGUMENTS, familiar
 from assay.core.history import History
+from assay.learners.scoring import name_of
 from assay.sklearn.apart import shadow_split
 from assay.sklearn.bench import Bench
 from assay.sklearn.callbacks import Callbacks
@@ -310,6 +312,11 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # it ships no types
 
 def _scorers(search: BaseSearchCV) -> tuple[Any, str]:
     """The scorer of a search, and under which name its results are ranked."""
+    if name := name_of(search.scoring):
+        raise SpecError(
+            f"scoring={search.scoring.__name__} is a metric, f(y, prediction), and a scorer is "
+            f"f(model, X, y). Write scoring={name!r}."
+        )
     settings = inspect.signature(search._get_scorers).parameters
     scorer, metric = (
         search._get_scorers(convert_multimetric=True) if settings else search._get_scorers()
