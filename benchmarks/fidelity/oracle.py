@@ -1,6 +1,6 @@
 """What limits ending early: how well steps on the way tell, and what perfect decisions would reach.
 
-    python -m benchmarks.fidelity.oracle --data PATH      # minutes; writes ../results/oracle.md
+    python -m benchmarks.fidelity.oracle --data PATH      # half an hour; writes ../results/oracle.md
 
 On each problem a search in full makes 50 configs; then all curves of these configs are looked at, with
 what no tuner has: their end. Steps are given as parts of a full evaluation.
@@ -27,6 +27,7 @@ CONFIRMING = (
     "yahpo:lcbench/167168/val_accuracy",
     "yahpo:rbv2_xgboost/1468/logloss",
 )
+TRAININGS = tuple(f"training:{name}" for name in ("mlp-digits", "lightgbm-randhie", "sgd-segments"))
 TRIALS, BUDGET, SEEDS, STARTS = 50, 12, 4, 10
 PARTS = (13, 7, 3, 2)
 
@@ -175,7 +176,9 @@ def page(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data")
-    parser.add_argument("--problems", nargs="*", default=(*DEVELOPMENT, *TREES, *CONFIRMING))
+    parser.add_argument(
+        "--problems", nargs="*", default=(*DEVELOPMENT, *TREES, *CONFIRMING, *TRAININGS)
+    )
     given = parser.parse_args()
     if given.data:
         os.environ["SEARCH_DATA"] = given.data
