@@ -97,8 +97,12 @@ def ours(name, y, p):
 def test_every_metric_that_is_no_mean_is_there():
     assert set(AGGREGATES) == set(REFERENCE) == {m for m in METRICS if not METRICS[m].decomposable}
     assert weighted(METRICS["accuracy"]) is None
-    assert weighted(metric(sk.f1_score, "classification", direction="maximize")) is None
-    assert weighted(METRICS["f1"]) is AGGREGATES["f1"]
+    assert weighted(metric(lambda y, p: 0.0, "classification", direction="maximize")) is None
+    assert (
+        weighted(METRICS["f1"])
+        is weighted(metric(sk.f1_score, "classification"))
+        is AGGREGATES["f1"]
+    )
 
 
 @pytest.mark.parametrize("name", AGGREGATES)
