@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import assay
+from benchmarks.fidelity.run import PROBLEMS, problem_of
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "results" / "oracle.md"
@@ -27,7 +28,7 @@ CONFIRMING = (
     "yahpo:lcbench/167168/val_accuracy",
     "yahpo:rbv2_xgboost/1468/logloss",
 )
-TRAININGS = tuple(f"training:{name}" for name in ("mlp-digits", "lightgbm-randhie", "sgd-segments"))
+TRAININGS = tuple(name for name in PROBLEMS if name.startswith("training:"))
 TRIALS, BUDGET, SEEDS, STARTS = 50, 12, 4, 10
 PARTS = (13, 7, 3, 2)
 
@@ -80,6 +81,11 @@ def halved(curves, first, whole):
     return cost / most, float(curves[left[0], -1])
 
 
+def new_bests(ends):
+    """How many of the trials were better than all before them."""
+    return int((np.diff(np.r_[np.inf, np.minimum.accumulate(ends)]) < 0).sum())
+
+
 def looked_at(problem, seed):
     """All that is known of one seed on one problem."""
     from benchmarks.search.params import sample
@@ -91,7 +97,7 @@ def looked_at(problem, seed):
     rng = np.random.default_rng(seed)
     random = np.array([problem.losses_until(sample(problem.space, rng), most) for _ in range(60)])
     best = np.minimum.accumulate(ends)
-    bests = int((np.diff(np.r_[np.inf, best]) < 0).sum())
+    bests = new_bests(ends)
     first = max(most // 13, 1)
     steps = [max(most // part, 1) for part in PARTS]
     top = np.argsort(ends, kind="stable")[:15]
@@ -173,31 +179,36 @@ def page(rows):
     ])  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(words, problems):
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=words.splitlines()[0])
     parser.add_argument("--data")
-    parser.add_argument(
-        "--problems", nargs="*", default=(*DEVELOPMENT, *TREES, *CONFIRMING, *TRAININGS)
-    )
+    parser.add_argument("--problems", nargs="*", default=problems)
     given = parser.parse_args()
     if given.data:
         os.environ["SEARCH_DATA"] = given.data
-    from benchmarks.fidelity.run import problem_of
+    return given
 
-    lines = RAW.read_text().splitlines() if RAW.exists() else []
+
+def kept(raw, problems, seeds, made):
+    """By problem and seed what `made` says of them, from the file `raw`, or made now and added to it."""
+    lines = raw.read_text().splitlines() if raw.exists() else []
     known = {(r["problem"], r["seed"]): r for r in map(json.loads, lines)}
-    for seed in range(SEEDS):
-        for name in given.problems:
+    for seed in range(seeds):
+        for name in problems:
             if (name, seed) not in known:
-                known[name, seed] = {
-                    "problem": name,
-                    "seed": seed,
-                    **looked_at(problem_of(name), seed),
-                }
-                with RAW.open("a") as out:
-                    out.write(json.dumps(known[name, seed]) + "\n")
+                row = {"problem": name, "seed": seed, **made(problem_of(name), seed)}
+                known[name, seed] = row
+                with raw.open("a") as out:
+                    out.write(json.dumps(row) + "\n")
                 print(name, seed, flush=True)
-    rows = [row(n, [known[n, s] for s in range(SEEDS) if (n, s) in known]) for n in given.problems]
+    return known
+
+
+def main():
+    given = arguments(__doc__, (*DEVELOPMENT, *TREES, *CONFIRMING, *TRAININGS))
+    known = kept(RAW, given.problems, SEEDS, looked_at)
+    rows = [row(n, [known[n, s] for s in range(SEEDS)]) for n in given.problems]
     OUT.write_text(page(rows))
 
 

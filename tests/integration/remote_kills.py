@@ -68,12 +68,14 @@ def run_with_kills(executor, folder, *, trials, kills, seed=0):
     until = time.monotonic() + _PATIENCE_S
     while len(values) < trials:
         assert time.monotonic() < until, f"{count}, {under_way}, {executor.free} free"
-        while todo and executor.free:
+        due = count.kills < kills and count.done >= next_kill
+        # a kill waits for a place that is old enough; trials that are quicker must not end before it
+        while todo and executor.free and (not due or under_way or places()):
             trial = todo.pop(0)
             executor.submit(job(number, {"trial": trial}, timeout_s=60))
             under_way[number] = trial
             number += 1
-        if count.kills < kills and count.done >= next_kill and under_way and (there := places()):
+        if due and under_way and (there := places()):
             rng.choice(sorted(there, key=lambda place: place.pid)).kill()
             count.kills += 1
             next_kill = count.done + rng.randint(1, 3)

@@ -146,9 +146,9 @@ def run(
     The first trials are drawn at random while the space is learnt; then a study with that space
     begins, and takes them over. Parameters that are there in some trials only become conditional. If
     a later trial asks for something that was never asked for, a new study `name-2` begins with the
-    wider space and all trials so far, and a warning says so. Numbers given to `trial.set_constraint` become constraints of
-    the study; a trial without one that others have counts as breaking it. Where every config of a
-    finite space was tried, the run ends.
+    wider space and all trials so far, and a warning says so. Numbers given to `trial.set_constraint`
+    become constraints of the study; a trial without one that others have counts as breaking it. Where
+    every config of a finite space was tried, the run ends.
 
     The same call with the same storage and name goes on where it was; a trial that was under way is
     run again. Until the space is learnt nothing is kept: a run that ends before begins anew.

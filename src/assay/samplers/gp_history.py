@@ -301,18 +301,9 @@ class View:
 
     def bent(self, straight: Hyperparameters) -> Hyperparameters:
         """Lengthscales and bent scales, or `straight` lengthscales if these do nearly as well."""
-        encoding = self.data.encoding
-        if len(self.data.losses) < BENT_FROM or not len(encoding.numbers):
-            return straight
-        return bent_fit(
-            self.data.rows[self.kept],
-            self.filled,
-            encoding.owner,
-            straight,
-            encoding.numbers,
-            iterations=ANCHOR_STEPS,
-            variances=self.variances,
-        )
+        data, rows = self.data, self.data.rows[self.kept]
+        numbers, owner = data.encoding.numbers, data.encoding.owner
+        return bent(len(data.losses), numbers, rows, self.filled, owner, straight, self.variances)
 
     def score(self, hyper: Hyperparameters) -> float:
         """How well the better half of the losses is predicted when left out."""
@@ -326,6 +317,23 @@ class View:
         with_loss = data.told[kept]
         shown = self.targets.at(place[kept[with_loss]])
         return transforms.score(shown, mean[with_loss], variance[with_loss])
+
+
+def bent(
+    trials: int,
+    numbers: Indices,
+    rows: Array,
+    targets: Array,
+    owner: Indices,
+    straight: Hyperparameters,
+    variances: Array | None = None,
+) -> Hyperparameters:
+    """`bent_fit`, once there are trials enough and columns that can be bent; else `straight`."""
+    if trials < BENT_FROM or not len(numbers):
+        return straight
+    return bent_fit(
+        rows, targets, owner, straight, numbers, iterations=ANCHOR_STEPS, variances=variances
+    )
 
 
 def _first_fit(data: Data, start: Hyperparameters) -> Fit:

@@ -3,7 +3,7 @@
 A row is a config and r = ln(s / s_0) / ln(s_K / s_0) for a step s of the rungs s_0 < ... < s_K, with a
 lengthscale of its own: how far a value on the way tells that in full is learned like all else. Losses
 of different rungs are first put on one scale, see `carried`. Predictions are made at r = 1, the full
-fidelity. A config has at most four rows.
+fidelity. A config has at most four rows. The scales of numbers may bend, as in the full process.
 
 A fit of lengthscales depends on what the log held when a certain trial was asked, so that it can be
 made again from the log alone; between fits only the data grow.
@@ -28,16 +28,23 @@ from assay.math import transforms
 from assay.math.acquisition import log_ei, log_ei_with_gradient
 from assay.math.checks import Array
 from assay.math.encoding import Indices
-from assay.math.gp import Hyperparameters, Posterior, SingularError
-from assay.math.gp_fit import bent_fit, fit, prior_start, thinned
+from assay.math.gp import Posterior, SingularError
+from assay.math.gp_fit import fit, prior_start, thinned
 from assay.samplers.at_fidelity import at_rungs
-from assay.samplers.gp_history import BENT_FROM, FAILURE, MOST_FITTED, MOST_ROWS, Fit, Memory
+from assay.samplers.gp_history import (
+    ANCHOR_STEPS,
+    FAILURE,
+    MOST_FITTED,
+    MOST_ROWS,
+    Fit,
+    Memory,
+    bent,
+)
 
 if TYPE_CHECKING:
     from assay.core.history import History
 
 ROWS_EACH = 4
-FIT_STEPS = 30
 SCALE_WEIGHT = 3.0
 """What the belief that rungs spread alike counts for, in trials."""
 MOST_SCALE = 10.0
@@ -162,7 +169,7 @@ def _fitted(memory: Memory, data: Data) -> Fit:
     for form in transforms.candidates(data.losses) if len(data.losses) > 1 else ():
         rows, t, targets = data.seen_as(form.name)
         kept = thinned(t, MOST_FITTED)
-        hyper = fit(rows[kept], t[kept], owner, start, iterations=FIT_STEPS)
+        hyper = fit(rows[kept], t[kept], owner, start, iterations=ANCHOR_STEPS)
         try:
             mean, variance = Posterior(rows[kept], t[kept], owner, hyper).left_out()
         except SingularError:
@@ -170,19 +177,10 @@ def _fitted(memory: Memory, data: Data) -> Fit:
         told = kept < len(targets.t)
         score = transforms.score(targets.at(kept[told]), mean[told], variance[told])
         if score > best_score:
-            best, best_score = Fit(hyper, form.name), score
-    return best._replace(hyper=_bent(memory, data, best)) if best_score > -math.inf else best
-
-
-def _bent(memory: Memory, data: Data, straight: Fit) -> Hyperparameters:
-    """The same with bent scales of the numbers of a config, if that is better; few trials: never."""
-    numbers = memory.encoding.numbers
-    if data.trials < BENT_FROM or not len(numbers):
-        return straight.hyper
-    rows, t, _ = data.seen_as(straight.transform)
-    kept = thinned(t, MOST_FITTED)
-    owner = owner_of(memory)
-    return bent_fit(rows[kept], t[kept], owner, straight.hyper, numbers, iterations=FIT_STEPS)
+            best, best_score, seen = Fit(hyper, form.name), score, (rows[kept], t[kept])
+    if best_score == -math.inf:
+        return best
+    return best._replace(hyper=bent(data.trials, memory.encoding.numbers, *seen, owner, best.hyper))
 
 
 def owner_of(memory: Memory) -> Indices:
