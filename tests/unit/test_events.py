@@ -73,6 +73,7 @@ def test_the_stored_names_stay_what_they_are():
         "broke": ["trial", "stage", "units", "kind", "reason", "output", "cpu_s", "wall_s"],
         "retried": ["trial", "attempt", "kind", "reason"],
         "exhausted": ["reason"],
+        "ended": ["trials", "seconds"],
         "selected": ["trial", "challenger", "rule", "reason", "table"],
         "frozen": ["contenders", "refits", "plan"],
         "opening": ["look", "frozen", "contenders", "reason"],

@@ -21,6 +21,7 @@ from assay.core.events import (
     Concluded,
     Created,
     Deviated,
+    Ended,
     Enqueued,
     Environment,
     Estimated,
@@ -137,6 +138,7 @@ class Model:
         yield lambda r: Joined("w", "h", (str(r),))
         yield lambda r: Deviated("budget", 1, r, "why not")
         yield lambda r: Exhausted("all tried")
+        yield lambda r: Ended(n, float(r))
         yield lambda r: Steered(("pause", "go on", "stop")[r % 3])
         yield lambda r: Metered("rapl", r / 1e6, 1.0, float(r))
         yield lambda r: Inspected("quick", "TUNE", ({"code": f"PF{r:02}"},))

@@ -21,6 +21,7 @@ YOUNGER = (
     events.Ablated,
     events.Attributed,
     events.Audited,
+    events.Ended,
     events.Estimated,
     events.Inspected,
     events.Joined,

@@ -564,7 +564,7 @@ def test_a_search_of_several_objectives_ends_finished():
         direction={"a": "minimize", "b": "minimize"}, progress=False,
     )  # fmt: skip
     assert standing(made.spec, made.history).phase == "finished"
-    assert standing(made.spec, fold(list(made.store.read(made.name))[:-1])).phase == "search"
+    assert standing(made.spec, fold(list(made.store.read(made.name))[:-2])).phase == "search"
 
 
 @pytest.mark.parametrize(

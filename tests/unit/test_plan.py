@@ -24,6 +24,8 @@ from assay.core.events import (
     FLOOR,
     Asked,
     Broke,
+    Deviated,
+    Ended,
     Exhausted,
     Failed,
     Frozen,
@@ -42,6 +44,7 @@ from assay.engine.plan import (
     Finish,
     Record,
     Wait,
+    ended,
     missing_test,
     plan,
     told,
@@ -167,7 +170,31 @@ def test_seconds_end_the_search_but_not_what_follows():
     history = history_of(spec, [1.0, 0.5], *measured(0, "probe", PROBES))
     history = fold(measured(0, "control", {(0, 0, 1): 1.1, (0, 0, 2): 0.9}), history)
     assert plan(spec, history, seconds=59.9) == Ask()
+    over = plan(spec, history, seconds=60.0)
+    assert over == Record(Ended(2, 60.0))
+    history = fold([over.event], history)
     assert plan(spec, history, seconds=60.0) == Evaluate(0, "recheck", ((0, 0, 3),))
+    assert plan(spec, history) == Evaluate(0, "recheck", ((0, 0, 3),)), "the log knows the time"
+
+
+def test_a_search_that_is_over_says_so_once_and_goes_on_with_a_larger_budget():
+    spec = spec_of(budget=Budget(seconds=60), evidence=None)
+    history = history_of(spec, [1.0, 0.5], Ended(2, 60.0))
+    assert ended(history) == Ended(2, 60.0)
+    assert plan(spec, history) == plan(spec, history, seconds=59.0) == Finish("complete")
+    longer = replace(spec, budget=Budget(seconds=90))
+    history = fold([Deviated("budget", {"seconds": 60}, {"seconds": 90}, "more")], history)
+    assert ended(history) is None
+    assert plan(longer, history, seconds=60.0) == Ask()
+    history = fold([Asked(2, {"x": 0.2}, 0), Told(2, (3.0,))], history)
+    assert plan(longer, history, seconds=89.9) == Ask()
+    assert plan(longer, history, seconds=91.0) == Record(Ended(3, 91.0))
+
+
+def test_a_search_that_another_trial_was_asked_of_is_not_over():
+    spec = spec_of(budget=Budget(trials=2), evidence=None)
+    history = history_of(spec, [1.0, 0.5], Ended(2))
+    assert ended(fold([Asked(2, {"x": 0.2}, 0)], history)) is None
 
 
 def test_cpu_seconds_end_the_search():
@@ -175,12 +202,12 @@ def test_cpu_seconds_end_the_search():
     events = [*born(spec), Asked(0, {"x": 0.5}, 0, "control"), Told(0, (1.0,), None, 1.5)]
     assert plan(spec, fold(events)) == Ask()
     events += [Asked(1, {"x": 0.1}, 0), Failed(1, "raised", "no", "", 0.5)]
-    assert plan(spec, fold(events)) == Finish("complete")
+    assert plan(spec, fold(events)) == Record(Ended(2))
 
 
 def test_the_smallest_limit_counts():
     spec = spec_of(budget=Budget(trials=2, looks=50, seconds=1e9), evidence=None)
-    assert plan(spec, history_of(spec, [1.0, 2.0])) == Finish("complete")
+    assert plan(spec, history_of(spec, [1.0, 2.0]), seconds=3.0) == Record(Ended(2, 3.0))
 
 
 PROBES = {(0, 0, 0): 1.0, (0, 0, 1): 1.2}
@@ -272,7 +299,9 @@ def test_after_ten_failures_without_a_value_it_gives_up_with_the_reason():
 
 def test_a_study_in_which_every_trial_fails_ends_as_failed():
     spec = spec_of(control=None, budget=Budget(trials=3))
-    assert plan(spec, history_of(spec, [None] * 3, control=False)).failed
+    history = history_of(spec, [None] * 3, control=False)
+    assert plan(spec, history) == Record(Ended(3))
+    assert plan(spec, fold([Ended(3)], history)).failed
 
 
 def test_an_exhausted_space_ends_the_search_once_all_trials_have():
@@ -298,7 +327,8 @@ def test_stopping_starts_nothing_and_waits_for_what_runs():
 def noisy(spec: StudySpec, values, *further) -> History:
     """A searched study whose control is known to be noisy."""
     repeats = measured(0, "control", {(0, 0, 1): 1.1, (0, 0, 2): 0.9})
-    return history_of(spec, values, *measured(0, "probe", PROBES), *repeats, *further)
+    ended = Ended(len(values))
+    return history_of(spec, values, *measured(0, "probe", PROBES), *repeats, ended, *further)
 
 
 def test_the_best_trials_are_rechecked_after_the_search():
@@ -336,7 +366,8 @@ def test_what_broke_by_force_in_a_recheck_is_measured_again_as_often_as_may_be(k
     for times in (1, 2):
         command = plan(spec, noisy(spec, [1.0, 0.4], *[lost] * times))
         assert command == Evaluate(1, "recheck", ((0, 0, 1),))
-    assert isinstance(plan(spec, noisy(spec, [1.0, 0.4], *[lost] * 3)), Record)
+    last = plan(spec, noisy(spec, [1.0, 0.4], *[lost] * 3))
+    assert isinstance(last.event, Selected)
 
 
 def test_the_winner_is_confirmed_on_seeds_of_its_own():
@@ -353,7 +384,7 @@ def test_the_winner_is_confirmed_on_seeds_of_its_own():
 def test_a_deterministic_objective_is_neither_rechecked_nor_confirmed():
     spec = spec_of(budget=Budget(trials=2))
     probes = measured(0, "probe", {(0, 0, 0): 1.0, (0, 0, 1): 1.0})
-    history = history_of(spec, [1.0, 0.4], *probes)
+    history = history_of(spec, [1.0, 0.4], *probes, Ended(2))
     for unit in units.probe(1):  # the defaults may be without noise, and the challenger not
         assert plan(spec, history) == Evaluate(1, "probe", (unit,))
         history = fold(measured(1, "probe", {unit: 0.4}), history)
@@ -367,7 +398,7 @@ def test_defaults_without_noise_do_not_make_a_noisy_challenger_exact():
     spec = spec_of(budget=Budget(trials=2))
     probes = measured(0, "probe", {(0, 0, 0): 1.0, (0, 0, 1): 1.0})
     noisy = measured(1, "probe", {(0, 0, 1): 0.4, (0, 0, 2): 0.7})
-    history = history_of(spec, [1.0, 0.4], *probes, *noisy)
+    history = history_of(spec, [1.0, 0.4], *probes, *noisy, Ended(2))
     assert units.deterministic(spec, history) is False
     stages, values = [], {CONTROL: 1.0, 1: 0.5}
     while isinstance(command := plan(spec, history), Evaluate):
@@ -403,11 +434,12 @@ def test_a_challenger_that_turns_out_noisy_after_the_selection_sends_nobody_back
 
 def test_without_evidence_or_with_several_objectives_the_search_is_all():
     alone = spec_of(evidence=None, budget=Budget(trials=1))
-    assert plan(alone, history_of(alone, [1.0])) == Finish("complete")
+    assert plan(alone, history_of(alone, [1.0])) == Record(Ended(1))
+    assert plan(alone, history_of(alone, [1.0], Ended(1))) == Finish("complete")
     several = spec_of(
         directions={"a": "minimize", "b": "maximize"}, budget=Budget(trials=1), control=None
     )
-    events = [*born(several), Asked(0, {"x": 0.3}, 0), Told(0, (1.0, 2.0))]
+    events = [*born(several), Asked(0, {"x": 0.3}, 0), Told(0, (1.0, 2.0)), Ended(1)]
     assert plan(several, fold(events)) == Finish("complete")
 
 

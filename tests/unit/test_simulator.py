@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay.api.parts import scheduler_of
 from assay.core.errors import SpecError, StateError
-from assay.core.events import Asked, Failed, Reported, Retried, Selected, Told
+from assay.core.events import Asked, Ended, Failed, Reported, Retried, Selected, Told
 from assay.core.fidelity import Fidelity
 from assay.core.history import fold
 from assay.core.jobs import Broken, Job, Step
@@ -171,7 +171,7 @@ def test_a_list_is_reported_step_by_step_and_its_last_number_is_the_value():
     found = simulate(plan(1), lambda job: [3.0, 2.0, 1.5], Crew(1), store=store)
     assert found.history.trial(0).curve == ((1, 3.0), (2, 2.0), (3, 1.5))
     assert found.history.trial(0).value == 1.5
-    assert [type(e) for e in store.read(STUDY)][2:] == [Reported, Reported, Reported, Told]
+    assert [type(e) for e in store.read(STUDY)][2:] == [Reported, Reported, Reported, Told, Ended]
 
 
 def test_numbers_by_name_reach_the_study():

@@ -215,6 +215,17 @@ class Exhausted(Struct, frozen=True, tag="exhausted"):
     reason: str
 
 
+class Ended(Struct, frozen=True, tag="ended", omit_defaults=True):
+    """The search is over, after so many trials: its budget was used, or nothing was left to try.
+
+    `seconds` is the wall-clock time that it used, if the budget limits that: the log alone does not
+    tell. It holds until the budget is changed or another trial is asked for.
+    """
+
+    trials: int
+    seconds: float = 0.0
+
+
 class Selected(Struct, frozen=True, tag="selected"):
     """The search is over: `challenger` did best on fresh units; `trial` is what the rule keeps."""
 
@@ -347,8 +358,8 @@ class Concluded(Struct, frozen=True, tag="concluded"):
 
 Event: TypeAlias = (
     Created | Environment | Joined | Sealed | Inspected | Enqueued | Learned | Asked | Paused | Stopped | Resumed | Reported
-    | Measured | Told | Failed | Broke | Retried | Exhausted | Selected | Frozen | Opening | Opened | Voided | Metered | Ablated
-    | Varied | Attributed | Audited | Estimated | Deviated | Noted | Steered | Concluded
+    | Measured | Told | Failed | Broke | Retried | Exhausted | Ended | Selected | Frozen | Opening | Opened | Voided | Metered
+    | Ablated | Varied | Attributed | Audited | Estimated | Deviated | Noted | Steered | Concluded
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

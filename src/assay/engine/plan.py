@@ -21,6 +21,8 @@ from assay.core.events import (
     CONTROL,
     FLOOR,
     Created,
+    Deviated,
+    Ended,
     Event,
     Exhausted,
     Failed,
@@ -115,7 +117,9 @@ def plan(
     """
     if stopping:
         return Wait() if busy else Finish("interrupted")
-    sitting = _Sitting(busy, seconds, open_test, scheduler)
+    before: Ended | None = history.last(Ended)
+    used = max(seconds, before.seconds) if before else seconds
+    sitting = _Sitting(busy, used, open_test, scheduler)
     searching = (_shadow, _search)
     begin: tuple[_Phase, ...] = (_floor, _first, _control, *searching)
     if search_first:
@@ -210,11 +214,33 @@ def _search(spec: StudySpec, history: History, now: _Sitting) -> Command | None:
         return Wait()
     if now.scheduler and (given := last_ones(spec, history)):
         return Grant(given.trial, given.until, given.reason)
+    if ended(history) is None:
+        return Record(_end(spec, history, now))
+    return _in_vain(spec, history)
+
+
+def _in_vain(spec: StudySpec, history: History) -> Finish | None:
+    """Why a search that is over has nothing to select from; None if it has."""
     if not any(True for _ in history.told()):
         return Finish("no trial ended with a value", failed=True)
     if spec.bounds and not any(map(history.feasible, range(history.n_trials))):
         return Finish(none_feasible(spec, history), failed=True)
     return None
+
+
+def ended(history: History) -> Ended | None:
+    """What the log says of the end of the search; None if it goes on, or goes on again."""
+    for event in reversed(history.milestones()):
+        if isinstance(event, Ended):
+            return event if event.trials == history.n_trials else None
+        if isinstance(event, Deviated) and event.what == "budget":
+            return None
+    return None
+
+
+def _end(spec: StudySpec, history: History, now: _Sitting) -> Ended:
+    timed = spec.budget is not None and spec.budget.seconds is not None
+    return Ended(history.n_trials, round(now.seconds, 3) if timed else 0.0)
 
 
 def _again(spec: StudySpec, history: History, now: _Sitting, number: int) -> Command:

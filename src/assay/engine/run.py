@@ -17,6 +17,7 @@ from assay.core import units
 from assay.core.errors import ConflictError
 from assay.core.events import (
     Asked,
+    Ended,
     Event,
     Exhausted,
     Failed,
@@ -40,7 +41,7 @@ from assay.engine.propose import propose
 
 _TICK_S = 0.25
 _LOOK_S = 1.0
-_DECISIONS = (Asked, Resumed, Exhausted, Selected, Frozen, Opening)
+_DECISIONS = (Asked, Resumed, Exhausted, Ended, Selected, Frozen, Opening)
 
 
 _GOES_ON_NO_MORE = ("done", "failed", "stopped")

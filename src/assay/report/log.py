@@ -15,6 +15,7 @@ from assay.core.events import (
     Concluded,
     Created,
     Deviated,
+    Ended,
     Enqueued,
     Environment,
     Estimated,
@@ -154,6 +155,10 @@ _SAYS: dict[type[Any], Callable[[Any], str]] = {
         f"trial {e.trial} starts again, attempt {e.attempt + 1} ({e.kind}): {words.name(e.reason)}"
     ),
     Exhausted: lambda e: f"nothing is left to try: {words.name(e.reason)}",
+    Ended: lambda e: (
+        f"the search is over after {words.count(e.trials, 'trial')}"
+        + (f" and {words.seconds(e.seconds)}" if e.seconds else "")
+    ),
     Selected: lambda e: (
         f"trial {e.trial} selected ({words.name(e.rule, 40)}): {words.name(e.reason, 300)}"
     ),

@@ -13,6 +13,7 @@ from assay.core.events import (
     Ablated,
     Attributed,
     Concluded,
+    Ended,
     Exhausted,
     Opening,
     Sealed,
@@ -22,7 +23,7 @@ from assay.core.events import (
 )
 from assay.core.history import History
 from assay.core.spec import StudySpec
-from assay.engine.plan import Finish, control_left, plan
+from assay.engine.plan import Finish, Record, control_left, ended, plan
 
 Phase: TypeAlias = Literal[
     "control", "search", "recheck", "confirm", "outer", "test", "finished", "stopped"
@@ -138,22 +139,32 @@ def _last(spec: StudySpec) -> int:
 
 def _is_stuck(spec: StudySpec, history: History) -> bool:
     """Whether nothing more can be done, as the control or every trial failed."""
-    if not history.n_ended or any(history.feasible(number) for number, _ in history.told()):
+    begun = history.n_ended or ended(history)
+    if not begun or any(history.feasible(number) for number, _ in history.told()):
         return False
-    command = plan(spec, history)
-    return isinstance(command, Finish) and command.failed
+    return _nothing_to_search(spec, history)
 
 
 def _has_searched(spec: StudySpec, history: History) -> bool:
     """Whether a study that measures nothing after its search has ended it.
 
-    What a scheduler paused may go on at any moment, so all trials have to be over then.
+    Where the log does not say so, what a scheduler paused may go on at any moment.
     """
     if (spec.evidence is not None and spec.single) or not history.n_ended:
         return False
+    if ended(history):
+        return True
     if spec.scheduler and over(history) < history.n_trials:
         return False
-    return isinstance(plan(spec, history), Finish)
+    return _nothing_to_search(spec, history)
+
+
+def _nothing_to_search(spec: StudySpec, history: History) -> bool:
+    """Whether the plan has nothing left before a selection; who asks and tells does not end it."""
+    command = plan(spec, history)
+    if isinstance(command, Record):
+        return isinstance(command.event, Ended)
+    return isinstance(command, Finish)
 
 
 def _after_selection(spec: StudySpec, history: History, selected: Selected) -> Phase:
@@ -167,7 +178,11 @@ def _after_selection(spec: StudySpec, history: History, selected: Selected) -> P
 
 
 def _search_is_over(spec: StudySpec, history: History) -> bool:
-    if over(history) < history.n_trials or spec.evidence is None or not spec.single:
+    if spec.evidence is None or not spec.single:
+        return False
+    if ended(history):
+        return True
+    if over(history) < history.n_trials:
         return False
     limit = spec.budget.trials if spec.budget else None
     return bool(history.last(Exhausted)) or (limit is not None and history.n_trials >= limit)

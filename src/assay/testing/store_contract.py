@@ -44,6 +44,7 @@ EVENTS: tuple[Event, ...] = (
     kinds.Broke(0, "recheck", ((0, 0, 0), (0, 1, 0)), "timeout", "longer than 5 s"),
     kinds.Retried(1, 2, "crashed", "killed by signal 11"),
     kinds.Exhausted("all 12 configs were tried"),
+    kinds.Ended(12, 61.5),
     kinds.Selected(0, 3, "recheck+guard", "within the noise", [{"trial": 0, "value": 0.1}]),
     kinds.Frozen((0, 3), 5, "ab12"),
     kinds.Opening(1, "78fa", (0, 3)),
