@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import assay
-from assay import Budget, Component, Float, Int, Space
+from assay import Budget, Choice, Component, Float, Int, Space, When
 from assay.analysis.ablation import (
     BORROWED,
     FRESH,
@@ -431,6 +431,20 @@ def test_a_component_may_hold_a_parameter_at_one_of_two_of_its_values():
         space=Space(rate=SPACE["rate"], other=Float(0, 1, default=0.5)), searches=1, budget=4,
     )  # fmt: skip
     assert found.effect("rate")["retuned"]["estimate"] == pytest.approx(1.0)
+
+
+def test_what_depends_on_a_held_parameter_is_searched_only_where_it_can_be_active():
+    space = Space(
+        optimiser=Choice(["adam", "sgd"], default="adam"),
+        rate=SPACE["rate"],
+        momentum=When("optimiser", "sgd", Float(0, 0.99, default=0.5)),
+    )
+    found = run(
+        lambda t: (np.log10(t.config["rate"]) + 1) ** 2 + t.config.get("momentum", 1.0),
+        [Component("optimiser", on="adam", off="sgd")], space=space, searches=1, budget=4,
+    )  # fmt: skip
+    searched = found.result["roles"]["nuisance"]
+    assert searched == {"full": ["rate"], "-optimiser": ["rate", "momentum"]}
 
 
 WORTH = {"a": 0.3, "b": 0.1, "c": 0.0, "d": -0.05}
