@@ -475,7 +475,7 @@ def test_the_steps_of_a_path_are_those_that_were_taken():
 def test_what_is_rounding_is_no_interaction():
     found = run(four, FOUR, design="factorial", budget=3, searches=1, smallest_gain=0.01).result
     by_pair = {(a, b): (x, q) for a, b, x, q in found["factors"]["interactions"]}
-    assert by_pair.pop(("a", "b"))[0] == pytest.approx(0.04)
+    assert by_pair.pop(("a", "b"))[0] == pytest.approx(0.08)
     assert set(by_pair.values()) == {(0.0, 1.0)}
     assert found["factors"]["shapley"]["a"] == pytest.approx(0.34)
 
