@@ -16,7 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - opens the next import
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import make_scorer, mean_squared_error
+from sklearn.metrics import make_scorer, mean_squared_error, r2_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupShuffleSplit,
@@ -122,8 +122,9 @@ class Watched(Ridge):
         ({}, 3),
         ({"scoring": "neg_mean_squared_error", "smallest_gain": 1.0}, 3),
         ({"scoring": ["r2", "explained_variance"], "refit": "r2"}, 3),
-        ({"scoring": make_scorer(mean_squared_error, greater_is_better=False)}, 3),
+        ({"scoring": make_scorer(r2_score)}, 3),
         ({"scoring": "neg_mean_squared_error"}, 0),  # its error is what the plan asks 1 % of
+        ({"scoring": make_scorer(mean_squared_error, greater_is_better=False)}, 0),
         ({"scoring": lambda model, X, y: {"r2": model.score(X, y)}, "refit": False}, 0),
     ],
 )
@@ -303,6 +304,28 @@ def test_a_class_in_the_place_of_an_estimator_is_told_to_be_called():
 
 def test_given_parameters_come_after_the_control():
     assert fitted(given=[{"alpha": 0.25}]).cv_results_["params"][1] == {"alpha": 0.25}
+
+
+def test_a_value_given_that_the_space_lacks_is_told_with_its_parameter():
+    with pytest.raises(SpaceError, match=r"Parameter 'alpha': 5 is not one of"):
+        fitted(space={"alpha": [0.1, 1.0]}, given=[{"alpha": 5}])
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "neg_mean_squared_error",
+        ["neg_mean_squared_error"],
+        {"loss": "neg_mean_squared_error"},
+        make_scorer(mean_squared_error, greater_is_better=False),
+    ],
+)
+def test_one_percent_of_an_error_is_the_smallest_gain_whatever_it_is_called(scoring):
+    refit = next(iter(scoring)) if isinstance(scoring, list | dict) else True
+    search = fitted(scoring=scoring, refit=refit, n_trials=2)
+    assert search.study_.spec.smallest_gain == pytest.approx(
+        -search.control_["score"] / 100, rel=0.05
+    )
 
 
 def test_several_scores_are_led_by_the_one_that_refit_names():

@@ -10,7 +10,20 @@ from sklearn.datasets import load_diabetes
 from sklearn.tree import DecisionTreeRegressor
 from tests.unit.lab import data_of, spec_of
 
-from assay import Choice, Evidence, Float, Int, Space, Splits, StateError, When, optimize, tune
+from assay import (
+    Choice,
+    Component,
+    Evidence,
+    Float,
+    Int,
+    Space,
+    Splits,
+    StateError,
+    When,
+    ablate,
+    optimize,
+    tune,
+)
 from assay.analysis.audit import Measured, mixed, standing
 from assay.core.events import Audited, Selected
 from assay.core.history import fold
@@ -165,8 +178,26 @@ def test_an_interrupted_audit_goes_on(monkeypatch):
 
 def test_without_a_winner_it_says_why():
     study = optimize(additive, SPACE, budget=1, evidence=None, isolation="none", progress=False)
-    with pytest.raises(StateError, match="nothing to audit"):
+    with pytest.raises(StateError, match=r"nothing to audit\. Its plan has evidence=None"):
         study.audit(isolation="none")
+    both = optimize(
+        lambda trial: {"a": trial.config["big"], "b": trial.config["small"]}, SPACE, budget=2,
+        direction={"a": "minimize", "b": "minimize"}, isolation="none", progress=False,
+    )  # fmt: skip
+    with pytest.raises(StateError, match="With several objectives"):
+        both.audit(isolation="none")
+    parts = [Component("big", on=1, off=0)]
+    taken = ablate(
+        additive,
+        space=SPACE,
+        components=parts,
+        budget=3,
+        searches=1,
+        isolation="none",
+        progress=False,
+    )
+    with pytest.raises(StateError, match="It is an ablation"):
+        taken.study.audit(isolation="none")
 
 
 def test_forward_splits_are_not_those_of_the_search():

@@ -15,7 +15,7 @@ from assay.checks import model, target
 from assay.checks.finding import QUICK, TITLES, Finding, verdict_of
 from assay.core.errors import DataError, SpecError, StateError
 from assay.core.events import Deviated, Inspected
-from assay.inputs import from_arrays
+from assay.inputs import Table, from_arrays
 from assay.math.intervals import student
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "checks"
@@ -142,6 +142,17 @@ def test_useless_features_and_gaps_are_told():
     found = quick(X, y)
     assert (found["PF07"].numbers["constant"], found["PF07"].numbers["copies"]) == (1, 1)
     assert found["PF08"].level == "note"
+
+
+def test_the_columns_are_read_as_often_of_a_wide_table_as_of_a_narrow_one(monkeypatch):
+    read, columns = [], Table.columns
+    monkeypatch.setattr(Table, "columns", lambda self: read.append(1) or columns(self))
+    times = []
+    for d in (3, 30):
+        read.clear()
+        quick(*table(60, d))
+        times.append(len(read))
+    assert times[0] == times[1]
 
 
 def test_standardised_tables_are_told():

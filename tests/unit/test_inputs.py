@@ -151,6 +151,19 @@ def test_what_looks_odd_is_noted(write):
     assert len(table) == len(table.X) == N - 1
 
 
+@pytest.mark.parametrize("sep", [";", "\t"])
+def test_decimal_commas_divide_no_columns_and_are_told(write, sep):
+    lines = [f"{i},5{sep}{i % 7},25{sep}{i % 2}" for i in range(N)]
+    table = load(write("\n".join([sep.join("aby"), *lines]).encode()), "y")
+    assert table.names == ("a", "b")
+    assert "'a' is text because of numbers with commas such as '0,5'" in table.notes[0]
+
+
+def test_text_as_objects_in_a_numpy_file_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((N, 2)), y=np.array(["a", "b"] * N, dtype=object))
+    refused("Object arrays cannot be loaded", tmp_path / "a.npz")
+
+
 def test_spaces_after_the_delimiter_and_quoted_delimiters(write):
     lines = [f'{i}.5, "a, {i % 2}", {i * i % 7}' for i in range(N)]
     table = load(write("\n".join(["x, text, y", *lines]).encode()), "y")

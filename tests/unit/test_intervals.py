@@ -69,6 +69,9 @@ def test_equal_differences_give_a_point():
     interval = corrected_paired([0.1, 0.1, 0.1], 0.25)
     assert interval.low == interval.high == interval.estimate
     assert interval.se == 0
+    noise = np.array([0.3, 0.7, 1.1, 13.7])  # common to both, and gone from the difference
+    interval = paired_t((1.3 + noise) - (0.1 + noise))
+    assert interval.low == interval.high
 
 
 @pytest.mark.parametrize("function", [mean_t, paired_t, lambda d: corrected_paired(d, 0.25)])

@@ -120,6 +120,18 @@ def test_categories_are_used_even_if_some_were_never_seen_in_training(name, task
         assert fitted.fit(X[3:], y[3:]).score(X, y) > 0.7
 
 
+@pytest.mark.parametrize("name", ["decision_tree", "hist_gradient_boosting"])
+@pytest.mark.parametrize("dtype", ["string", "object", "category"])
+def test_text_with_the_missing_value_of_pandas_is_a_category(name, dtype):
+    text = pd.Series([*"abc", pd.NA] * 50, dtype="string").astype(dtype)
+    X = pd.DataFrame({"text": text, "number": np.arange(200.0) % 7})
+    built = model(name, "classification", X)
+    y = text.isna().to_numpy()
+    fitted = built.estimator.fit(X[:100], y[:100])
+    assert fitted.score(X[100:], y[100:]) == 1.0
+    assert len(fitted["prepare"].get_feature_names_out()) >= 2
+
+
 def test_boosting_is_told_which_columns_are_categories():
     built = model("auto", "regression", table()[0])
     assert built.estimator["model"].categorical_features == [0, 1, 2, 3]

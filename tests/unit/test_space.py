@@ -407,3 +407,18 @@ def test_the_json_form_stays_as_it_is():
         },
         "require": ["n < 8"],
     }  # fmt: skip
+
+
+def test_what_depends_on_a_replaced_parameter_stays_as_far_as_it_can_be_active():
+    space = Space(
+        kind=Choice(["a", "b", "c"]),
+        one=When("kind", "a", Int(1, 3)),
+        two=When("kind", ["a", "b"], Choice([True, False])),
+        three=When("two", True, Int(1, 3)),
+        forbid=["one == 2", "three == 2"],
+    )
+    assert space.changed([], {"kind": Constant("c")}).names == ("kind",)
+    held = space.changed([], {"kind": Constant("b"), "new": When("kind", "b", Int(0, 1))})
+    assert held.names == ("kind", "two", "three", "new")
+    assert [str(clause.text) for clause in held.forbidden] == ["three == 2"]
+    assert held.active({"kind": "b", "two": True}) == list(held)

@@ -63,7 +63,8 @@ def factors(spec: StudySpec, components: Sequence[Component], searches: Searches
     level = 1 - spec.alpha
     rng = stream(spec.seed, "ablation", "factors")
     main = simultaneous(effects[: len(names)], ratio(spec), rng, level)
-    found = _interactions(spec, names, pairs, effects[len(names) :]) if told else ()
+    # what two bring beyond each is a difference of differences: twice the effect of their product
+    found = _interactions(spec, names, pairs, 2 * effects[len(names) :]) if told else ()
     everything = {frozenset(c) for k in range(len(names) + 1) for c in combinations(names, k)}
     complete = everything == set(variants)
     means = {v: float(s.mean()) for v, s in scores.items()}

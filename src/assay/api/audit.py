@@ -19,6 +19,7 @@ from assay.core.rng import derived_seed
 from assay.core.spec import StudySpec
 from assay.engine.audit import plan_audit
 from assay.executors.slots import Slots
+from assay.report.phase import searches_of
 
 if TYPE_CHECKING:
     from assay.api.prepare import Prepared
@@ -74,6 +75,7 @@ def audit_study(
     """
     if (known := stored_audit(study)) is not None:
         return Audit(study, known)
+    _see_that_there_is_a_winner(study)
     if study.system is None:
         raise StateError(
             f"Study {study.name!r} was opened from its storage, which holds neither the data nor the "
@@ -120,15 +122,32 @@ def stored_audit(study: Study) -> Mapping[str, Any] | None:
 
 def why_no_audit(study: Study) -> str:
     """Why there is nothing to audit; empty if there is."""
+    if searches_of(study.history) is not None:
+        return "It is an ablation: `assay best` says what each component contributes."
     winner = _winner(study)
     if winner is None:
-        return "Its search has not ended, so there is no winner yet."
+        return _why_no_winner(study.spec)
     if winner == CONTROL or not has_control(study.history):
         return "No trial stands against the control, so there is no change to look at."
     control, config = study.history.config(CONTROL), study.history.config(winner)
     if not changed(study.spec.space, control, config):
         return "The winner changes nothing that could be changed by itself."
     return ""
+
+
+def _why_no_winner(spec: StudySpec) -> str:
+    if not spec.single:
+        return "With several objectives there is no one winner; see `front`."
+    if spec.evidence is None:
+        return (
+            "Its plan has evidence=None, so no winner was chosen and measured beside the control."
+        )
+    return "Its search has not ended, so there is no winner yet."
+
+
+def _see_that_there_is_a_winner(study: Study) -> None:
+    if why := why_no_audit(study):
+        raise StateError(f"Study {study.name!r} has nothing to audit. {why}")
 
 
 def run_audit(
@@ -148,8 +167,7 @@ def run_audit(
     """
     from assay.progress import showing
 
-    if why := why_no_audit(study):
-        raise StateError(f"Study {study.name!r} has nothing to audit. {why}")
+    _see_that_there_is_a_winner(study)
     winner = _winner(study)
     assert winner is not None
     spec, count = _spec(study, fresh)

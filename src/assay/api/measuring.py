@@ -123,7 +123,8 @@ def measured(
 
 
 def _features(table: Table) -> dict[str, Any]:
-    return {name: v for name, v in table.columns().items() if name in table.names}
+    named = set(table.names)
+    return {name: v for name, v in table.columns().items() if name in named}
 
 
 def _test_twins(prepared: Prepared) -> float | None:
@@ -138,8 +139,9 @@ def _test_twins(prepared: Prepared) -> float | None:
 
 def _all_cells(prepared: Prepared) -> Any:
     parts = [prepared.dev, *([prepared.test] if prepared.test is not None else [])]
+    features = [_features(part) for part in parts]
     together = {
-        name: np.concatenate([np.asarray(_features(p)[name]) for p in parts])
+        name: np.concatenate([np.asarray(columns[name]) for columns in features])
         for name in prepared.dev.names
     }
     return cells_of(together)[0]

@@ -235,7 +235,7 @@ class Space:
             entry = node.parameter.to_json()
             if node.conditions:
                 entry["when"] = [
-                    [parent, [v for v in self._parent_values(parent) if value_key(v) in keys]]
+                    [parent, [v for v in self[parent].points(_TOO_MANY) if value_key(v) in keys]]
                     for parent, keys in node.conditions
                 ]
             form["parameters"][name] = entry
@@ -249,7 +249,7 @@ class Space:
     def changed(self, gone: Iterable[str], extra: Mapping[str, Parameter | When]) -> Space:
         """The same space without some parameters, and what depends on them, and with others.
 
-        Clauses that speak of what is gone go too.
+        What depends on values that a parameter no longer takes goes, and so do clauses on what is gone.
 
         Raises:
             SpaceError: nothing is left, or an extra parameter does not fit.
@@ -260,10 +260,13 @@ class Space:
         lost = set(gone) - extra.keys()
         kept: dict[str, Parameter | When] = {}
         for name, entry in self.to_json()["parameters"].items():
-            if lost.intersection([name, *(parent for parent, _ in entry.get("when", ()))]):
+            when = [[p, _taken(values, extra.get(p))] for p, values in entry.get("when", ())]
+            if name in extra:
+                kept[name] = extra[name]
+            elif name in lost or any(p in lost or not values for p, values in when):
                 lost.add(name)
             else:
-                kept[name] = _given_from_json(name, entry)
+                kept[name] = _given_from_json(name, {**entry, "when": when})
         forbid, require = (
             [
                 clause.text if isinstance(clause, Expression) else clause
@@ -273,10 +276,6 @@ class Space:
             for clauses in (self.forbidden, self.required)
         )
         return Space({**kept, **extra}, forbid=forbid, require=require, fidelity=self.fidelity)
-
-    def _parent_values(self, parent: str) -> list[Any]:
-        parameter = self.nodes[parent].parameter
-        return parameter.points(_TOO_MANY)
 
     @staticmethod
     def from_json(form: Mapping[str, Any]) -> Space:
@@ -328,6 +327,16 @@ def _given_from_json(name: str, entry: Any) -> Parameter | When:
             f"Parameter {name!r}: 'when' is a list of [parent, [values]], got {conditions!r:.120}."
         ) from None
     return given
+
+
+def _taken(values: list[Any], parent: Parameter | When | None) -> list[Any]:
+    """Those of the values that the parent takes where it is replaced; None: it is not."""
+    while isinstance(parent, When):
+        parent = parent.parameter
+    if parent is None or parent.size > _TOO_MANY:
+        return values
+    known = {value_key(value) for value in parent.points(_TOO_MANY)}
+    return [value for value in values if value_key(value) in known]
 
 
 def _node(name: str, value: Any) -> Node:

@@ -19,6 +19,7 @@ from assay.inputs.table import FEWEST_ROWS, Table, checked, from_arrays
 
 _GROWTH = 6  # a table takes up to about six times its file in memory while it is read
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
+_COMMAS = re.compile(r"[-+]?\d*(,\d+)+(\.\d*)?$")
 _READERS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".npy": "npy", ".npz": "npz",
@@ -133,14 +134,14 @@ def _exact() -> dict[str, Any]:
 
 
 def _delimiter(sample: str) -> str:
-    """The delimiter that divides the first lines most often and always equally often."""
+    """The delimiter that divides the header most often, and the first lines as often."""
     lines = sample.splitlines()[:20]
     best, most = ",", 1
     for candidate in (",", ";", "\t", "|"):
         widths = [
             len(row) for row in csv.reader(lines, delimiter=candidate, skipinitialspace=True) if row
         ]
-        common = max(set(widths), key=widths.count, default=1)
+        common = widths[0] if widths else 1  # the header has no commas of numbers such as 0,5
         if widths and widths.count(common) >= 0.8 * len(widths) and common > most:
             best, most = candidate, common
     return best
@@ -196,10 +197,10 @@ def _read_parquet(name: str) -> Any:
 def _load_arrays(name: str, kind: str, target: str | int | None) -> Table:
     try:
         content = np.load(name, allow_pickle=False)
+        arrays: Mapping[str, Any] = dict(content) if kind == "npz" else {}
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{name!r} cannot be read as a NumPy file: {error}.") from None
     if kind == "npz":
-        arrays: Mapping[str, Any] = dict(content)
         if missing := {"X", "y"} - set(arrays):
             raise DataError(
                 f"{name!r} has no array {sorted(missing)[0]!r}: it holds {sorted(arrays)}."
@@ -295,6 +296,12 @@ def _days(column: Any) -> Any:
 def _odd_text(name: str, column: Any) -> list[str]:
     values = list(column.cat.categories)
     numbers = [value for value in values if _is_number(value)]
+    commas = [value for value in values if _COMMAS.match(value)]
+    if commas and len(set(commas) | set(numbers)) == len(values):
+        said = (
+            f"Column {name!r} is text because of numbers with commas such as {commas[0]!r}: write "
+        )
+        return [said + "a decimal point, and nothing between thousands."]
     if len(values) > len(numbers) >= 0.9 * len(values):
         other = next(value for value in values if not _is_number(value))
         return [

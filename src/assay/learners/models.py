@@ -26,7 +26,12 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -194,7 +199,7 @@ def model(name: str, task: str, X: Any) -> Model:
         prefix = "model__regressor__"
     if isinstance(core, boosted.Coded):
         prefix = "model__estimator__"
-    preparation = _prepare(kind.preparation, numbers, categories)
+    preparation = _prepare(kind.preparation, numbers, categories, _gapped(X, categories))
     estimator = Pipeline([("prepare", preparation), ("model", core)])
     return Model(
         name=known,
@@ -263,7 +268,9 @@ def _code(value: Any) -> str:
     return f"`{plain}`"
 
 
-def _prepare(preparation: Preparation, numbers: list[Any], categories: list[Any]) -> Any:
+def _prepare(
+    preparation: Preparation, numbers: list[Any], categories: list[Any], gapped: bool
+) -> Any:
     if preparation == "native":
         if not categories:
             return "passthrough"
@@ -272,14 +279,35 @@ def _prepare(preparation: Preparation, numbers: list[Any], categories: list[Any]
             unknown_value=np.nan,
             encoded_missing_value=np.nan,
             max_categories=_NATIVE_CATEGORIES,
-        )  # the model knows the categories by their place: they come first
-        return ColumnTransformer([("categories", codes, categories)], remainder="passthrough")
+        )
+        # the model knows the categories by their place: they come first
+        coded = [("categories", _after_gaps(codes, gapped), categories)]
+        return ColumnTransformer(coded, remainder="passthrough")
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     scale = make_pipeline(fill, StandardScaler()) if preparation == "scaled" else fill
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=_MOST_CATEGORIES, sparse_output=False
     )
-    return ColumnTransformer([("numbers", scale, numbers), ("categories", one_hot, categories)])
+    coded = _after_gaps(one_hot, gapped)
+    return ColumnTransformer([("numbers", scale, numbers), ("categories", coded, categories)])
+
+
+def _gapped(X: Any, categories: list[Any]) -> bool:
+    """Whether a missing category is pandas' own NA, which encoders refuse beside text."""
+    return any(
+        repr(cell) == "<NA>"
+        for name in categories
+        for cell in np.asarray(X[name], dtype=object)[X[name].isna()]
+    )
+
+
+def _after_gaps(encoder: Any, gapped: bool) -> Any:
+    gaps = FunctionTransformer(_without_na, feature_names_out="one-to-one")
+    return make_pipeline(gaps, encoder) if gapped else encoder
+
+
+def _without_na(categories: Any) -> Any:
+    return categories.astype(object).where(categories.notna(), None)
 
 
 def _columns(X: Any) -> tuple[list[Any], list[Any]]:

@@ -19,6 +19,9 @@ import numpy.typing as npt
 from assay.core.errors import DataError
 from assay.math.checks import Array, at_least, finite, not_negative, probability
 
+ROUNDING = 1e-12
+"""Values that differ by a smaller share of their size are equal but for rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -241,13 +244,14 @@ def normal_quantile(p: float) -> float:
 
 
 def spread(values: Array) -> float:
-    """Standard deviation with divisor n - 1; exactly 0 if all values are equal.
+    """Standard deviation with divisor n - 1; exactly 0 if all values are equal but for rounding.
 
-    >>> spread(np.array([0.1, 0.1, 0.1]))
+    >>> spread(np.array([0.1, 0.1, 0.3 - 0.2]))
     0.0
     """
-    # The mean of equal floats may be off by one bit, which would fake a tiny variance.
-    return 0.0 if np.ptp(values) == 0 else float(values.std(ddof=1))
+    # Equal differences, and the mean of equal floats, may be off by bits: that would fake a variance.
+    apart = np.ptp(values) > ROUNDING * np.abs(values).max()
+    return float(values.std(ddof=1)) if apart else 0.0
 
 
 def _student_of(values: Array, ratio: float, level: float, method: str) -> Interval:

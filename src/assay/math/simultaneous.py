@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assay.math.checks import Array, finite, not_negative, probability
-from assay.math.intervals import Interval, student
+from assay.math.intervals import ROUNDING, Interval, student
 
 _DRAWS = 40_000
 METHOD = "max-t over a family of effects"
@@ -58,7 +58,7 @@ def simultaneous(
     array = finite(blocks, "differences", ndim=3)
     cov, df = _covariance(array, ratio)
     se = np.sqrt(np.diag(cov))
-    moving = se > 1e-15 * np.maximum(np.abs(array).max(axis=(1, 2)), 1e-300)
+    moving = se > ROUNDING * np.maximum(np.abs(array).max(axis=(1, 2)), 1e-300)
     least = float(df[moving].min()) if moving.any() else float(array.shape[2] - 1)
     largest = _largest(cov[np.ix_(moving, moving)], least, rng)
     widen = _quantile(largest, least, level)

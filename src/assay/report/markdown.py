@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assay.report import figures, words
+from assay.report.markdown_found import found
 from assay.report.plots.draw import Figure
 from assay.report.plots.draw import drawn as drawn_of
 from assay.report.view import View
@@ -49,6 +50,7 @@ def _parts(view: View) -> Iterator[str]:
             (c.name, c.before or "not active", c.after or "not active") for c in view.changes.rows
         ]
         yield _table(("parameter", "default", f"trial {view.changes.trial}"), rows)
+    yield from found(view, text, _table)
     yield from _record(view)
     yield from _trials(view)
     yield f"{view.events:,} events in the log." + (
@@ -66,6 +68,8 @@ def _figures(view: View) -> Iterator[tuple[str, Figure]]:
         yield "History", figures.history(view.course)
     if view.shadow:
         yield view.shadow.plot.title, drawn_of(view.shadow.plot)
+    if view.steps:
+        yield "From the defaults to the best", drawn_of(view.steps)
     if view.importance:
         yield "What mattered", figures.importance(view.importance)
     for plot in view.worth or ():

@@ -98,7 +98,10 @@ class Candidates:
         for key, thing in self.objects.get(name, {}).items():
             if thing is value:
                 return next(v for v in parameter.points(_MOST) if value_key(v) == key)
-        return parameter.settle(plain(value))
+        try:
+            return parameter.settle(plain(value))
+        except SpaceError as error:
+            raise SpaceError(f"Parameter {self.names[name]!r}: {error}") from None
 
 
 def candidates(estimator: Any, space: Any, *, rows: int, control: bool) -> Candidates:

@@ -152,7 +152,7 @@ def _measured_first(wishes: Wishes, bench: Bench, found: Candidates, fits: Fits)
     """
     scoring = bench.search.scoring
     fits.metric = _lead(bench, None)
-    share = wishes.smallest_gain is None and fits.metric.startswith("neg_")
+    share = wishes.smallest_gain is None and _is_error(bench, fits.metric)
     named = not callable(scoring) or isinstance(scoring, _BaseScorer)
     if found.control is None or (named and not share):
         return None
@@ -191,6 +191,13 @@ def _lead(bench: Bench, first: Any) -> str:
     return named if isinstance(named, str) else "score"
 
 
+def _is_error(bench: Bench, metric: str) -> bool:
+    """Whether a score is an error with its sign turned: a scorer knows, of a function its name tells."""
+    scorer = getattr(bench.scorer, "_scorers", {}).get(metric, bench.scorer)
+    sign = getattr(scorer, "_sign", None)
+    return bool(sign < 0) if sign is not None else metric.startswith("neg_")
+
+
 def _spec(
     wishes: Wishes,
     bench: Bench,
@@ -200,7 +207,7 @@ def _spec(
 ) -> StudySpec:
     gain = wishes.smallest_gain
     if gain is None:
-        gain = float(f"{0.01 * scale:.2g}") if scale and metric.startswith("neg_") else 0.005
+        gain = float(f"{0.01 * scale:.2g}") if scale and _is_error(bench, metric) else 0.005
     space = by_fold(found.space, wishes.scheduler, bench.n_splits)
     return StudySpec(
         space=space,

@@ -52,6 +52,37 @@ def test_markdown_says_what_the_page_says(kind, study, view):
             assert line.endswith("|")
 
 
+def test_markdown_has_the_sections_of_the_page(kind, study, view):
+    said = markdown(view(*study(kind)))
+    others = {"changes", "shadow", "preflight", "worth", "trials"}  # their headings say more
+    for section in html.SECTIONS:
+        if section.part not in others and getattr(view(*study(kind)), section.part) is not None:
+            assert f"## {section.heading}\n" in said
+
+
+def test_an_ablation_and_an_audit_in_markdown():
+    noise = {False: 0.0, True: 0.01}
+    options = {"isolation": "none", "progress": False}
+    space = assay.Space(rate=assay.Float(0.1, 1.0, default=1.0))
+
+    def loss(trial):
+        return trial.config["rate"] + noise[trial.seed % 2 == 0] - trial.config.get("flag", 0)
+
+    parts = [assay.Component("flag"), assay.Component("other")]
+    ablation = assay.ablate(
+        loss, space=space, components=parts, design="factorial", budget=3, searches=1, **options
+    )
+    said = markdown(whole(ablation.study))
+    for effect in ablation.result["effects"]:
+        assert text(effect["sentence"]) in said
+    assert "| together, beyond each for itself | interaction | adjusted p |" in said
+    study = assay.optimize(loss, space, budget=8, smallest_gain=0.01, **options)
+    study.audit(**options)
+    said = markdown(whole(study))
+    assert "| parameter | default | winner | added |" in said
+    assert "## How the winner was chosen" in said
+
+
 def test_markdown_is_inert(made):
     spec, events = made.hostile()
     said = markdown(view_of(made.HOSTILE, spec, fold(events)))
