@@ -105,7 +105,23 @@ def ask(study: str | None, storage: str) -> None:
     _say(next_trial(storage, study))
 
 
-@click.command(cls=JsonCommand)
+class _WithNumbers(JsonCommand):
+    """A command of which -0.25 is an argument and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = any(map(_is_negative, args))
+        return super().parse_args(ctx, args)
+
+
+def _is_negative(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word.startswith("-")
+
+
+@click.command(cls=_WithNumbers)
 @click.argument("study")
 @click.argument("trial", type=click.IntRange(min=0))
 @click.argument("value", required=False)
@@ -120,7 +136,7 @@ def tell(
     VALUE is a number, or a JSON object of numbers by name.
 
     \b
-    assay tell lab 3 0.25
+    assay tell lab 3 -0.25
     assay tell lab 3 '{"loss": 0.25, "latency_ms": 8}'
     assay tell lab 3 --failed "out of memory"
     """
