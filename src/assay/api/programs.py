@@ -129,6 +129,7 @@ def run_program(
     Raises:
         SpecError, SpaceError: the options are wrong; the study has another plan.
         StateError: the program fails with its defaults, or in every trial.
+        KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     program = program_of(options)
     space = space_of(options.space)
@@ -143,7 +144,8 @@ def run_program(
     study = Study.of(spec, store, options.study, queued, source)
     if say:
         say(study)
-    run_objective(study, program, workers=slots, progress=progress)
+    if not run_objective(study, program, workers=slots, progress=progress):
+        raise KeyboardInterrupt
     return study
 
 

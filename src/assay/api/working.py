@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from assay.api.fleet import differences
 from assay.api.opened import open_study
 from assay.api.parts import executor_of, slots_for
-from assay.api.session import seconds_before
+from assay.api.session import same_call, say_how_to_resume, seconds_before
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Concluded, Environment, Selected, Steered
@@ -74,7 +74,8 @@ def work(
     slots = _slots(found, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
-        run_objective(found, objective, workers=slots)
+        if not run_objective(found, objective, workers=slots):
+            say_how_to_resume(same_call(found))
 
     evaluate = Objective(objective, seeding=True)
     again = drive_it if drive else None
