@@ -39,9 +39,11 @@ def searched(space: str | None, param: tuple[str, ...]) -> dict[str, Any]:
     """The form of the space that --space and --param describe."""
     form: dict[str, Any] = space_in(space) if space else {}
     parameters = form["parameters"] if isinstance(form.get("parameters"), dict) else form
-    for text in param:
-        name, _, values = text.partition("=")
-        parameters[name.strip()] = values
+    named = [(name.strip(), values) for name, _, values in (text.partition("=") for text in param)]
+    for name, values in named:
+        if sum(name == other for other, _ in named) > 1:
+            raise SpecError(f"--param names {name!r} twice. Give one range for each parameter.")
+        parameters[name] = values
     return form
 
 
