@@ -82,6 +82,11 @@ class Program:
         """
         command = Command(self.command, self.shell)
         command.check(names)
+        if not os.path.isdir(self.directory):
+            raise SpecError(
+                f"The program runs in the folder {self.directory!r}, which is not there. Make it, with "
+                "what the program needs, or name another (directory = … in the study file)."
+            )
         if unnamed := command.unnamed(names):
             named, variable = ", ".join(f"{{{name}}}" for name in unnamed), _variable(unnamed[0])
             warnings.warn(
