@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -58,6 +59,10 @@ def test_a_study_file_of_a_program(run, tmp_path):
         (("run",), "--command"),
         (("run", "--command", "true"), "--param"),
         (("run", "--command", "true {y}", *PARAM), "no parameter"),
+        (("run", "--command", "true {x}", *PARAM, *PARAM), "'x' twice"),
+        (("run", "--command", "true {x}", *PARAM, "--trials", "0"), "trials"),
+        (("run", "--command", "true {x}", *PARAM, "--seconds", "0"), "seconds"),
+        (("run", "--command", "true {x}", *PARAM, "--timeout", "0"), "seconds"),
         (("run", "--command", "true", "--param", "x=2..1"), "Swap them"),
         (("run", "a.toml", "--command", "true"), "not both"),
         (("tell", "lab", "0", "many"), "number"),
@@ -90,6 +95,52 @@ def test_ask_and_tell(run, tmp_path):
     assert json.loads(run("tell", "lab", "1", "--failed", "no", *db).stdout)["state"] == "failed"
     assert json.loads(run("result", *db).stdout)["ended"] == 2
     assert json.loads(run("status", "--format", "json", *db).stdout)["studies"][0]["failed"] == 1
+
+
+@pytest.mark.parametrize("value", ["-0.25", "-1e-3", "-7"])
+def test_a_value_below_zero_is_no_option(run, tmp_path, value):
+    db = ("--storage", str(tmp_path / "lab.db"))
+    run("create", "lab", *PARAM, *db)
+    run("ask", *db)
+    run("tell", "lab", "0", value, "--step", "1", *db)
+    told = run("tell", "lab", "0", value, *db)
+    assert json.loads(told.stdout)["best"]["values"] == [float(value)]
+    assert "--failed" in run("tell", "lab", "0", "--faild", "x", *db).stderr
+
+
+def test_a_trial_whose_error_was_cut_in_the_middle_of_a_letter_fails_all_the_same(run, tmp_path):
+    db = ("--storage", str(tmp_path / "lab.db"))
+    run("create", "lab", *PARAM, *db)
+    run("ask", *db)
+    told = run("tell", "lab", "0", "--failed", "boom \udcc3", *db)
+    assert json.loads(told.stdout)["failure"] == "boom \ufffd"
+    assert run("note", "fa\udce7ade", *db).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("caf\udcc3", *PARAM), 3, "The name 'caf"),
+        (("lab", "--param", "x\udcc3=0..1"), 2, "end of '.*x.udcc3'. Write it in UTF-8"),
+        (("lab", "--param", "x=a|b\udcc3"), 2, "end of '.*b.udcc3'. Write it in UTF-8"),
+        (("lab", *PARAM, "--minimize", "l\udcc3"), 2, "end of '.*l.udcc3'. Write it in UTF-8"),
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_refused_in_words(run, tmp_path, words, code, says):
+    made = run("create", *words, "--storage", str(tmp_path / "lab.db"))
+    assert made.exit_code == code
+    assert re.search(says, made.stderr), made.stderr
+
+
+def test_a_study_that_is_asked_goes_on_though_its_control_failed(run, tmp_path):
+    db = ("--storage", str(tmp_path / "lab.db"))
+    run("create", "lab", *PARAM, *db)
+    phases = []
+    for number, outcome in enumerate((("--failed", "no"), ("0.5",), ("0.25",))):
+        run("ask", *db)
+        run("tell", "lab", str(number), *outcome, *db)
+        phases.append(json.loads(run("result", *db).stdout)["phase"])
+    assert phases == ["control", "search", "search"]
 
 
 def talk(storage, *messages):
@@ -146,6 +197,7 @@ def test_no_tool_opens_a_test_set():
         ({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}, -32601),
         ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [1]}, -32602),
         (call(1, "unseal"), -32602),
+        (call(1, ["ask"]), -32602),
     ],
 )
 def test_a_wrong_message_gets_its_error_and_the_next_is_answered(tmp_path, message, code):
@@ -185,6 +237,16 @@ def test_a_mistake_of_the_model_is_told_to_the_model(tmp_path, message, says):
     said = answer["result"]["content"][0]["text"]
     assert says in said
     assert "--param" not in said
+
+
+def test_a_storage_that_cannot_be_read_is_told_and_does_not_end_the_server(tmp_path):
+    (tmp_path / "lab.db").write_text("something else")
+    asked, ping = talk(
+        tmp_path / "lab.db", call(1, "ask"), {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    )
+    assert asked["result"]["isError"] is True
+    assert "not a study file" in asked["result"]["content"][0]["text"]
+    assert ping["result"] == {}
 
 
 def test_a_second_study_of_a_name_says_what_is_different_and_what_to_do(tmp_path):

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from assay.api.options import read_options, schema
+from assay.api.options import read_options
+from assay.api.programs import schema
 from assay.cli import assay
 from assay.cli.demonstration import demo
 from assay.learners.diabetes import diabetes_csv

@@ -68,6 +68,19 @@ def test_ctrl_c_prints_the_command_that_goes_on(times, start):
         assert ended(again, history.n_ended + 1) > history.n_ended
 
 
+def test_ctrl_c_stops_a_study_of_a_program_in_the_same_way(start, folder):
+    process = start(
+        "run", "--command", "sh -c 'sleep 0.2; echo value: {x}'", "--param", "x=0.0..1.0 default=0.5",
+        "--study", "p", "--storage", "p.db", "--json",
+    )  # fmt: skip
+    ended(process, 2, "p.db")
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (130, ""), said
+    assert said.rstrip().splitlines()[-1].strip() == "assay resume --storage p.db p"
+    assert "same call" not in said
+
+
 def test_ctrl_c_before_the_study_began(start):
     process = start(*SLOW)
     time.sleep(0.4)

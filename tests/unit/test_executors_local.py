@@ -220,6 +220,45 @@ def test_a_plain_script_works_without_a_main_guard_and_finds_its_modules(tmp_pat
     assert (done.stdout, done.stderr) == ("{'value': 42.0}\n", "")
 
 
+OF_ITS_OWN_CLASS = """
+import sys, types
+
+class Switch(types.ModuleType):
+    factor = 42
+
+sys.modules[__name__] = Switch(__name__)
+"""
+
+WITH_IT = """
+import odd.switch
+from assay.core.jobs import Job
+from assay.executors.local import LocalExecutor
+
+def evaluate(job, emit):
+    return odd.switch.factor / job.config["x"]
+
+with LocalExecutor(evaluate) as executor:
+    for x in (1, 0):
+        executor.submit(Job(id=x, trial=0, stage="search", config={"x": x}))
+        [(_, ended)] = executor.poll(60)
+        print(getattr(ended, "values", None) or ended.reason)
+"""
+
+
+def test_a_script_may_use_modules_of_another_class_and_its_failures_name_its_file(tmp_path):
+    """torch.backends.cudnn is such a module."""
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "__init__.py").touch()
+    (tmp_path / "odd" / "switch.py").write_text(OF_ITS_OWN_CLASS)
+    (tmp_path / "script.py").write_text(WITH_IT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, env=environment, text=True
+    )
+    assert done.stdout.startswith("{'value': 42.0}\nZeroDivisionError"), done.stderr
+    assert f'File "{tmp_path / "script.py"}", line 7, in evaluate' in done.stdout
+
+
 def test_a_module_of_the_working_directory_cannot_shadow_ours(tmp_path, monkeypatch):
     (tmp_path / "socket.py").write_text("raise ImportError('shadowed')")
     monkeypatch.chdir(tmp_path)

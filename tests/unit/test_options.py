@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.api.options import TuneOptions, options_from, read_options, schema
+from assay.api.options import TuneOptions, options_from, read_options
+from assay.api.programs import ProgramOptions, schema
 from assay.core.errors import SpecError
 
 values = st.fixed_dictionaries(
@@ -102,14 +103,28 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text):
 
 
 def test_the_schema_knows_every_option_and_nothing_else():
-    form = schema()
+    form = schema()["else"]
     names = {field.name for field in fields(TuneOptions)}
-    assert set(form["properties"]) == names | {"$schema"}
+    assert set(form["properties"]) == names | {"$schema", "ablation"}
     assert form["additionalProperties"] is False
     assert form["properties"]["open_test"] == {"type": "boolean"}
     assert form["properties"]["drop"] == {"type": "array", "items": {"type": "string"}}
     assert {"type": "null"} in form["properties"]["trials"]["anyOf"]
     json.dumps(form)
+
+
+def test_the_schema_knows_the_file_of_a_program():
+    form = schema()
+    assert form["if"] == {"required": ["command"]}
+    names = {field.name for field in fields(ProgramOptions)}
+    assert set(form["then"]["properties"]) == names | {"$schema"}
+    assert form["then"]["required"] == ["command", "space"]
+    assert {"type": "string"} in form["then"]["properties"]["minimize"]["anyOf"]
+
+
+def test_a_file_may_begin_with_the_mark_of_an_editor(tmp_path):
+    (tmp_path / "study.toml").write_text('data = "a.csv"\ntrials = 5', encoding="utf-8-sig")
+    assert read_options(tmp_path / "study.toml").trials == 5
 
 
 def test_every_option_is_described():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from assay.api.parts import (
@@ -34,6 +36,10 @@ from assay.stores.sqlite import SqliteStore
         ("b.sqlite3", "b.sqlite3"),
         ("lab", None),
         ("lab.csv", None),
+        ("sqlite:///:memory:", None),
+        ("sqlite:///lab.db?timeout=9", None),
+        ("sqlite:///~/lab.db", str(Path.home() / "lab.db")),
+        ("~/lab.db", str(Path.home() / "lab.db")),
         ("http://a.example/lab.db", None),
         ("", None),
     ],
@@ -56,6 +62,8 @@ def test_a_storage_becomes_a_store(tmp_path):
 def test_a_storage_of_no_known_kind_is_refused_with_what_works():
     with pytest.raises(SpecError, match=r"sqlite:///lab\.db"):
         store_at("mysql://host")
+    with pytest.raises(SpecError, match="None keeps a study in memory"):
+        store_at("sqlite:///:memory:")
 
 
 def test_reading_alone_makes_no_file(tmp_path):

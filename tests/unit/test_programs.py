@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import tomllib
 from pathlib import Path
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
@@ -83,6 +85,10 @@ def test_braces_and_unknown_names():
         ("LOSS: 1", None),
         ("the loss was 3", None),
         ("loss: 1.2.3", None),
+        ("loss: 1,000.5", None),
+        ("loss: 0,25", None),
+        ("loss: 0.25,acc: 0.5", 0.25),
+        ("\x1b[1mloss\x1b[0m: \x1b[32;1m0.25\x1b[0m", 0.25),
         ('{"loss": "many"}', None),
         ('{"loss": true}', None),
         ("{loss: 3}", 3),
@@ -146,6 +152,26 @@ def test_numbers_from_a_file(tmp_path):
     assert run(code, output=str(tmp_path / "out-{trial}.json"))[0] == {"value": 4}
     with pytest.raises(ProgramError, match="left no file"):  # that of the trial before is gone
         run("true", output=str(tmp_path / "out-{trial}.json"))
+
+
+def test_a_program_ends_when_it_does_whatever_it_leaves_running():
+    began = monotonic()
+    found, _ = run("sh -c 'sleep 8 & echo value: 3'")
+    assert found == {"value": 3}
+    assert monotonic() - began < 7
+
+
+def test_an_error_ends_the_program_and_whoever_listens_to_it():
+    def report(step, value):
+        raise RuntimeError("cut")
+
+    trial = SimpleNamespace(number=0, config={"x": 1}, seed=0, report=report)
+    with pytest.raises(RuntimeError, match="cut"):
+        Program('yes \'{{"value": 1, "step": 1}}\'')(trial)
+    until = monotonic() + 10
+    while any("_listen" in thread.name for thread in threading.enumerate()):
+        assert monotonic() < until, "a thread is left behind"
+        sleep(0.01)
 
 
 @pytest.mark.parametrize(

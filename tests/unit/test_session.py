@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import monotonic, sleep
+
 import pytest
 
-from assay import Float, Space, StateError, Study, optimize
+from assay import Budget, Float, Space, StateError, Study, optimize
 from assay.api.session import driving, record_environment, same_call, search_clock, seconds_before
 from assay.core.events import Environment
 from assay.core.protocols import Row
@@ -80,6 +82,28 @@ def test_earlier_sittings_count_from_their_first_to_their_last_row():
     clock = search_clock(Store(), "s", needed=True)
     assert 360 <= clock() < 361
     assert search_clock(Store(), "s", needed=False)() < 1
+
+
+def test_time_between_two_sittings_of_one_process_is_none_of_the_search():
+    """As in a notebook, where the same kernel goes on the next day with a larger budget."""
+    times = []
+
+    def objective(trial):
+        times.append(monotonic())
+        sleep(0.05)
+        return trial.config["x"]
+
+    def sitting(seconds):
+        budget = Budget(seconds=seconds)
+        options = {"evidence": None, "isolation": "none", "progress": False}
+        return optimize(objective, SPACE, budget=budget, storage=store, **options)
+
+    store = MemoryStore()
+    first = len(sitting(0.5).trials)
+    sleep(1.5)
+    began = monotonic()
+    assert len(sitting(1.2).trials) > first
+    assert 0.4 < times[-1] - began < 1.2
 
 
 def test_how_to_go_on_depends_on_the_storage(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import assay
 from assay.api.files import tune_file
 from assay.api.options import TuneOptions
+from assay.api.programs import ProgramOptions, run_program
 from assay.api.study import Study
 from assay.api.working import work, work_on_file
 from assay.core.events import Asked, Concluded, Told
@@ -104,6 +105,30 @@ def test_a_worker_on_a_data_file_loads_it_again_and_refuses_another(tmp_path, mo
         assert study.verdict is not None
     data.write_text(table.replace("59", "58", 1))
     with pytest.raises(assay.DataError, match="has changed since study 'lab' began"):
+        work_on_file(begun, "lab", wait_s=0)
+
+
+def test_a_worker_of_a_program_starts_it_as_the_driver_does_where_it_is(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "square.sh").write_text("echo value: $1")
+    options = ProgramOptions(
+        "sh square.sh {x}", {"x": "0.0..1.0 default=0.5"}, trials=3, evidence=False,
+        directory=str(folder), study="lab", storage=str(tmp_path / "whole.db"),
+    )  # fmt: skip
+    with closing(run_program(options, progress=False).store) as store:
+        events = list(store.read("lab"))
+    begun = str(tmp_path / "begun.db")
+    with closing(SqliteStore(begun)) as store:
+        store.append("lab", events[:2], after=0)
+
+    assert work_on_file(begun, "lab", wait_s=0, drive=True) == "it was driven from here"
+    with assay.open_study(begun) as study:
+        assert [trial.values for trial in study.trials] == [
+            event.values for event in events if isinstance(event, Told)
+        ]
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(assay.SpecError, match="here', which is not there"):
         work_on_file(begun, "lab", wait_s=0)
 
 

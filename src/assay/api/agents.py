@@ -14,7 +14,7 @@ from assay.api.parts import store_at
 from assay.api.programs import space_of
 from assay.api.stored import chosen_study, existing
 from assay.api.study import Study
-from assay.core.errors import SpecError, StateError
+from assay.core.errors import SpecError, StateError, StoreError
 from assay.core.events import Created, Sealed, Selected
 from assay.core.history import History
 from assay.engine.trial import Reports
@@ -158,15 +158,17 @@ def result(study: Study) -> JSON:
     }
 
 
-def any_study(storage: str) -> bool:
-    """Whether there is a study to speak of."""
+def no_study(storage: str) -> bool:
+    """Whether there is no study to speak of; False where the storage cannot be read."""
     try:
         store = existing(storage)
+        found = bool(store.studies())
+        store.close()
     except SpecError:
+        return True
+    except StoreError:
         return False
-    found = bool(store.studies())
-    store.close()
-    return found
+    return not found
 
 
 def _counts(history: History) -> JSON:

@@ -209,7 +209,8 @@ def reopened(storage: str, name: str | None) -> tuple[Study, Prepared, TuneOptio
     if not created.source or "options" not in created.source:
         raise SpecError(
             f"Study {study.name!r} was made by a Python program, which holds its objective or its "
-            "data. Make the same call again with the same storage and name to go on."
+            "data. Make the same call again with the same storage and name to go on. To help with it: "
+            "assay worker --objective FILE:FUNCTION."
         )
     options = options_from({**created.source["options"], "storage": storage, "study": study.name})
     prepared = prepared_from(options)

@@ -157,7 +157,8 @@ def optimize(
     first: list[Event] = [*learned_from(spec, store, name, learn_from), *queued]
     study = Study.of(spec, store, name, first)
     study.system = Function(objective, spec, seeding=isolation == "process")
-    run_objective(study, objective, workers=slots, isolation=isolation, progress=progress)
+    if not run_objective(study, objective, workers=slots, isolation=isolation, progress=progress):
+        say_how_to_resume(same_call(study))
     return study
 
 
@@ -179,8 +180,12 @@ def run_objective(
     workers: int | Slots = 1,
     isolation: str = "process",
     progress: bool | None = None,
-) -> None:
-    """Run a study of an objective until its plan is complete, and conclude it."""
+) -> bool:
+    """Run a study of an objective until its plan is complete, and conclude it.
+
+    Returns:
+        Whether it came to the end: False when the user interrupted it.
+    """
     from assay.api.fleet import with_workers
     from assay.progress import showing
 
@@ -196,8 +201,8 @@ def run_objective(
             watch=watch,
         )
         if finish.reason == "interrupted":
-            say_how_to_resume(same_call(study))
-            return
+            return False
         history = study.ledger.history
         if history.last(Selected) and not history.last(Concluded):
             study.ledger.decide(lambda now: [conclude(spec, now)])
+        return True

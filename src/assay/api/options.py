@@ -144,7 +144,7 @@ def read_form(path: str | Path) -> Any:
             "run --command '…' --space space.json."
         )
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # editors on Windows begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"Cannot read the study file {str(file)!r}: {error}.") from None
     try:
@@ -175,22 +175,26 @@ def options_from(form: Any, where: str = "the options") -> TuneOptions:
     return TuneOptions(**{**form, **lists})
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a study file.
+def schema_of(options: Any, *needed: str, **others: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a table of options.
 
-    >>> schema()["required"]
+    Args:
+        options: a dataclass of them.
+        needed: those that may not be left out.
+        others: schemas of entries that are said in another way, or are no options.
+
+    >>> schema_of(TuneOptions, "data")["required"]
     ['data']
     """
-    hints = get_type_hints(TuneOptions)
+    hints = get_type_hints(options)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Assay study",
         "type": "object",
-        "required": ["data"],
+        "required": list(needed),
         "additionalProperties": False,
         "properties": {
             "$schema": {"type": "string"},
-            **{f.name: _schema(hints[f.name]) for f in fields(TuneOptions)},
+            **{f.name: _schema(hints[f.name]) for f in fields(options)},
+            **others,
         },
     }
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from importlib import import_module
+from os.path import expanduser
 from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import SpecError, did_you_mean
@@ -88,8 +89,9 @@ def store_at(storage: str | Store | None, *, readonly: bool = False) -> Store:
     path = sqlite_path(storage)
     if path is None:
         raise SpecError(
-            f"Cannot tell what storage {shown(storage)!r} is. Use 'sqlite:///lab.db', the name of a file that "
-            "ends in .db, or 'postgresql://user@host/database'."
+            f"Cannot tell what storage {shown(storage)!r} is. Use 'sqlite:///lab.db' (without options after "
+            "a ?), the name of a file that ends in .db, or 'postgresql://user@host/database'; in Python "
+            "None keeps a study in memory."
         )
     from assay.stores.sqlite import SqliteStore
 
@@ -103,10 +105,13 @@ def sqlite_path(storage: str) -> str | None:
     ('lab.db', '/var/lab.db', 'lab.db')
     """
     if storage.startswith("sqlite:///"):
-        return storage.removeprefix("sqlite:///")
+        path = storage.removeprefix(
+            "sqlite:///"
+        )  # other tools know ":memory:" and "lab.db?timeout=9"
+        return None if path.startswith(":memory:") or "?" in path else expanduser(path)
     if "://" in storage or not storage.endswith((".db", ".sqlite", ".sqlite3")):
         return None
-    return storage
+    return expanduser(storage)
 
 
 def order_settings(

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from assay.api.objective import run_objective
 from assay.api.opened import open_study
-from assay.api.options import fits, in_words
+from assay.api.options import TuneOptions, fits, in_words, schema_of
 from assay.api.parts import (
     allowed_defaults,
     check_execution,
@@ -26,6 +26,8 @@ from assay.programs.program import Program
 from assay.programs.spec_words import parameter_in
 
 Begun = Callable[[Study], None]
+_NAMES = ("minimize", "maximize", "constraints", "learn_from")
+"""A list of names, or one name alone."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def program_options(form: Any, where: str) -> ProgramOptions:
     for name, value in form.items():
         if name not in known:
             raise SpecError(f"{where}: no option {name!r}. {did_you_mean(name, known)}")
-        if isinstance(value, str) and name in ("minimize", "maximize", "constraints", "learn_from"):
-            continue  # one name alone
+        if isinstance(value, str) and name in _NAMES:
+            continue
         if not fits(value, known[name]):
             raise SpecError(f"{where}: {name} = {value!r:.80} should be {in_words(known[name])}.")
     lists = {f.name for f in fields(ProgramOptions) if isinstance(f.default, tuple)}
@@ -112,6 +114,19 @@ def file_options(form: Mapping[str, Any], path: str) -> ProgramOptions:
     return replace(options, directory=str(here / (options.directory or "")))
 
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a study file: of a program if it has a command, else of a data file."""
+    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Assay study",
+        "type": "object",
+        "if": {"required": ["command"]},
+        "then": schema_of(ProgramOptions, "command", "space", **dict.fromkeys(_NAMES, names)),
+        "else": schema_of(TuneOptions, "data", ablation={"type": "object"}),
+    }
+
+
 def program_of(options: ProgramOptions) -> Program:
     """The objective that these options describe."""
     settings = {"directory": options.directory} if options.directory else {}
@@ -129,6 +144,7 @@ def run_program(
     Raises:
         SpecError, SpaceError: the options are wrong; the study has another plan.
         StateError: the program fails with its defaults, or in every trial.
+        KeyboardInterrupt: it was stopped by Ctrl-C; the log is whole.
     """
     program = program_of(options)
     space = space_of(options.space)
@@ -143,7 +159,8 @@ def run_program(
     study = Study.of(spec, store, options.study, queued, source)
     if say:
         say(study)
-    run_objective(study, program, workers=slots, progress=progress)
+    if not run_objective(study, program, workers=slots, progress=progress):
+        raise KeyboardInterrupt
     return study
 
 
@@ -199,14 +216,14 @@ def _directions(options: ProgramOptions) -> dict[str, Any]:
 def _spec(options: ProgramOptions, space: Space) -> StudySpec:
     given = options.evidence
     evidence = Evidence(**given) if isinstance(given, dict) else Evidence() if given else None
-    limited = options.trials or options.seconds or options.cpu_seconds
+    limits = (options.trials, options.seconds, options.cpu_seconds)
     return StudySpec(
         space=space,
         directions=_directions(options),
         seed=options.seed,
         sampler=sampler_settings(options.sampler),
         budget=Budget(
-            trials=options.trials if limited else 60,
+            trials=60 if limits == (None, None, None) else options.trials,
             seconds=options.seconds,
             cpu_seconds=options.cpu_seconds,
         ),

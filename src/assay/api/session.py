@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -20,13 +20,19 @@ from assay.core.protocols import Executor, Store
 from assay.engine.plan import Command, Finish, plan
 from assay.engine.run import Loop, Watch
 from assay.stores.checkpoints import Checkpoints
+from assay.stores.envelope import by_way_of, now
 
-_BY_PEOPLE = tuple(b'{"type":"%b"' % tag for tag in (b"noted", b"steered", b"enqueued"))
+_NO_DRIVING = tuple(
+    b'{"type":"%b"' % tag for tag in (b"noted", b"steered", b"enqueued", b"deviated")
+)
 
 
 @contextmanager
 def driving(study: Study) -> Iterator[None]:
     """Be the one driver of the study; the environment is recorded when it differs from the last.
+
+    Where time is limited, rows say in which sitting they were written: one process may have several,
+    with hours between them.
 
     Raises:
         StateError: another process drives it.
@@ -34,10 +40,11 @@ def driving(study: Study) -> Iterator[None]:
     store = study.store
     store.acquire(study.name)
     try:
-        study.ledger.refresh()
-        record_environment(study)
-        go_on(study)
-        yield
+        with by_way_of(f"sitting {now()[:19]}") if _timed(study) else nullcontext():
+            study.ledger.refresh()
+            record_environment(study)
+            go_on(study)
+            yield
     finally:
         store.release(study.name)
 
@@ -127,11 +134,11 @@ def search_clock(store: Store, study: str, *, needed: bool) -> Callable[[], floa
 def seconds_before(store: Store, study: str) -> float:
     """Wall-clock time of earlier sittings: from the first to the last row that each wrote.
 
-    What people add from elsewhere, such as notes, is no driving.
+    What people add from elsewhere, such as notes and another budget, is no driving.
     """
     spans: dict[str, tuple[datetime, datetime]] = {}
     for row in store.rows(study):
-        if row.body.startswith(_BY_PEOPLE):
+        if row.body.startswith(_NO_DRIVING):
             continue
         at = datetime.fromisoformat(row.time)
         first, last = spans.get(row.actor, (at, at))

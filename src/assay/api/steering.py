@@ -7,6 +7,7 @@ from typing import get_args
 from assay.core.errors import SpecError
 from assay.core.events import Steered, Wish
 from assay.core.history import History
+from assay.core.jsonform import whole
 
 
 def wished(wish: Wish, reason: str = "") -> Steered:
@@ -17,7 +18,7 @@ def wished(wish: Wish, reason: str = "") -> Steered:
     """
     if wish not in get_args(Wish):
         raise SpecError(f"steer needs 'pause', 'go on' or 'stop', got {wish!r:.80}.")
-    return Steered(wish, reason)
+    return Steered(wish, whole(reason))
 
 
 def steered(history: History) -> Wish | None:

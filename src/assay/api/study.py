@@ -39,6 +39,7 @@ from assay.core.events import (
 )
 from assay.core.familiar import ARGUMENTS, STUDY, TELL_ARGUMENTS, Familiar, familiar
 from assay.core.history import History, Trial, Trials
+from assay.core.jsonform import whole
 from assay.core.protocols import Sampler, Scheduler, Store
 from assay.core.space import Space
 from assay.core.spec import StudySpec, directions_of
@@ -248,12 +249,12 @@ class Study(Familiar, elsewhere=STUDY):
         Raises:
             SpaceError: it does not fit the space.
         """
-        event = Enqueued(self.spec.space.settle(config), source, note)
+        event = Enqueued(self.spec.space.settle(config), whole(source), whole(note))
         self._ledger.add(event)
 
     def note(self, text: str, *, trial: int | None = None) -> None:
         """Keep a remark in the log."""
-        self._ledger.add(Noted(text, trial))
+        self._ledger.add(Noted(whole(text), trial))
 
     def steer(self, wish: Wish, reason: str = "") -> None:
         """Ask whoever drives the study to "pause", to "go on", or to "stop" when running trials end.

@@ -10,6 +10,7 @@ from typing import Any
 from assay.core.errors import SpecError
 from assay.core.events import Failed, Told
 from assay.core.history import Trial
+from assay.core.jsonform import whole
 from assay.core.spec import StudySpec
 from assay.engine.reported import reported
 from assay.engine.trial import OpenTrial
@@ -30,7 +31,7 @@ def ending(trial: int, value: Any, failed: str | None, spec: StudySpec) -> Told 
     return (
         settle_values(trial, value, spec)
         if failed is None
-        else Failed(trial, "raised", str(failed))
+        else Failed(trial, "raised", whole(str(failed)))
     )
 
 

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assay.api.fleet import differences
 from assay.api.opened import open_study
 from assay.api.parts import executor_of, slots_for
-from assay.api.session import seconds_before
+from assay.api.session import same_call, say_how_to_resume, seconds_before
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError
 from assay.core.events import Concluded, Environment, Selected, Steered
@@ -25,6 +25,10 @@ from assay.engine.plan import Finish, plan
 from assay.engine.trial import Objective, OpenTrial
 from assay.executors.serving import Serving
 from assay.executors.slots import Slots, check_wishes
+
+if TYPE_CHECKING:
+    from assay.api.programs import ProgramOptions
+    from assay.programs.program import Program
 
 WAIT_S = 300.0
 _LOOK_S = 0.5
@@ -74,7 +78,8 @@ def work(
     slots = _slots(found, workers, cpus_per_trial, gpus_per_trial)
 
     def drive_it() -> None:
-        run_objective(found, objective, workers=slots)
+        if not run_objective(found, objective, workers=slots):
+            say_how_to_resume(same_call(found))
 
     evaluate = Objective(objective, seeding=True)
     again = drive_it if drive else None
@@ -93,15 +98,21 @@ def work_on_file(
     progress: bool | None = None,
     say: Say = _silent,
 ) -> str:
-    """The same for a study on a data file, which is loaded again and has to be the same.
+    """The same for a study on a data file, which is loaded again and has to be the same, or of a program.
 
     Raises:
         DataError: the file has changed.
-        SpecError: there is no such study, or it was made in Python.
+        SpecError: there is no such study, its program is not here, or it was made in Python.
     """
     from assay.api.data import run_data
     from assay.api.files import reopened
+    from assay.api.programs import stored_program
 
+    if (found := _awaited(lambda: stored_program(storage, name), wait_s, say)) is not None:
+        return work(
+            _here(found), storage=storage, study=found.study, workers=workers, wait_s=wait_s, drive=drive,
+            cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial, say=say,
+        )  # fmt: skip
     study, prepared, options = _awaited(lambda: reopened(storage, name), wait_s, say)
     slots = _slots(study, workers, cpus_per_trial, gpus_per_trial)
 
@@ -118,6 +129,15 @@ def work_on_file(
     again = drive_it if drive else None
     evaluate = prepared.worker()
     return _share(study, evaluate, again, slots=slots, wait_s=wait_s, say=say)
+
+
+def _here(options: ProgramOptions) -> Program:
+    """The program of a study, seen to be on this machine."""
+    from assay.api.programs import program_of, space_of
+
+    program = program_of(options)
+    program.check(space_of(options.space).names)
+    return program
 
 
 def _slots(study: Study, workers: int | str, cpus: int | None, gpus: float | None) -> Slots:

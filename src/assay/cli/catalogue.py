@@ -61,7 +61,7 @@ def known(model: str | None, as_json: bool) -> None:
 @click.command(cls=JsonCommand)
 def schema() -> None:
     """The JSON Schema of a study file."""
-    from assay.api.options import schema as form
+    from assay.api.programs import schema as form
 
     click.echo(json.dumps(form(), indent=2))
 

@@ -39,9 +39,11 @@ def searched(space: str | None, param: tuple[str, ...]) -> dict[str, Any]:
     """The form of the space that --space and --param describe."""
     form: dict[str, Any] = space_in(space) if space else {}
     parameters = form["parameters"] if isinstance(form.get("parameters"), dict) else form
-    for text in param:
-        name, _, values = text.partition("=")
-        parameters[name.strip()] = values
+    named = [(name.strip(), values) for name, _, values in (text.partition("=") for text in param)]
+    for name, values in named:
+        if sum(name == other for other, _ in named) > 1:
+            raise SpecError(f"--param names {name!r} twice. Give one range for each parameter.")
+        parameters[name] = values
     return form
 
 
@@ -105,7 +107,23 @@ def ask(study: str | None, storage: str) -> None:
     _say(next_trial(storage, study))
 
 
-@click.command(cls=JsonCommand)
+class _WithNumbers(JsonCommand):
+    """A command of which -0.25 is an argument and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = any(map(_is_negative, args))
+        return super().parse_args(ctx, args)
+
+
+def _is_negative(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word.startswith("-")
+
+
+@click.command(cls=_WithNumbers)
 @click.argument("study")
 @click.argument("trial", type=click.IntRange(min=0))
 @click.argument("value", required=False)
@@ -120,7 +138,7 @@ def tell(
     VALUE is a number, or a JSON object of numbers by name.
 
     \b
-    assay tell lab 3 0.25
+    assay tell lab 3 -0.25
     assay tell lab 3 '{"loss": 0.25, "latency_ms": 8}'
     assay tell lab 3 --failed "out of memory"
     """

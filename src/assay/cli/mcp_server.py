@@ -175,7 +175,7 @@ def _described(name: str) -> dict[str, Any]:
 
 def _called(given: dict[str, Any], storage: str) -> dict[str, Any]:
     name, arguments = given.get("name"), given.get("arguments") or {}
-    if name not in TOOLS:
+    if not isinstance(name, str) or name not in TOOLS:
         raise _CallError(_PARAMS, f"There is no tool {name!r:.80}. Known: {', '.join(TOOLS)}.")
     function, _, properties, needed = TOOLS[name]
     if not isinstance(arguments, dict):
@@ -191,7 +191,7 @@ def _called(given: dict[str, Any], storage: str) -> dict[str, Any]:
     try:
         found = function(storage, **arguments)
     except AssayError as error:
-        if name != "create" and not agents.any_study(storage):
+        if name != "create" and agents.no_study(storage):
             return _mistake("There is no study yet. Begin one with the tool create.")
         return _mistake(str(error))
     except TypeError as error:

@@ -21,7 +21,7 @@ from assay.core.errors import SpecError
 @click.option(
     "--objective",
     metavar="FILE:FUNCTION",
-    help="The objective of a study made in Python; a study on a data file needs none.",
+    help="The objective of a study made in Python; one on a data file or of a program needs none.",
 )
 @slots_options
 @click.option(

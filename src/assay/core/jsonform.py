@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
+
+from assay.core.errors import SpecError
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def canonical(value: Any) -> str:
@@ -21,7 +26,27 @@ def canonical(value: Any) -> str:
 def digest(value: Any) -> str:
     """SHA-256 of the canonical JSON, as hex.
 
+    Raises:
+        SpecError: a text in it cannot be written.
+
     >>> digest({"a": 1})[:12]
     '015abd7f5cc5'
     """
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    try:
+        text = canonical(value).encode()
+    except UnicodeEncodeError as error:
+        near = error.object[max(error.start - 20, 0) : error.end]
+        raise SpecError(
+            f"A name or a choice holds bytes that are not UTF-8, or half of a surrogate pair, at the "
+            f"end of {near!a}. Write it in UTF-8."
+        ) from None
+    return hashlib.sha256(text).hexdigest()
+
+
+def whole(text: str) -> str:
+    r"""A remark with U+FFFD for what cannot be written, such as a byte that was not UTF-8.
+
+    >>> whole("out of memory \udcc3")
+    'out of memory \ufffd'
+    """
+    return _HALF.sub("\ufffd", text)

@@ -7,6 +7,7 @@ Phases are barriers: the control before the search, the search before the rechec
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -240,7 +241,8 @@ def ended(history: History) -> Ended | None:
 
 def _end(spec: StudySpec, history: History, now: _Sitting) -> Ended:
     timed = spec.budget is not None and spec.budget.seconds is not None
-    return Ended(history.n_trials, round(now.seconds, 3) if timed else 0.0)
+    used = math.ceil(now.seconds * 1e3) / 1e3  # never less than the limit that it has reached
+    return Ended(history.n_trials, used if timed else 0.0)
 
 
 def _again(spec: StudySpec, history: History, now: _Sitting, number: int) -> Command:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from inspect import getclosurevars, isfunction, ismethod
+from types import CodeType, ModuleType
 from typing import IO, Any
 
 import cloudpickle
@@ -26,7 +30,7 @@ def packed(evaluate: Evaluate) -> IO[bytes]:
     """
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller keeps it
     try:
-        cloudpickle.dump(evaluate, file)
+        _Pickler(file).dump(evaluate)
     except Exception as error:
         file.close()
         name, part = _culprit("objective", evaluate)
@@ -37,6 +41,30 @@ def packed(evaluate: Evaluate) -> IO[bytes]:
         ) from error
     file.flush()
     return file
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """The same for code and for modules that it does not know as such."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How a part is taken apart; the superclass knows all others."""
+        if isinstance(obj, CodeType):  # it may leave out the file, which a failed trial names
+            make, parts = self.dispatch_table[CodeType](obj)
+            return _code, (make, parts, obj.co_filename)
+        if isinstance(obj, ModuleType) and _is_imported(
+            obj
+        ):  # torch.backends.cudnn is no plain one
+            return import_module, (obj.__name__,)
+        return super().reducer_override(obj)
+
+
+def _code(make: Callable[..., CodeType], parts: tuple[Any, ...], file: str) -> CodeType:
+    return make(*parts).replace(co_filename=file)
+
+
+def _is_imported(module: ModuleType) -> bool:
+    """Whether it is of a class of its own, and is found again by its name."""
+    return type(module) is not ModuleType and sys.modules.get(module.__name__) is module
 
 
 def _culprit(name: str, value: object) -> tuple[str, object]:
@@ -65,7 +93,7 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, object]]:
 
 def _can_be_sent(value: object) -> bool:
     try:
-        cloudpickle.dumps(value)
+        _Pickler(io.BytesIO()).dump(value)
     except Exception:
         return False
     return True

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from assay.core.errors import SpecError
 from assay.programs.command import Command, text_of, to_toml
+from assay.programs.listening import lines_of
 from assay.programs.reading import Reading, compiled
 
 
@@ -81,6 +82,11 @@ class Program:
         """
         command = Command(self.command, self.shell)
         command.check(names)
+        if not os.path.isdir(self.directory):
+            raise SpecError(
+                f"The program runs in the folder {self.directory!r}, which is not there. Make it, with "
+                "what the program needs, or name another (directory = … in the study file)."
+            )
         if unnamed := command.unnamed(names):
             named, variable = ", ".join(f"{{{name}}}" for name in unnamed), _variable(unnamed[0])
             warnings.warn(
@@ -168,15 +174,17 @@ class Program:
             )
         except OSError as error:
             raise ProgramError(f"{words[0]!r} cannot be started: {error.strerror}.") from None
-        with process:
-            try:
-                for line in process.stdout or ():
-                    sys.stdout.write(line)
-                    reading.line(line)
-            except BaseException:
-                process.kill()
-                raise
-        return process.returncode
+        lines = lines_of(process)
+        try:
+            for line in lines:
+                sys.stdout.write(line)
+                reading.line(line)
+        except BaseException:
+            process.kill()
+            for _ in lines:  # whoever listens may wait for room
+                pass
+            raise
+        return process.wait()
 
     @contextmanager
     def _values(self, trial: Trial) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from assay.core.errors import SpecError
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
-_NUMBER_AT_END = re.compile(rf"\s*[:=]\s*({_NUMBER})(?![\w.])", re.IGNORECASE)
+# "1,000.5" and "0,25" are no number rather than 1 and 0.
+_NUMBER_AT_END = re.compile(rf"\s*[:=]\s*({_NUMBER})(?![\w.]|,\d)", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 Report = Callable[[int, float], None]
 
 
@@ -55,6 +57,7 @@ class Reading:
 
     def line(self, text: str) -> None:
         """Read one line."""
+        text = _COLOUR.sub("", text)
         if self._search is not None:
             self._by_pattern(text, self._search)
         elif text.lstrip().startswith("{") and (found := _json(text)) is not None:

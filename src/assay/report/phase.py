@@ -137,10 +137,16 @@ def _last(spec: StudySpec) -> int:
     return 2 * (spec.evidence.refits if spec.data else spec.evidence.confirms)
 
 
+def _is_by_hand(spec: StudySpec) -> bool:
+    """Whether it is driven by ask and tell: then it goes on for as long as somebody asks."""
+    return spec.budget is None and not spec.data
+
+
 def _is_stuck(spec: StudySpec, history: History) -> bool:
     """Whether nothing more can be done, as the control or every trial failed."""
-    begun = history.n_ended or ended(history)
-    if not begun or any(history.feasible(number) for number, _ in history.told()):
+    if _is_by_hand(spec) or not (history.n_ended or ended(history)):
+        return False
+    if any(history.feasible(number) for number, _ in history.told()):
         return False
     return _nothing_to_search(spec, history)
 
@@ -150,7 +156,7 @@ def _has_searched(spec: StudySpec, history: History) -> bool:
 
     Where the log does not say so, what a scheduler paused may go on at any moment.
     """
-    if (spec.evidence is not None and spec.single) or not history.n_ended:
+    if (spec.evidence is not None and spec.single) or not history.n_ended or _is_by_hand(spec):
         return False
     if ended(history):
         return True

@@ -26,6 +26,7 @@ from assay.core.events import Broke, Enqueued, Event, Measured, Retried
 from assay.core.history import History
 from assay.core.packed import Packed, kept_once
 from assay.stores.chain import genesis
+from assay.stores.entry import check_name
 
 LAYOUT = 3
 """Raised by whoever changes what `Columns` holds, or how an event changes it."""
@@ -66,9 +67,12 @@ def recall(path: Path, study: str, hash_of: Callable[[int], str | None]) -> Hist
     Args:
         path: of the study file.
         hash_of: the hash of the event with a number, as the log has it.
+
+    Raises:
+        StoreError: no study can have this name.
     """
     try:
-        content = snapshot_path(path, study).read_bytes()
+        content = snapshot_path(path, check_name(study)).read_bytes()
     except OSError:
         return None
     body = memoryview(content)[_START_LENGTH:]
