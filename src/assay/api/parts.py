@@ -105,9 +105,8 @@ def sqlite_path(storage: str) -> str | None:
     ('lab.db', '/var/lab.db', 'lab.db')
     """
     if storage.startswith("sqlite:///"):
-        path = storage.removeprefix(
-            "sqlite:///"
-        )  # other tools know ":memory:" and "lab.db?timeout=9"
+        path = storage.removeprefix("sqlite:///")
+        # SQLAlchemy knows ":memory:" and "lab.db?timeout=9"
         return None if path.startswith(":memory:") or "?" in path else expanduser(path)
     if "://" in storage or not storage.endswith((".db", ".sqlite", ".sqlite3")):
         return None

@@ -51,9 +51,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, CodeType):  # it may leave out the file, which a failed trial names
             make, parts = self.dispatch_table[CodeType](obj)
             return _code, (make, parts, obj.co_filename)
-        if isinstance(obj, ModuleType) and _is_imported(
-            obj
-        ):  # torch.backends.cudnn is no plain one
+        if isinstance(obj, ModuleType) and _is_imported(obj):  # such as torch.backends.cudnn
             return import_module, (obj.__name__,)
         return super().reducer_override(obj)
 
