@@ -15,7 +15,7 @@ from assay.api.programs import space_of
 from assay.api.stored import chosen_study, existing
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError, StoreError
-from assay.core.events import Created, Sealed, Selected
+from assay.core.events import Attributed, Created, Sealed, Selected
 from assay.core.history import History
 from assay.engine.trial import Reports
 from assay.report.phase import Phase, over, standing, wish
@@ -158,6 +158,7 @@ def result(study: Study) -> JSON:
         "challenger": selected.challenger if selected else None,
         "test_set": _test_set(study),
         "verdict": None if said is None else said.to_json(),
+        "ablations": [e.result for e in history.milestones() if isinstance(e, Attributed)],
     }
 
 
