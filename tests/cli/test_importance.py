@@ -57,3 +57,13 @@ def test_too_few_trials_are_said_so(run, folder):
     done = run("importance", "--storage", "few.db")
     assert done.exit_code == 2
     assert "at least 10 trials" in done.output
+
+
+def test_of_several_objectives_the_option_that_chooses_one_is_named(run, tmp_path):
+    db, space = str(tmp_path / "two.db"), Space({"x": Float(0, 1, default=0.5)})
+    study = Study(space, direction={"a": "minimize", "b": "minimize"}, storage=db, name="two")
+    study.tell(study.ask(), {"a": 1.0, "b": 2.0})
+    study.close()
+    done = run("importance", "--storage", db)
+    assert done.exit_code == 2
+    assert "--objective NAME" in " ".join(done.output.split())

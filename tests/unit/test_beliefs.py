@@ -99,7 +99,9 @@ def test_a_sampler_that_cannot_use_beliefs_says_so_before_anything_is_stored(sam
     from assay.stores.memory import MemoryStore
 
     store = MemoryStore()
-    with pytest.raises(SpecError, match=r"makes no use of beliefs\. Use sampler='auto' or 'gp'"):
+    with pytest.raises(
+        SpecError, match=r"makes no use of beliefs\. Use the sampler 'auto' or 'gp'"
+    ):
         Study(SPACE, sampler=sampler, beliefs={"lr": Belief(0.1)}, storage=store)
     assert list(store.studies()) == []
 

@@ -12,6 +12,7 @@ import time
 import psutil
 import pytest
 
+import assay
 from assay.core.errors import SpecError
 from assay.core.jobs import Broken, Done, Step
 from assay.executors.local import LocalExecutor
@@ -328,6 +329,7 @@ def test_a_crash_while_loading_is_told():
         [[broken]] = run(executor, job(0))
     assert broken.kind == "crashed"
     assert "-6" in broken.reason
+    assert "while it loaded the objective" in broken.reason
 
 
 def family(job, emit):
@@ -352,10 +354,25 @@ def test_the_end_of_the_template_breaks_what_runs_and_the_next_job_is_fine():
         os.kill(template, signal.SIGKILL)
         wait_for(lambda: gone(worker))  # without the driver's doing
         [broken] = messages_until_end(executor, 0)[0]
-        assert broken.kind == "crashed"
+        assert broken.kind == "lost"
+        assert "another is started" in broken.reason
         wait_for(lambda: gone(child))
         [[done]] = run(executor, job(1))
     assert isinstance(done, Done)
+
+
+def test_a_study_goes_on_when_its_template_is_killed(tmp_path):
+    def objective(trial):
+        if trial.number == 1 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(10_000)
+        return trial.config["x"]
+
+    space = assay.Space({"x": assay.Float(0, 1, default=0.5)})
+    study = assay.optimize(objective, space, budget=4, evidence=None, progress=False)
+    assert [trial.state for trial in study.trials] == ["done"] * 4
+    assert study.history.retries(1) == ["lost"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

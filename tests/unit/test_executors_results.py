@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections import OrderedDict
 from decimal import Decimal
 from fractions import Fraction
@@ -209,3 +210,17 @@ def test_ctrl_c_is_passed_on():
 
 def test_a_good_result_is_done():
     assert isinstance(perform(JOB, lambda job, emit: 1, print), Done)
+
+
+def test_what_other_processes_do_not_find_in_a_script_is_to_be_put_into_a_module():
+    def evaluate(job, emit):
+        def double(x):
+            return 2 * x
+
+        double.__module__, double.__qualname__ = "__main__", "double"
+        pickle.dumps(double)  # as a Pool with the start method "spawn" does
+
+    broken = perform(JOB, evaluate, print)
+    assert broken.kind == "raised"
+    assert "double" in broken.reason.partition("\n")[0]
+    assert broken.reason.endswith("define it in a module of its own, and import that.")

@@ -190,7 +190,7 @@ def test_a_wrong_method_or_top_is_refused():
 
 def test_a_process_that_explains_nothing_is_refused():
     rng = np.random.default_rng(0)
-    with pytest.raises(StateError, match=r"too little to say what matters.*method='ped-anova'"):
+    with pytest.raises(StateError, match=r"too little to say what matters.*the method 'ped-anova'"):
         study_of(MIXED, lambda _: rng.normal(), 40).importance("gp")
 
 

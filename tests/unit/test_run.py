@@ -14,6 +14,7 @@ from assay.core.events import (
     Asked,
     Broke,
     Created,
+    Ended,
     Enqueued,
     Failed,
     Measured,
@@ -110,7 +111,7 @@ def test_each_trial_is_asked_then_told_with_its_costs():
     finish, store = run(spec, by_config)
     assert finish == Finish("complete")
     kinds = [type(event) for event in store.read("lab")]
-    assert kinds == [Created, Asked, Told, Asked, Told, Asked, Told]
+    assert kinds == [Created, Asked, Told, Asked, Told, Asked, Told, Ended]
     assert all(event.cpu_s == 1.0 for event in of(store, Told))
 
 
@@ -407,7 +408,7 @@ def test_a_batch_of_messages_is_written_with_the_next_proposal():
             return super().append(study, events, after=after, blobs=blobs)
 
     run(spec, by_config, Counting())
-    assert sizes[1:] == [[Asked], [Told, Asked], [Told, Asked], [Told]]
+    assert sizes[1:] == [[Asked], [Told, Asked], [Told, Asked], [Told, Ended]]
 
 
 # --- other writers
@@ -516,7 +517,7 @@ def test_the_watch_sees_the_history_grow():
     spec, seen = spec_of(budget=Budget(trials=3), **QUICK), []
     run(spec, by_config, watch=lambda history: seen.append(history.length))
     assert seen == sorted(seen)
-    assert seen[-1] == 7
+    assert seen[-1] == 8
 
 
 def test_a_cancelled_job_leaves_its_trial_open():

@@ -8,7 +8,7 @@ import pytest
 
 from assay import Budget, Float, Space, StateError, Study, optimize
 from assay.api.session import driving, record_environment, same_call, search_clock, seconds_before
-from assay.core.events import Environment
+from assay.core.events import Environment, Steered, encode
 from assay.core.protocols import Row
 from assay.stores.memory import MemoryStore
 
@@ -82,6 +82,20 @@ def test_earlier_sittings_count_from_their_first_to_their_last_row():
     clock = search_clock(Store(), "s", needed=True)
     assert 360 <= clock() < 361
     assert search_clock(Store(), "s", needed=False)() < 1
+
+
+def test_pauses_that_people_asked_for_are_none_of_the_search():
+    def wish(minute, name):
+        at = f"2026-11-23T09:{minute:02d}:00.000Z"
+        return Row(0, at, "somebody", 1, encode(Steered(name)), "")
+
+    class Store(MemoryStore):
+        def rows(self, study, *, after=0):
+            driven = rows((0, "a"), (12, "a"), (40, "a"), (50, "b"), (55, "b"))
+            wishes = [(10, "pause"), (20, "pause"), (30, "go on"), (35, "stop"), (54, "pause")]
+            return [*driven, *(wish(*one) for one in wishes)]
+
+    assert seconds_before(Store(), "s") == (20 + 4) * 60
 
 
 def test_time_between_two_sittings_of_one_process_is_none_of_the_search():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 import assay
+from assay.api import agents
 from assay.api.session import seconds_before
+from assay.cli.status import status_text
 from assay.core.errors import SpecError
 from assay.core.events import Noted, Steered
+from assay.progress import Progress
 from assay.report.log import in_words
 from assay.stores.envelope import actor, by_way_of
 from assay.stores.sqlite import SqliteStore
@@ -108,6 +112,27 @@ def test_only_known_wishes_are_taken():
     assert in_words(study.history.last(Steered)) == "asked to pause: lunch"
 
 
+def test_a_pause_is_shown_wherever_one_looks(store, tmp_path):
+    db, shown = str(tmp_path / "lab.db"), io.StringIO()
+    study = assay.Study(SPACE, storage=store, name="lab")
+    study.tell(study.ask(), 1.0)
+    assert agents.result(study)["steered"] is None
+    progress = Progress(study.spec, stream=shown)
+    progress(study.history)
+    study.steer("pause", "Lunch at NOON")
+    asked = {"wish": "pause", "reason": "Lunch at NOON"}
+    assert agents.result(study)["steered"] == asked
+    assert agents.status(db)["studies"][0]["steered"] == asked
+    assert "paused" in status_text(db, None).replace("Asked to pause", "").split()
+    assert "Asked to pause: Lunch at NOON." in status_text(db, "lab")
+    progress._next = 0.0  # a tenth of a second later
+    progress(study.history)
+    assert "asked to pause: Lunch at NOON" in shown.getvalue()
+    study.steer("go on")
+    assert agents.result(study)["steered"] is None
+    assert "paus" not in status_text(db, "lab")
+
+
 def test_what_people_add_is_no_driving(store, monkeypatch):
     study = assay.Study(SPACE, storage=store, name="lab")
     clock = iter(range(100, 10_000, 50))
@@ -117,6 +142,31 @@ def test_what_people_add_is_no_driving(store, monkeypatch):
     for event in (Noted("a"), Steered("pause"), Noted("b")):
         study.ledger.decide(lambda _, e=event: [e])
     assert seconds_before(store, "lab") == 0
+
+
+def test_a_pause_uses_up_no_seconds_of_the_search(store, tmp_path):
+    """Neither while it is driven, nor by the log."""
+    ended = []
+
+    def drive():
+        ended.append(
+            assay.optimize(
+                slow, SPACE, budget=assay.Budget(seconds=2.5), evidence=None, sampler="random",
+                storage=store, name="lab", isolation="none", progress=False,
+            )
+        )  # fmt: skip
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    wait_for(lambda: len(store.read("lab")) > 5)
+    with assay.open_study(str(tmp_path / "lab.db"), "lab") as other:
+        other.steer("pause")
+        time.sleep(4)
+        paused_at = other.history.n_trials
+        other.steer("go on")
+        thread.join(120)
+        assert ended[0].history.n_trials > paused_at + 5
+        assert seconds_before(other.store, "lab") < 4
 
 
 def test_who_came_by_the_dashboard_is_known(store):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import cloudpickle
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -472,3 +475,13 @@ def test_a_study_that_is_closed_can_still_be_looked_at_in_a_debugger(tmp_path):
     study.tell(study.ask(), 0.5)
     study.close()
     assert repr(study) == "<study 'lab': 1 trials, 1 ended>"
+
+
+def test_a_study_says_why_it_cannot_be_pickled_and_can_be_copied(tmp_path):
+    study = Study(Space({"x": Float(0, 1)}), storage=str(tmp_path / "lab.db"), name="lab")
+    for take in (pickle.dumps, cloudpickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"lives in its storage\. Open 'lab' again"):
+            take(study)
+    assert copy.copy(study).name == "lab"
+    with pytest.raises(SpecError, match=r"study = <study 'lab': .* lives in its storage"):
+        optimize(lambda trial: study.best.value, Space({"x": Float(0, 1)}), budget=2)

@@ -181,7 +181,8 @@ def _place(spec: StudySpec, objective: str | None) -> int:
     listed = ", ".join(map(repr, spec.objectives))
     if objective is None:
         raise SpecError(
-            f"Importance for which objective? This study has {listed}. Give objective='…'."
+            f"Importance for which objective? This study has {listed}. Give one (--objective NAME, in "
+            "Python objective='…')."
         )
     if objective not in spec.objectives:
         hint = did_you_mean(objective, spec.objectives)

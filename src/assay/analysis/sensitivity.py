@@ -151,5 +151,5 @@ def _unclear(picture: _Picture | None, trials: int) -> StateError:
     return StateError(
         f"A Gaussian process explains {share:.0%} of how the {trials} trials differ, too little to say "
         f"what matters ({LEAST_EXPLAINED:.0%} is the least). Run more trials, or use "
-        "method='ped-anova'."
+        "the method 'ped-anova'."
     )

@@ -15,10 +15,10 @@ from assay.api.programs import space_of
 from assay.api.stored import chosen_study, existing
 from assay.api.study import Study
 from assay.core.errors import SpecError, StateError, StoreError
-from assay.core.events import Created, Sealed, Selected
+from assay.core.events import Attributed, Created, Sealed, Selected
 from assay.core.history import History
 from assay.engine.trial import Reports
-from assay.report.phase import over, standing
+from assay.report.phase import Phase, over, standing, wish
 
 JSON = dict[str, Any]
 
@@ -109,6 +109,7 @@ def status(storage: str, study: str | None = None) -> JSON:
             {
                 "study": name,
                 "phase": now.phase,
+                "steered": _steered(history, now.phase),
                 "objectives": dict(one.spec.directions),
                 **_counts(history),
                 "test_set": _test_set(one),
@@ -144,10 +145,12 @@ def result(study: Study) -> JSON:
     history, said = study.history, study.verdict
     selected: Selected | None = history.last(Selected)
     created: Created = history.last(Created)
+    now = standing(study.spec, history).phase
     return {
         "study": study.name,
         "plan": created.plan,
-        "phase": standing(study.spec, history).phase,
+        "phase": now,
+        "steered": _steered(history, now),
         "objectives": dict(study.spec.directions),
         **_counts(history),
         "control": dict(study.spec.control) if study.spec.control is not None else None,
@@ -155,6 +158,7 @@ def result(study: Study) -> JSON:
         "challenger": selected.challenger if selected else None,
         "test_set": _test_set(study),
         "verdict": None if said is None else said.to_json(),
+        "ablations": [e.result for e in history.milestones() if isinstance(e, Attributed)],
     }
 
 
@@ -169,6 +173,11 @@ def no_study(storage: str) -> bool:
     except StoreError:
         return False
     return not found
+
+
+def _steered(history: History, now: Phase) -> JSON | None:
+    asked = wish(history, now)
+    return {"wish": asked.wish, "reason": asked.reason} if asked else None
 
 
 def _counts(history: History) -> JSON:

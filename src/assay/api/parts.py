@@ -352,7 +352,7 @@ def check_knowing(spec: StudySpec, what: str) -> None:
     name = spec.sampler["name"]
     if name not in _KNOWING:
         raise SpecError(
-            f"Sampler {name!r} makes no use of {what}. Use sampler='auto' or 'gp', or leave {what} out."
+            f"Sampler {name!r} makes no use of {what}. Use the sampler 'auto' or 'gp', or leave {what} out."
         )
     if not spec.single:
         raise SpecError(

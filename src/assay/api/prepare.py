@@ -272,7 +272,7 @@ def _check_final(prepared: Prepared, final: str | None) -> None:
     if final == "nested":
         if spec.budget is not None and spec.budget.totals:
             raise SpecError(
-                f"Budget({next(iter(spec.budget.totals))}=…) bounds one study, and final='nested' runs "
+                f"A budget of {next(iter(spec.budget.totals))} bounds one study, and final='nested' runs "
                 "one more for every outer fold. Give trials, looks, seconds or cpu_seconds, of each."
             )
         outer = prepared.outer_folds()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from assay.api.metering import metering
 from assay.api.study import Study
 from assay.core.errors import StateError
-from assay.core.events import Environment, Event, Steered
+from assay.core.events import Environment, Event, Steered, decode
 from assay.core.history import History
 from assay.core.protocols import Executor, Store
 from assay.engine.plan import Command, Finish, plan
@@ -25,6 +25,8 @@ from assay.stores.envelope import by_way_of, now
 _NO_DRIVING = tuple(
     b'{"type":"%b"' % tag for tag in (b"noted", b"steered", b"enqueued", b"deviated")
 )
+
+_Span: TypeAlias = tuple[datetime, datetime]
 
 
 @contextmanager
@@ -134,16 +136,37 @@ def search_clock(store: Store, study: str, *, needed: bool) -> Callable[[], floa
 def seconds_before(store: Store, study: str) -> float:
     """Wall-clock time of earlier sittings: from the first to the last row that each wrote.
 
-    What people add from elsewhere, such as notes and another budget, is no driving.
+    What people add from elsewhere, such as notes and another budget, is no driving, and neither is
+    the time for which they had it paused.
     """
-    spans: dict[str, tuple[datetime, datetime]] = {}
+    spans: dict[str, _Span] = {}
+    wishes: list[tuple[datetime, Steered]] = []
     for row in store.rows(study):
-        if row.body.startswith(_NO_DRIVING):
-            continue
         at = datetime.fromisoformat(row.time)
+        if row.body.startswith(_NO_DRIVING):
+            event = decode(row.body)
+            wishes += [(at, event)] if isinstance(event, Steered) else []
+            continue
         first, last = spans.get(row.actor, (at, at))
         spans[row.actor] = (min(first, at), max(last, at))
-    return sum((last - first).total_seconds() for first, last in spans.values())
+    pauses = _pauses(wishes)
+    return sum(
+        _common_s(span, span) - sum(_common_s(span, pause) for pause in pauses)
+        for span in spans.values()
+    )
+
+
+def _pauses(wishes: Sequence[tuple[datetime, Steered]]) -> list[_Span]:
+    """From each wish to pause to the next that is another; the last may have no end yet."""
+    ends = [at for at, _ in wishes[1:]] + [datetime.max.replace(tzinfo=UTC)]
+    return [
+        (at, end) for (at, asked), end in zip(wishes, ends, strict=False) if asked.wish == "pause"
+    ]
+
+
+def _common_s(one: _Span, other: _Span) -> float:
+    """How long both last at once."""
+    return max(0.0, (min(one[1], other[1]) - max(one[0], other[0])).total_seconds())
 
 
 def say_how_to_resume(how: str) -> None:

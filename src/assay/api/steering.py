@@ -1,4 +1,4 @@
-"""What the driver of a study can be asked for, and what it was asked for last."""
+"""What the driver of a study can be asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import get_args
 
 from assay.core.errors import SpecError
 from assay.core.events import Steered, Wish
-from assay.core.history import History
 from assay.core.jsonform import whole
 
 
@@ -19,9 +18,3 @@ def wished(wish: Wish, reason: str = "") -> Steered:
     if wish not in get_args(Wish):
         raise SpecError(f"steer needs 'pause', 'go on' or 'stop', got {wish!r:.80}.")
     return Steered(wish, whole(reason))
-
-
-def steered(history: History) -> Wish | None:
-    """The last wish; None if there was none, or it was to go on."""
-    found: Steered | None = history.last(Steered)
-    return None if found is None or found.wish == "go on" else found.wish

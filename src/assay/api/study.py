@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from assay.analysis.effects import Effect, effects, has_control
 from assay.analysis.selection import best_trial, members
@@ -474,6 +474,17 @@ class Study(Familiar, elsewhere=STUDY):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(
+            f"A study cannot be pickled or copied in depth: it lives in its storage. Open {self.name!r} "
+            "again where it is needed, by assay.open_study(storage, name). SearchCV can be pickled."
+        )
 
     def __repr__(self) -> str:
         history = self._ledger.history

@@ -16,7 +16,8 @@ from assay.api.study import Study
 from assay.cli.printing import columns, width
 from assay.core.errors import AssayError
 from assay.report.ablation import ablation_standing
-from assay.report.phase import over, searches_of, standing
+from assay.report.log import in_words
+from assay.report.phase import over, searches_of, standing, wish
 from assay.report.record import cost
 from assay.report.words import count, limit_name, name, number, signed
 from assay.stores.postgres.address import shown
@@ -51,7 +52,9 @@ def _more(study: Study) -> list[str]:
     history, verdict = study.history, study.verdict
     spent = cost(history, None, spending(study.spec, history))
     ablation = ablation_standing(history)
+    asked = wish(history, standing(study.spec, history).phase)
     said = [
+        f"A{in_words(asked).removeprefix('a')}." if asked else "",
         ablation[1] if ablation else "",
         *(str(verdict).splitlines() if verdict else ()),
         f"Spent so far: {spent}." if spent.total.evaluations else "",
@@ -72,10 +75,12 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
         return (named, "damaged", "", "", "", "see assay verify")
     history = study.history
     now = standing(study.spec, history)
+    asked = wish(history, now.phase)
+    stage = f"{now.phase}, paused" if asked and asked.wish == "pause" else now.phase
     if (searches := searches_of(history)) is not None:
         return (
             named,
-            now.phase,
+            stage,
             count(len(searches), "search", "searches"),
             "–",
             "–",
@@ -84,7 +89,7 @@ def _line(store: Store, named: str, study: Study | None) -> tuple[str, ...]:
     ended, failed = over(history), len(history.failed)
     some = ((failed, "failed"), (ended - history.n_ended, "stopped"))
     trials = ", ".join([str(ended), *(f"{n} {what}" for n, what in some if n)])
-    return (named, now.phase, trials, _best(study), _left(study), driver(store, named))
+    return (named, stage, trials, _best(study), _left(study), driver(store, named))
 
 
 def _best(study: Study) -> str:

@@ -301,8 +301,8 @@ class StudySpec:
         timed = [n for n in limits if self.budget and getattr(self.budget, n)]
         if timed:
             raise SpecError(
-                f"Budget({timed[0]}=…) ends the search sooner on a slower machine, and order='strict' "
-                "promises the same trials on every one. Use Budget(trials=…) or Budget(looks=…)."
+                f"A budget of {timed[0]} ends the search sooner on a slower machine, and strict order "
+                "promises the same trials on every one. Use a budget of trials or looks."
             )
         if self.scheduler is not None:
             raise SpecError(

@@ -98,7 +98,8 @@ class Loop:
         self._running: dict[int, Running] = {}
         self._busy: set[Key] = set()
         self._next_job = 0
-        self._looked = monotonic()
+        self._looked = self._paced = monotonic()
+        self._rested_s = 0.0
         self.stopping = False
 
     def run(self) -> Finish:
@@ -119,6 +120,7 @@ class Loop:
                 self._collect(self._executor.poll(0 if more else _TICK_S))
                 if self._paused and not self._running:
                     sleep(_TICK_S)
+                self._pace()
                 self._look()
 
     def _fill(self) -> Finish | None:
@@ -158,6 +160,12 @@ class Loop:
         if self._watch and history.length > before:
             self._watch(history)
 
+    def _pace(self) -> None:
+        """Let the clock of the search stand still while a person has it wait."""
+        before, self._paced = self._paced, monotonic()
+        if self._paused:
+            self._rested_s += self._paced - before
+
     @property
     def _wish(self) -> str | None:
         steered: Steered | None = self._ledger.history.last(Steered)
@@ -174,7 +182,7 @@ class Loop:
             self._spec,
             self._ledger.history,
             busy=self._busy,
-            seconds=self._clock(),
+            seconds=self._clock() - self._rested_s,
             stopping=self.stopping,
             **self._options,
         )

@@ -351,10 +351,27 @@ class LocalExecutor:
 
     def _lost_template(self) -> None:
         """The zygote died by itself, and its workers with it; the next job starts another."""
-        reason = f"The process that workers are forked from died ({self._end_template()})."
+        loaded = self._template is not None and self._template.loaded
+        broken = _without_template(self._end_template(), loaded=loaded)
         self._slots.keep(())
         for handle in list(self._handles.values()):
-            self._bury(handle, Broken(kind="crashed", reason=reason))
+            self._bury(handle, broken)
+
+
+def _without_template(account: str, *, loaded: bool) -> Broken:
+    """What jobs end with when the zygote dies: no fault of theirs, once it had loaded the objective."""
+    reason = f"The process that workers are forked from died ({account})"
+    if not loaded:
+        reason += (
+            " while it loaded the objective. Import what the objective needs in a Python of its"
+            " own to see what ends it."
+        )
+        return Broken(kind="crashed", reason=reason)
+    reason += (
+        ", and another is started. It was ended from outside; if that comes again, most often"
+        " memory is short: use fewer workers."
+    )
+    return Broken(kind="lost", reason=reason)
 
 
 def _post_mortem(code: int) -> Broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -85,8 +86,17 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, object]]:
         yield from ((f"{name}[{short(key)}]", item) for key, item in value.items())
     elif isinstance(value, list | tuple):
         yield from ((f"{name}[{i}]", item) for i, item in enumerate(value))
-    else:
+    elif not _refuses(value):
         yield from ((f"{name}.{key}", item) for key, item in getattr(value, "__dict__", {}).items())
+
+
+def _refuses(value: object) -> bool:
+    """Whether it says by itself that it cannot be pickled, whatever it holds."""
+    try:
+        value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        return True
+    return False
 
 
 def _can_be_sent(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 
 from msgspec.structs import replace
@@ -9,6 +10,11 @@ from msgspec.structs import replace
 from assay.core.jobs import Broken, BrokenKind, Done, Emit, Evaluate, Job, Measurement, Step
 from assay.executors.results import InvalidResult, numbers_by_name
 from assay.executors.text import REASON_LENGTH, account, harmless, short
+
+_NOT_BY_NAME = (
+    "Other processes find a function by its name, and what a script defines has none in a worker:"
+    " define it in a module of its own, and import that."
+)
 
 
 class Cancelled(BaseException):
@@ -57,6 +63,8 @@ def diagnosis(error: BaseException) -> tuple[BrokenKind, str]:
         return "invalid", harmless(str(error))[:REASON_LENGTH]
     if isinstance(error, MemoryError):
         return "memory", f"{account(error)}\nIt asked for more memory than there is."
+    if isinstance(error, pickle.PicklingError) and "__main__" in str(error):
+        return "raised", f"{account(error)}\n{_NOT_BY_NAME}"
     if isinstance(error, SystemExit):
         code = short(error.code)
         return "exited", f"The objective called sys.exit({code}). Raise an exception instead."

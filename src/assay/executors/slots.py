@@ -110,7 +110,7 @@ def _check_fit(machine: Machine, count: int, cpus: int | None, gpus: float | Non
         raise SpecError(
             f"{_many(count, 'worker')} with cpus_per_trial={cpus} need {count * cpus} cores, and"
             f" {machine.cores} may be used here (by CPU affinity and container limits). Ask for"
-            " fewer, or for workers='auto'."
+            " fewer, or for 'auto' workers, as many as fit."
         )
     if gpus is not None and count > _room(machine.gpus, gpus):
         ids = ", ".join(machine.gpus.ids) or "none"

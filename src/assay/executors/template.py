@@ -14,7 +14,7 @@ import msgspec
 
 from assay.core.errors import SpecError
 from assay.executors import processes
-from assay.executors.control import FORK, KILL, ORDER, News
+from assay.executors.control import FORK, KILL, ORDER, Forked, News
 from assay.executors.frames import Frames
 from assay.executors.output import Output
 from assay.executors.resources import usable_cores
@@ -90,6 +90,7 @@ class Template:
         self.output.close_write_end()
         self._frames = Frames()
         self._decode = msgspec.msgpack.Decoder(News).decode
+        self.loaded = False  # it forks only when it has loaded the objective
 
     def fileno(self) -> int:
         return self._control.fileno()
@@ -113,7 +114,11 @@ class Template:
             return []
         except ConnectionError:
             return None
-        return [self._decode(frame) for frame in self._frames.feed(data)] if data else None
+        if not data:
+            return None
+        news = [self._decode(frame) for frame in self._frames.feed(data)]
+        self.loaded = self.loaded or any(isinstance(item, Forked) for item in news)
+        return news
 
     def close(self) -> Ending:
         """Hang up, upon which the zygote ends its workers and itself, unless it is dead or hangs."""

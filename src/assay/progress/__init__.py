@@ -19,8 +19,9 @@ from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.engine.run import Watch
 from assay.report import words
+from assay.report.log import in_words
 from assay.report.outlook import outlook
-from assay.report.phase import Standing, searches_of, standing, to_go
+from assay.report.phase import Standing, searches_of, standing, to_go, wish
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -71,7 +72,7 @@ class Progress:
         self._next_line = 0.0
         self._began: float | None = None
         self._line, self._line_at = "", 0.0
-        self._phase = ""
+        self._doing: tuple[str, object] = ("", None)
         self._foretold = False
         self._latest: History | None = None
         self._shown = -1
@@ -107,10 +108,12 @@ class Progress:
         if self._is_live:
             self._draw(self._tally.parts(history, stand))
             self._shown = history.length
-        elif stand.phase != self._phase or now >= self._next_line:
+        elif (doing := (stand.phase, wish(history, stand.phase))) != self._doing or (
+            now >= self._next_line
+        ):
             self._began = now if self._began is None else self._began
             pause = (now - self._began) * _SPARSE
-            self._phase, self._next_line = stand.phase, now + min(max(_PLAIN_S, pause), _RARE_S)
+            self._doing, self._next_line = doing, now + min(max(_PLAIN_S, pause), _RARE_S)
             self._say(", ".join(self._tally.parts(history, stand)), now)
             self._shown = history.length
 
@@ -177,6 +180,8 @@ class Tally:
         of = f"{stand.done}/{stand.total}" if stand.total is not None else f"{stand.done}"
         what = "trials" if stand.phase in ("search", "finished", "stopped") else "evaluations"
         found = [f"{_DOING[stand.phase]}: {of} {what}"]
+        if asked := wish(history, stand.phase):
+            found.append(in_words(asked))
         if self.spec.single and self.best is not None:
             found.append(f"best {self._best_words(history)}")
         if self.failed:

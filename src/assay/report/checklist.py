@@ -19,6 +19,7 @@ from assay.analysis.spending import spending
 from assay.core import units
 from assay.core.events import (
     FLOOR,
+    Attributed,
     Concluded,
     Created,
     Environment,
@@ -31,6 +32,8 @@ from assay.core.events import (
 from assay.core.history import History
 from assay.core.spec import StudySpec
 from assay.report import words
+from assay.report.ablation import ablation_cost
+from assay.report.phase import searches_of
 from assay.report.record import energy, plan_hash
 
 Answer: TypeAlias = Literal["Y", "N", "not recorded"]
@@ -52,8 +55,10 @@ class Item:
 
 def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[Item, ...]:
     """All items, the ones that only a person can answer last."""
+    if searches_of(history) is not None:
+        return _of_ablation(spec, history)
     return (
-        *_plan(spec, history),
+        *_plan(spec, history, _trials(history)),
         *_control(spec, history, noise),
         *_separation(spec, history),
         *_result(history),
@@ -63,7 +68,32 @@ def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[I
     )
 
 
-def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
+def _of_ablation(spec: StudySpec, history: History) -> tuple[Item, ...]:
+    """Its trials, with their control and choice, are in its searches, each with a checklist of its own."""
+    searches = searches_of(history) or []
+    begun = words.count(len(searches), "search", "searches")
+    of_searches = f"{ablation_cost(history) or begun}; each search is a study of its own"
+    return (
+        *_plan(spec, history, of_searches),
+        *_separation(spec, history),
+        *_components(history),
+        *_means(spec, history),
+        *_on_data(history),
+        *_open_questions(),
+    )
+
+
+def _components(history: History) -> Iterator[Item]:
+    done: Attributed | None = history.last(Attributed)
+    yield _yes("Does the result have an interval?", done is not None, "of each component's effect",
+               "no result yet", "NeurIPS", history.row(Attributed))  # fmt: skip
+
+
+def _trials(history: History) -> str:
+    return f"{history.n_trials:,}, {len(history.failed):,} of them failed"
+
+
+def _plan(spec: StudySpec, history: History, trials: str) -> Iterator[Item]:
     born = history.row(Created)
     yield Item(
         "Was the plan fixed before the first trial?",
@@ -85,7 +115,7 @@ def _plan(spec: StudySpec, history: History) -> Iterator[Item]:
     yield Item(
         "Is the number of trials given?",
         "Y",
-        f"{history.n_trials:,}, {len(history.failed):,} of them failed",
+        trials,
         "Dodge",
     )
     yield Item("Are the random seeds given?", "Y", f"study seed {spec.seed}", "NeurIPS", born)
@@ -182,7 +212,8 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
     row = history.row(Environment)
     hardware = str(facts.get("cpu") or "")
     recorded: Answer = "Y" if facts else "not recorded"
-    yield Item("Is the run time given?", "Y", "see Cost", "NeurIPS")
+    where = "see Cost" if searches_of(history) is None else "see its searches"
+    yield Item("Is the run time given?", "Y", where, "NeurIPS")
     yield Item(
         "Is the hardware given?",
         "Y" if hardware else "not recorded",
@@ -210,10 +241,12 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
             history.row(Created),
         )
     spent = spending(spec, history)
+    elsewhere = searches_of(history) is not None
+    unknown = "that of its searches" if elsewhere else "nothing was spent yet"
     yield Item(
         "Is the energy used given?",
         "Y" if spent.kwh else "not recorded",
-        energy(spent) if spent.kwh else "nothing was spent yet",
+        energy(spent) if spent.kwh else unknown,
         "Dodge",
     )
 

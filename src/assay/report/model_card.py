@@ -23,6 +23,9 @@ def model_card(view: View) -> str:
         "",
     ]
     lines += [text(card.sentence), ""]
+    for one in view.ablations or ():
+        lines += ["## What each component contributes", "", text(one.title), ""]
+        lines += [*(f"- {text(sentence)}" for sentence in one.sentences), ""]
     if view.numbers is not None:
         lines += ["## Metrics", "", "| | value | 95 % interval |", "|---|---|---|"]
         for bar in view.numbers.bars:
@@ -43,7 +46,7 @@ def model_card(view: View) -> str:
     if view.plan.deviations:
         lines += ["", "Off plan:", ""]
         lines += [f"- {_cell(d.what)}: {_cell(d.reason)}" for d in view.plan.deviations]
-    lines += ["", "## Cost", "", text(str(view.cost)) if view.cost else "not recorded", ""]
+    lines += ["", "## Cost", "", text(_cost(view)), ""]
     lines += ["## To be filled in by a person", ""]
     lines += [
         f"- {text(item.question)}" for item in view.checklist if item.answer == "not recorded"
@@ -54,6 +57,13 @@ def model_card(view: View) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _cost(view: View) -> str:
+    """That of an ablation is the sum over its searches, as its result holds it."""
+    if view.cost:
+        return str(view.cost)
+    return view.card.spent if view.ablations else "not recorded"
 
 
 def _cell(given: str | None) -> str:

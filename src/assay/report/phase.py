@@ -18,6 +18,7 @@ from assay.core.events import (
     Opening,
     Sealed,
     Selected,
+    Steered,
     Varied,
     Voided,
 )
@@ -88,6 +89,13 @@ def standing(spec: StudySpec, history: History) -> Standing:
         fits = units.refits(spec, max(history.looks, 1), fixed=fixed)
         return _measured(history, now, opening.contenders if opening else arms, fits)
     return Standing(now, over(history), over(history))
+
+
+def wish(history: History, now: Phase) -> Steered | None:
+    """What whoever drives the study was asked for last and has to do still: to pause, or to stop."""
+    last: Steered | None = history.last(Steered)
+    over = now in ("finished", "stopped")
+    return None if over or last is None or last.wish == "go on" else last
 
 
 def searches_of(history: History) -> list[str] | None:

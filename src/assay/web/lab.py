@@ -21,7 +21,7 @@ from assay.core.events import Selected
 from assay.core.history import History
 from assay.core.protocols import Store
 from assay.report.influence import Influence
-from assay.report.phase import Standing, over, standing
+from assay.report.phase import Standing, over, standing, wish
 from assay.report.plots import course
 from assay.report.plots.form import Plot
 from assay.report.plots.outcomes import Outcomes
@@ -104,16 +104,15 @@ class Watched:
 
     def pulse(self) -> Pulse:
         """Where it stands now."""
-        from assay.api.steering import steered
-
         self.refresh()
         with self.lock:
             history, now = self.outcomes.history, self.standing
             holder = self.study.store.driver(self.study.name)
             driver = f"process {holder.pid} on {holder.host}" if holder else ""
+            asked = wish(history, now.phase)
             return Pulse(
                 history.length, history.n_trials, over(history), now.phase, now.done, now.total,
-                driver, steered(history) or "",
+                driver, asked.wish if asked else "",
             )  # fmt: skip
 
     def times(self) -> dict[int, tuple[float, float | None]]:

@@ -12,6 +12,7 @@ import pytest
 
 import assay
 from assay.analysis.verdict import Verdict
+from assay.api.agents import result
 from assay.api.paper import printed
 from assay.api.reporting import whole, written
 from assay.core.errors import SpecError
@@ -20,6 +21,7 @@ from assay.progress import showing
 from assay.progress.notebook import NotebookProgress, shower
 from assay.report import html
 from assay.report.markdown import markdown, text
+from assay.report.model_card import model_card
 from assay.report.plots import gains
 from assay.report.plots.outcomes import Outcomes
 from assay.report.snippet import view_snippet
@@ -76,7 +78,15 @@ def test_an_ablation_and_an_audit_in_markdown():
     for effect in ablation.result["effects"]:
         assert text(effect["sentence"]) in said
     assert "| together, beyond each for itself | interaction | adjusted p |" in said
+    assert result(ablation.study)["ablations"] == [ablation.result]
+    card = model_card(whole(ablation.study))
+    assert text(ablation.result["effects"][0]["sentence"]) in card
+    assert "12 trials" in card.partition("## Cost")[2]
+    answers = {item.question: item for item in whole(ablation.study).checklist}
+    assert answers["Is the number of trials given?"].detail.startswith("12 trials")
+    assert answers["Does the result have an interval?"].answer == "Y"
     study = assay.optimize(loss, space, budget=8, smallest_gain=0.01, **options)
+    assert result(study)["ablations"] == []
     study.audit(**options)
     said = markdown(whole(study))
     assert "| parameter | default | winner | added |" in said
