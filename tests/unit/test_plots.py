@@ -359,3 +359,14 @@ def test_no_colour_is_called_dark_which_is_light_in_the_dark_theme():
     found = study_of([3.0, 1.0, 2.0])
     for plot in (space.slice_(found), space.contour(found), space.rank(found)):
         assert "dark" not in json.dumps(asdict(plot))
+
+
+def test_without_a_known_noise_no_folds_are_said_to_disagree():
+    plot = course.history(study_of([3.0, 1.0, 2.0]))
+    names = [mark.name for mark in plot.panels[0].marks if mark.role == "unclear"]
+    assert names == ["unclear: its noise is not known"]
+
+
+def test_a_table_has_no_column_that_is_always_empty():
+    plot = gains.best_so_far(study_of([3.0, 1.0, 2.0, 2.5, 2.2, 1.1]))
+    assert plot.table.heads == ("trials", "expected best gain")

@@ -55,7 +55,12 @@ def of_course(found: Course) -> Plot:
     if found.luck:
         name = "luck line: the best of so many trials that are all as good as the defaults"
         marks.append(line("luck", name, [(float(n), gain) for n, gain in found.luck]))
-    marks += [_standing(inside, standing) for standing in _STANDINGS]
+    said = {
+        "": "a trial",
+        "unclear": f"unclear: {'the folds disagree' if found.band else 'its noise is not known'}",
+        "control": "the defaults",
+    }
+    marks += [_standing(inside, standing, said.get(standing, standing)) for standing in _STANDINGS]
     records = [(float(p.trial), p.y) for p in found.records]
     if records:
         tail = [(float(last), records[-1][1])]
@@ -89,12 +94,11 @@ def of_course(found: Course) -> Plot:
     return plot.with_notes(drawn_of(len(shown), len(found.points)), edge)
 
 
-def _standing(shown: Sequence[Point], standing: str) -> Mark:
+def _standing(shown: Sequence[Point], standing: str, name: str) -> Mark:
     mine = [p for p in shown if p.standing == standing]
-    said = {"": "a trial", "unclear": "unclear: the folds disagree", "control": "the defaults"}
     return points(
         standing.replace(" ", "-") or "inside-noise",
-        said.get(standing, standing),
+        name,
         [(float(p.trial), p.y) for p in mine],
         [p.trial for p in mine],
     )

@@ -190,8 +190,9 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
         luck = [(float(n), luck_line(floor / np.sqrt(2), seen)) for n, seen in tried if n > 1]
         marks.append(line("luck", "what luck alone would show", luck))
     shown = curve[:: max(1, len(curve) // 12)]
-    rows = tuple((f"{n:.0f}", words.signed(gain), _fresh_at(honest, n)) for n, gain in shown)
-    table = Table(title, ("trials", "expected best gain", "on other rows"), rows)
+    heads = ("trials", "expected best gain", *(["on other rows"] if honest else []))
+    rows = tuple((f"{n:.0f}", words.signed(gain), *_fresh_at(honest, n)) for n, gain in shown)
+    table = Table(title, heads, rows)
     what = f"gain over the defaults, {metric_name(outcomes.spec)}"
     panel = Panel(Axis("trials"), Axis(what), tuple(marks))
     about = f"From {words.signed(curve[0][1])} with one trial to {words.signed(curve[-1][1])} with {len(gains):,}."
@@ -200,10 +201,10 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     return plot.with_notes(_overtuned(honest))
 
 
-def _fresh_at(honest: Sequence[Honest], n: float) -> str:
-    """The honest gain of about so many trials."""
+def _fresh_at(honest: Sequence[Honest], n: float) -> tuple[str, ...]:
+    """The honest gain of about so many trials; nothing where there is none of any."""
     near = min(honest, key=lambda at: abs(at.n - n), default=None)
-    return words.span(near.gain, near.low, near.high) if near else "–"
+    return (words.span(near.gain, near.low, near.high),) if near else ()
 
 
 def _overtuned(honest: Sequence[Honest]) -> str:
