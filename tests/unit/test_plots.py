@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import assay
+from assay.analysis.overtuning import Incumbent, Overtuning
 from assay.core.errors import SpecError
 from assay.core.events import Asked, Created, Failed, Paused, Reported, Selected, Stopped, Told
 from assay.core.fidelity import Fidelity
@@ -28,7 +29,7 @@ from assay.plot.drawing import Drawing
 from assay.report.answer import Gain
 from assay.report.evidence import Recheck, Rechecked, recheck
 from assay.report.influence import Influence
-from assay.report.plots import course, gains, space
+from assay.report.plots import course, gains, shadow, space
 from assay.report.plots.draw import drawn
 from assay.report.plots.outcomes import Outcomes, telling
 
@@ -370,3 +371,11 @@ def test_without_a_known_noise_no_folds_are_said_to_disagree():
 def test_a_table_has_no_column_that_is_always_empty():
     plot = gains.best_so_far(study_of([3.0, 1.0, 2.0, 2.5, 2.2, 1.1]))
     assert plot.table.heads == ("trials", "expected best gain")
+
+
+@pytest.mark.parametrize(("saw", "said"), [(-6.8, "worse"), (6.8, "better")])
+def test_what_the_shadow_set_shows_is_said_in_words(saw, said):
+    one = study_of([3.0, 1.0])
+    found = Overtuning((Incumbent(1, 1.0, 1.0 + saw),), saw, 0.0, None)
+    about = shadow.trace(one.spec, one.history, found).about
+    assert about.endswith(f"the last looks {said} in the search than on the shadow set by 6.8.")
