@@ -264,3 +264,20 @@ def test_names_do_not_leave_the_folder(tmp_path):
     files = export_as(made, "mlflow", tmp_path / "runs")
     assert all(os.path.realpath(file).startswith(str(tmp_path / "runs")) for file in files)
     assert json.dumps([str(f) for f in files])
+
+
+def test_a_paused_trial_has_ended_until_somebody_goes_on_with_it(tmp_path, mlflow_client):
+    space = assay.Space(x=assay.Float(0, 1), fidelity=assay.Fidelity("epochs", 1, 9))
+    made = assay.Study(space, name="lab", scheduler="asha")
+    trial = made.ask()
+    trial.report(1, 3.0)
+    made.tell(trial, 3.0)
+    assert made.history.state(0) == "paused"
+    assert Times().follow(made.store, "lab")[0][1] is not None
+    export_as(made, "mlflow", tmp_path / "runs")
+    run = runs_of(mlflow_client(), "lab")["trial 0"]
+    assert (run.info.status, run.info.end_time) == ("RUNNING", None)
+    first = made.store.rows("lab", after=0, most=9)[-1]
+    events = [b'{"type":"%s","trial":0}' % kind for kind in (b"asked", b"paused", b"resumed")]
+    rows = [first._replace(seq=i, body=body) for i, body in enumerate(events)]
+    assert Times().update(rows) == {0: (0.0, None)}

@@ -17,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import assay
+from assay.analysis.overtuning import Incumbent, Overtuning
 from assay.core.errors import SpecError
-from assay.core.events import Asked, Created, Failed, Reported, Told
+from assay.core.events import Asked, Created, Failed, Paused, Reported, Selected, Stopped, Told
+from assay.core.fidelity import Fidelity
 from assay.core.history import fold
 from assay.core.parameters import Choice, Float, Int, When
 from assay.core.space import Space
@@ -27,7 +29,7 @@ from assay.plot.drawing import Drawing
 from assay.report.answer import Gain
 from assay.report.evidence import Recheck, Rechecked, recheck
 from assay.report.influence import Influence
-from assay.report.plots import course, gains, space
+from assay.report.plots import course, gains, shadow, space
 from assay.report.plots.draw import drawn
 from assay.report.plots.outcomes import Outcomes, telling
 
@@ -311,3 +313,69 @@ def test_the_public_functions_draw_a_study():
     with pytest.raises(assay.StateError, match="no selection"):
         assay.plot.overtuning(made)
     assert recheck(made.history) is None
+
+
+def cut_short():
+    """Three trials that reported: one paused, one stopped, one that ended."""
+    spec = StudySpec(Space(x=Float(0, 1), fidelity=Fidelity("epochs", 1, 9)), {"loss": "minimize"})
+    events = [Created(spec.to_json(), spec.plan)]
+    for i in range(3):
+        events += [Asked(i, {"x": 0.2 * i}, 1, "sampler"), Reported(i, 1, 1.0)]
+    events += [Paused(0, 1, "place 2"), Stopped(1, 1, "place 3"), Told(2, (0.5,), None, 0.1)]
+    return Outcomes(spec, fold(events))
+
+
+def test_a_trial_that_was_cut_short_neither_runs_nor_failed():
+    found = cut_short()
+    plot = course.timeline(found, dict.fromkeys(range(3), (0.0, 1.0)))
+    shown = {mark.role: mark.trials for mark in plot.panels[0].marks}
+    assert shown == {"paused": (0,), "stopped": (1,), "done": (2,)}
+
+
+def test_trials_that_were_cut_short_have_their_curves():
+    plot = course.intermediate_values(cut_short())
+    shown = {mark.trials[0]: mark.role for mark in plot.panels[0].marks}
+    assert shown == {0: "early", 1: "early", 2: "record"}
+    assert not plot.notes
+
+
+def test_defaults_outside_the_constraints_give_no_gains():
+    spec = StudySpec(
+        Space(x=Float(0, 1, default=0.5)), {"loss": "minimize"}, control={"x": 0.5},
+        constraints=("ms <= 1",),
+    )  # fmt: skip
+    events = [Created(spec.to_json(), spec.plan)]
+    for i in range(6):
+        origin = "sampler" if i else "control"
+        told = Told(i, (1.0 - i / 9,), {"ms": 0.5 if i else 2.0}, 0.1)
+        events += [Asked(i, {"x": 0.5 - i / 99}, 1, origin), told]
+    found = Outcomes(spec, fold([*events, Selected(5, 5, "best", "the search", [])]))
+    for figure in (gains.steps_to_best, gains.gain_and_cost, gains.best_so_far):
+        assert figure(found).about == "No gains: the defaults do not meet the constraints."
+    names = [mark.name for mark in course.history(found).panels[0].marks]
+    assert "trial 5, selected by the search alone" in names
+
+
+def test_no_colour_is_called_dark_which_is_light_in_the_dark_theme():
+    found = study_of([3.0, 1.0, 2.0])
+    for plot in (space.slice_(found), space.contour(found), space.rank(found)):
+        assert "dark" not in json.dumps(asdict(plot))
+
+
+def test_without_a_known_noise_no_folds_are_said_to_disagree():
+    plot = course.history(study_of([3.0, 1.0, 2.0]))
+    names = [mark.name for mark in plot.panels[0].marks if mark.role == "unclear"]
+    assert names == ["unclear: its noise is not known"]
+
+
+def test_a_table_has_no_column_that_is_always_empty():
+    plot = gains.best_so_far(study_of([3.0, 1.0, 2.0, 2.5, 2.2, 1.1]))
+    assert plot.table.heads == ("trials", "expected best gain")
+
+
+@pytest.mark.parametrize(("saw", "said"), [(-6.8, "worse"), (6.8, "better")])
+def test_what_the_shadow_set_shows_is_said_in_words(saw, said):
+    one = study_of([3.0, 1.0])
+    found = Overtuning((Incumbent(1, 1.0, 1.0 + saw),), saw, 0.0, None)
+    about = shadow.trace(one.spec, one.history, found).about
+    assert about.endswith(f"the last looks {said} in the search than on the shadow set by 6.8.")

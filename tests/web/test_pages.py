@@ -87,6 +87,12 @@ def test_the_list_shows_an_ablation_as_one_and_its_searches_apart(tmp_path):
     assert [key_of(name) in apart for name in parts] == [True, True]
 
 
+def test_the_list_says_how_many_trials_are_on_the_front(ask):
+    page = ask.get("/").text
+    row = next(r for r in re.findall(r"<tr><td>.*?</tr>", page, flags=re.DOTALL) if ">two<" in r)
+    assert re.search(r'data-of="best">front of [1-9]\d*<', row)
+
+
 def test_an_ablation_has_an_overview_of_its_own(tmp_path):
     spec, path, part = spec_of(2), tmp_path / "lab.db", "svm/-scaler#1"
     varied = Varied("a", part, spec.plan, ("pca",), 0, {})

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from assay.api.study import Study
     from assay.core.protocols import Row, Store
 
-_ENDS = (b'"told"', b'"failed"', b'"stopped"')
+_BEGINS = (b'"asked"', b'"resumed"')
+_ENDS = (b'"told"', b'"failed"', b'"stopped"', b'"paused"')
 _AT_ONCE = 20_000
 
 
 class Times:
     """When each trial began and ended, in seconds since the first began; `update` reads what is new.
+
+    A trial that is paused has ended for as long as nobody goes on with it.
 
     Attributes:
         start: when the first began, in seconds since 1970; None before.
@@ -39,8 +42,9 @@ class Times:
         """Take in rows that follow those seen before."""
         for row in rows:
             head = row.body[:24]
-            if b'"asked"' in head or any(word in head for word in _ENDS):
-                self._take(row, began=b'"asked"' in head)
+            began = any(word in head for word in _BEGINS)
+            if began or any(word in head for word in _ENDS):
+                self._take(row, began=began)
             self._read = row.seq + 1
         return self.by_trial
 
@@ -54,7 +58,8 @@ class Times:
         at = datetime.fromisoformat(row.time).timestamp()
         self.start = at if self.start is None else self.start
         if began:
-            self.by_trial[trial] = (at - self.start, None)
+            first = self.by_trial.get(trial, (at - self.start, None))[0]
+            self.by_trial[trial] = (first, None)
         elif trial in self.by_trial:
             self.by_trial[trial] = (self.by_trial[trial][0], at - self.start)
 

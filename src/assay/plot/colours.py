@@ -6,6 +6,7 @@ _ROLES = {
     "better": "#0b5f8a", "worse": "#a3361f", "unclear": "#585d63", "inside-noise": "#8a9097",
     "control": "#1d1f21", "record": "#0b5f8a", "luck": "#585d63", "band": "#e9e9e3",
     "failed": "#a3361f", "front": "#0b5f8a", "infeasible": "#a3361f", "running": "#0b5f8a",
+    "stopped": "#1d1f21", "paused": "#9dbccb", "early": "#8a9097",
     "seen": "#585d63", "marked": "#1d1f21", "bar": "#8a9097", "step": "#0b5f8a",
     "series-0": "#0b5f8a", "series-1": "#b3531e", "series-2": "#3d7a32", "series-3": "#7b4fa3",
     "series-4": "#8a6d00", "series-5": "#a3365f", "series-6": "#3f6f75", "series-7": "#585d63",

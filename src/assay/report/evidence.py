@@ -17,7 +17,7 @@ from assay.analysis.outcomes import losses, numbers_of_ended
 from assay.analysis.overtuning import overtuning
 from assay.analysis.pareto import front as dominating
 from assay.core.events import CONTROL, Frozen, Opened, Opening, Sealed, Selected
-from assay.core.history import History
+from assay.core.history import APART, History
 from assay.core.spec import StudySpec
 from assay.math.intervals import normal_quantile
 from assay.math.power import smallest_detectable_gain
@@ -57,6 +57,7 @@ class Course:
         luck: (trials, gain): what the best of so many trials, all as good as the control, would show.
         failed: numbers of the failed trials.
         marked: the selected trial.
+        again: whether that was measured outside the search, too.
         looks: how many independent looks the trials amount to, in words.
         shadow: what the incumbents gain over the defaults on the shadow set (without a control: their
             values there).
@@ -71,6 +72,7 @@ class Course:
     luck: tuple[tuple[int, float], ...]
     failed: tuple[int, ...]
     marked: int | None
+    again: bool = False
     looks: str = ""
     shadow: tuple[Point, ...] = ()
 
@@ -175,6 +177,12 @@ def flow(history: History) -> tuple[Step, ...] | None:
     return tuple(steps)
 
 
+def _again(history: History, trial: int) -> bool:
+    """Whether a trial was measured in another stage than the search."""
+    beside = history.units(trial) != history.units(trial, "search")
+    return beside or any(history.units(trial, stage) for stage in APART)
+
+
 def course(
     spec: StudySpec,
     history: History,
@@ -198,6 +206,7 @@ def course(
     upwards = of_gains or higher_is_better(spec)
     floor = noise.floor if noise and of_gains else None
     selected: Selected | None = history.last(Selected)
+    marked = selected.challenger if selected else None
     return Course(
         metric=metric_name(spec),
         of_gains=of_gains,
@@ -207,7 +216,8 @@ def course(
         band=floor * normal_quantile(1 - spec.alpha / 2) if floor else None,
         luck=_luck(floor, len(points), looks),
         failed=tuple(sorted(history.failed)),
-        marked=selected.challenger if selected else None,
+        marked=marked,
+        again=marked is not None and _again(history, marked),
         looks=str(looks) if looks else "",
         shadow=_shadow(spec, history, of_gains=of_gains),
     )

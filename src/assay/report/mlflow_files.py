@@ -73,7 +73,9 @@ def run_files(
         }
         status = _STATES.get(trial.state, "RUNNING")
         began, ended = times[trial.number]
-        if status != "RUNNING" and ended is None:
+        if status == "RUNNING":
+            ended = None  # paused: it may go on
+        elif ended is None:
             ended = end
         run = _Run(
             _run_id(name, str(trial.number)), f"trial {trial.number}", (began, ended), status

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from assay.analysis.pareto import front
 from assay.analysis.selection import best_by_value
 from assay.api.reporting import view
 from assay.api.stored import top_level
@@ -125,7 +126,10 @@ def _trials(found: Watched) -> str:
 
 def _best(found: Watched) -> str:
     spec, history = found.study.spec, found.outcomes.history
-    best = best_by_value(spec, history) if spec.single else None
+    if not spec.single:
+        on_it = len(front(spec, history))
+        return f"front of {on_it:,}" if on_it else "–"
+    best = best_by_value(spec, history)
     if best is None:
         return "–"
     return f"{words.number(history.outcome(best).values[0])} (trial {best})"  # type: ignore[union-attr]

@@ -255,7 +255,7 @@ def test_the_honest_curve_lies_beside_the_plain_one(study):
     assert fresh.y[-1] < plain.y[-1], "what one sees flatters"
     assert all(row[2] != "–" for row in plot.table.rows)
     assert honest_curve(spec, history, None) == ()
-    assert {row[2] for row in best_so_far(Outcomes(spec, history)).table.rows} == {"–"}
+    assert "on other rows" not in best_so_far(Outcomes(spec, history)).table.heads
 
 
 def test_where_the_honest_curve_falls_it_is_said(study):

@@ -16,6 +16,7 @@ from assay.report.plots.form import Axis, Mark, Panel, Plot, Table, line, points
 from assay.report.plots.outcomes import Outcomes, telling
 
 _STANDINGS = ("unclear", "worse", "inside noise", "better", "control", "")
+_STATES = ("done", "stopped", "paused", "failed", "running")
 _MOST_CURVES = 60
 _MOST_STEPS = 200
 _MOST_SPANS = 400
@@ -54,7 +55,12 @@ def of_course(found: Course) -> Plot:
     if found.luck:
         name = "luck line: the best of so many trials that are all as good as the defaults"
         marks.append(line("luck", name, [(float(n), gain) for n, gain in found.luck]))
-    marks += [_standing(inside, standing) for standing in _STANDINGS]
+    said = {
+        "": "a trial",
+        "unclear": f"unclear: {'the folds disagree' if found.band else 'its noise is not known'}",
+        "control": "the defaults",
+    }
+    marks += [_standing(inside, standing, said.get(standing, standing)) for standing in _STANDINGS]
     records = [(float(p.trial), p.y) for p in found.records]
     if records:
         tail = [(float(last), records[-1][1])]
@@ -70,7 +76,8 @@ def of_course(found: Course) -> Plot:
         name = f"{len(found.failed):,} failed"
         marks.append(Mark("crosses", "failed", name, at, (bottom,) * len(at), trials=tuple(failed)))
     marked = [p for p in inside if p.trial == found.marked]
-    name = f"trial {found.marked}, measured again at the end"
+    what_of_it = "measured again at the end" if found.again else "selected by the search alone"
+    name = f"trial {found.marked}, {what_of_it}"
     marks.append(_ring(name, [(float(p.trial), p.y) for p in marked], [p.trial for p in marked]))
     best = found.records[-1]
     way = "higher is better" if found.higher_is_better else "lower is better"
@@ -87,12 +94,11 @@ def of_course(found: Course) -> Plot:
     return plot.with_notes(drawn_of(len(shown), len(found.points)), edge)
 
 
-def _standing(shown: Sequence[Point], standing: str) -> Mark:
+def _standing(shown: Sequence[Point], standing: str, name: str) -> Mark:
     mine = [p for p in shown if p.standing == standing]
-    said = {"": "a trial", "unclear": "unclear: the folds disagree", "control": "the defaults"}
     return points(
         standing.replace(" ", "-") or "inside-noise",
-        said.get(standing, standing),
+        name,
         [(float(p.trial), p.y) for p in mine],
         [p.trial for p in mine],
     )
@@ -172,25 +178,30 @@ def compared(several: Mapping[str, Outcomes]) -> Plot:
 
 
 def intermediate_values(outcomes: Outcomes) -> Plot:
-    """The reported values of trials by step: the running ones, the best, and a sample of the others."""
+    """The reported values of trials by step: the running ones, the best, and samples of the others."""
     past = outcomes.history
     title = "Learning curves"
     running = [n for n in past.running() if past.curve(n)]
     reported = np.zeros(past.n_trials, dtype=np.bool_)
     reported[past.reported] = True
+    with_value = {*outcomes.numbers, *running}
+    early = [n for n in past.reported if n not in with_value]
+    early = early[:: -(-len(early) // _MOST_CURVES) or 1]
     chosen = telling(outcomes, _MOST_CURVES, reported[outcomes.numbers])
     best = {outcomes.numbers[int(i)] for i in outcomes.order[:1]}
     curves = {
         n: found
-        for n in [*(outcomes.numbers[i] for i in chosen), *running[-_MOST_CURVES:]]
+        for n in [*early, *(outcomes.numbers[i] for i in chosen), *running[-_MOST_CURVES:]]
         if (found := past.curve(n))
     }
     if not curves:
         return _nothing("intermediate_values", title, "No trial has reported a value on its way.")
-    open_now = set(running)
+    open_now, cut = set(running), set(early)
+    complete = [n for n in curves if n not in open_now and n not in best and n not in cut]
     marks = []
     for role, name, mine in (
-        ("plain", "ended", [n for n in curves if n not in open_now and n not in best]),
+        ("early", "stopped, paused or failed", early),
+        ("plain", "complete", complete),
         ("running", "running", [n for n in curves if n in open_now]),
         ("record", "the best", [n for n in curves if n in best and n not in open_now]),
     ):
@@ -228,7 +239,7 @@ def timeline(outcomes: Outcomes, times: Times) -> Plot:
         return _nothing("timeline", title, "No trial has begun.")
     now = max(end if end is not None else begin for begin, end in times.values())
     shown = sorted(times)[-_MOST_SPANS:]
-    groups: dict[str, list[int]] = {"done": [], "failed": [], "running": []}
+    groups: dict[str, list[int]] = {state: [] for state in _STATES}
     for number in shown:
         groups[_state(past, number)].append(number)
     marks = []
@@ -253,10 +264,7 @@ def timeline(outcomes: Outcomes, times: Times) -> Plot:
 
 
 def _state(past: History, number: int) -> str:
-    outcome = past.outcome(number) if number < past.n_trials else None
-    if outcome is None:
-        return "running"
-    return "done" if hasattr(outcome, "values") else "failed"
+    return past.state(number) if number < past.n_trials else "running"
 
 
 def _lasted(span: tuple[float, float | None], now: float) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay.analysis.effects import has_control
 from assay.analysis.outcomes import cpu_seconds
 from assay.core.errors import SpecError, did_you_mean
+from assay.core.events import CONTROL, Told
 from assay.core.history import History
 from assay.core.parameters import differing
 from assay.core.spec import StudySpec
@@ -99,13 +101,24 @@ def _front_table(spec: StudySpec, rows: Sequence[tuple[int, np.ndarray]]) -> Tab
     return Table("Trials of the front", heads, cells)
 
 
+def _nothing_gained(outcomes: Outcomes, otherwise: str) -> str:
+    """Why no gains are drawn: without defaults to compare with there are none."""
+    past = outcomes.history
+    if has_control(past) or not past.n_ended:
+        return otherwise
+    if past.origin(CONTROL) == "control" and isinstance(past.outcome(CONTROL), Told):
+        return "No gains: the defaults do not meet the constraints."
+    return "No gains: no defaults were measured."
+
+
 def gain_and_cost(outcomes: Outcomes) -> Plot:
     """The gain of each trial against the CPU time of evaluating it, with the front of the two."""
     history, title = outcomes.history, "Gain and cost"
     spent = cpu_seconds(history)
     numbers = [n for n in outcomes.effects if spent[n]]
     if len(numbers) < 2:
-        why = "Too few trials." if numbers or not outcomes.effects else "No costs are recorded."
+        few = _nothing_gained(outcomes, "Too few trials.")
+        why = few if numbers or not outcomes.effects else "No costs are recorded."
         return Plot("gain_and_cost", title, why, (), Table(title, ("trial",), ()))
     costs = spent[numbers]
     if costs.max() < 1.1 * costs.min():
@@ -157,7 +170,8 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     gains = np.array([effect.gain for effect in outcomes.effects.values()])
     title = "How much more trials bring"
     if len(gains) < 5:
-        return Plot("expected_best", title, "Too few trials.", (), Table(title, ("trials",), ()))
+        why = _nothing_gained(outcomes, "Too few trials.")
+        return Plot("expected_best", title, why, (), Table(title, ("trials",), ()))
     counts = sorted({round(n) for n in np.geomspace(1, len(gains), _CURVE_POINTS)})
     curve = [
         (float(n), float(x)) for n, x in zip(counts, expected_best(gains, counts), strict=True)
@@ -176,8 +190,9 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
         luck = [(float(n), luck_line(floor / np.sqrt(2), seen)) for n, seen in tried if n > 1]
         marks.append(line("luck", "what luck alone would show", luck))
     shown = curve[:: max(1, len(curve) // 12)]
-    rows = tuple((f"{n:.0f}", words.signed(gain), _fresh_at(honest, n)) for n, gain in shown)
-    table = Table(title, ("trials", "expected best gain", "on other rows"), rows)
+    heads = ("trials", "expected best gain", *(["on other rows"] if honest else []))
+    rows = tuple((f"{n:.0f}", words.signed(gain), *_fresh_at(honest, n)) for n, gain in shown)
+    table = Table(title, heads, rows)
     what = f"gain over the defaults, {metric_name(outcomes.spec)}"
     panel = Panel(Axis("trials"), Axis(what), tuple(marks))
     about = f"From {words.signed(curve[0][1])} with one trial to {words.signed(curve[-1][1])} with {len(gains):,}."
@@ -186,10 +201,10 @@ def best_so_far(outcomes: Outcomes, honest: Sequence[Honest] = ()) -> Plot:
     return plot.with_notes(_overtuned(honest))
 
 
-def _fresh_at(honest: Sequence[Honest], n: float) -> str:
-    """The honest gain of about so many trials."""
+def _fresh_at(honest: Sequence[Honest], n: float) -> tuple[str, ...]:
+    """The honest gain of about so many trials; nothing where there is none of any."""
     near = min(honest, key=lambda at: abs(at.n - n), default=None)
-    return words.span(near.gain, near.low, near.high) if near else "–"
+    return (words.span(near.gain, near.low, near.high),) if near else ()
 
 
 def _overtuned(honest: Sequence[Honest]) -> str:
@@ -279,7 +294,11 @@ def steps_to_best(outcomes: Outcomes) -> Plot:
             best, before = effect.gain, number
     if not steps:
         return Plot(
-            "steps_to_best", title, "No trial beats the defaults.", (), Table(title, ("trial",), ())
+            "steps_to_best",
+            title,
+            _nothing_gained(outcomes, "No trial beats the defaults."),
+            (),
+            Table(title, ("trial",), ()),
         )
     steps = steps[-12:]
     y = tuple(float(len(steps) - 1 - i) for i in range(len(steps)))

@@ -30,8 +30,9 @@ def trace(spec: StudySpec, history: History, found: Overtuning) -> Plot:
     metric = metric_name(spec)
     table = Table("Incumbents", ("trial", f"{metric} in the search", "on the shadow set"), rows)
     panel = Panel(Axis("trial"), Axis(f"{metric}; {better(spec)}"), marks)
+    how = "worse" if found.optimism < 0 else "better"
     about = (
-        f"{words.count(len(rows), 'incumbent')}; the last looks better in the search than on the shadow "
-        f"set by {words.signed(found.optimism)}."
+        f"{words.count(len(rows), 'incumbent')}; the last looks {how} in the search than on the shadow "
+        f"set by {words.number(abs(found.optimism))}."
     )
     return Plot("shadow", title, about, (panel,), table)

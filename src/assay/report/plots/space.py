@@ -100,7 +100,7 @@ def _clamped(value: float, axis: Axis) -> float:
 def slice_(
     outcomes: Outcomes, params: Iterable[str] | None = None, *, within: Within = None
 ) -> Plot:
-    """The value against each parameter by itself; later trials are darker."""
+    """The value against each parameter by itself; later trials have the stronger colour."""
     names = chosen(outcomes, params)
     places = telling(outcomes, max(_MOST_POINTS // max(len(names), 1), 300), within)
     y = _value_axis(outcomes, 0)
@@ -126,7 +126,7 @@ def _slice(outcomes: Outcomes, places: Sequence[int], name: str, y: Axis) -> Pan
     mark = Mark(
         "points",
         "shaded",
-        "later trials are darker",
+        "the stronger the colour, the later the trial",
         tuple(np.round(at[kept], 5).tolist()),
         tuple(values[kept].tolist()),
         trials=tuple(outcomes.numbers[i] for i in mine),
@@ -158,7 +158,7 @@ def contour(outcomes: Outcomes, params: Sequence[str] | None = None) -> Plot:
     marks = (heat, points)
     plot = Plot(
         "contour", title, about, (Panel(panel.x, panel.y, marks),), table,
-        notes=("Blank: no trial is near. Darker is better; a surface through noisy trials is a guess.",),
+        notes=("Blank: no trial is near. The stronger the colour, the better; a surface through noisy trials is a guess.",),
     )  # fmt: skip
     return plot.with_notes(drawn_of(len(places), len(outcomes.numbers)))
 
@@ -171,7 +171,7 @@ def rank(outcomes: Outcomes, params: Sequence[str] | None = None) -> Plot:
     title = f"Ranks over {words.name(one, 40)} and {words.name(other, 40)}"
     table = trial_table(outcomes, [one, other], "Settings and values")
     panel = Panel(parameter_axis(outcomes, one), parameter_axis(outcomes, other), (points,))
-    about = "Trials over two parameters; darker is better."
+    about = "Trials over two parameters; the stronger the colour, the better."
     plot = Plot("rank", title, about, (panel,) if points.x else (), table)
     return plot.with_notes(drawn_of(len(places), len(outcomes.numbers)))
 
@@ -195,7 +195,7 @@ def _pair_points(outcomes: Outcomes, places: Sequence[int], one: str, other: str
     return Mark(
         "points",
         "shaded",
-        "a trial; darker is better",
+        "a trial; the stronger the colour, the better",
         tuple(np.round(at[kept, 0], 5).tolist()),
         tuple(np.round(at[kept, 1], 5).tolist()),
         trials=tuple(outcomes.numbers[i] for i in mine),

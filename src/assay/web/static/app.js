@@ -76,6 +76,7 @@ function beat(pulse) {
     if (one.textContent !== text) one.textContent = text;
   });
   const bar = document.querySelector(".now progress");
+  if (bar) bar.hidden = !pulse.total;
   if (bar && pulse.total) { bar.max = pulse.total; bar.value = pulse.done; }
   const acts = document.querySelector(".acts");
   if (acts) acts.hidden = pulse.phase === "finished";

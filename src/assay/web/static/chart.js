@@ -72,6 +72,8 @@ function nearest(ticks, at) {
   return found;
 }
 
+const FINE = new Set(["plain", "early"]);
+const DASHED = new Set(["luck", "early"]);
 const shadeOf = (share) => Math.min(Math.floor((share ?? 0) * 5), 4);
 
 function triples(mark, keep = () => true) {
@@ -104,7 +106,7 @@ function seriesOf(mark, place) {
       return [{
         type: "line", ...place, data: triples(mark), step: mark.kind === "steps" ? "end" : false,
         showSymbol: false, silent: mark.trials.length === 0, triggerLineEvent: mark.trials.length > 0,
-        lineStyle: { color: mark.role === "plain" ? colours().line : colour, width: mark.role === "plain" ? 1 : 1.75, type: mark.role === "luck" ? "dashed" : "solid" },
+        lineStyle: { color: mark.role === "plain" ? colours().line : colour, width: FINE.has(mark.role) ? 1 : 1.75, type: DASHED.has(mark.role) ? "dashed" : "solid" },
       }];
     case "band":
       return [{

@@ -14,7 +14,7 @@ function option(plot, width) {
   return {
     animation: false,
     backgroundColor: "transparent",
-    parallel: { left: 34, right: 46, top: narrow ? 96 : 52, bottom: 28, axisExpandable: false },
+    parallel: { left: 34, right: 52, top: narrow ? 96 : 52, bottom: 28, axisExpandable: false },
     parallelAxis: lines.axes.map((axis, i) => {
       const texts = new Map(axis.ticks);
       const ends = axis.ticks.map(([at]) => at);
@@ -25,7 +25,7 @@ function option(plot, width) {
         axisLine: { lineStyle: { color: c.soft } }, axisTick: { show: false },
         axisLabel: {
           color: c.ink, fontSize: 11, hideOverlap: true, textBorderColor: c.paper, textBorderWidth: 3,
-          ...(ends.length ? { customValues: narrow ? [ends[0], ends[ends.length - 1]] : ends, formatter: (at) => cut(texts.get(at) ?? number(at), Math.max(room - 8, 44)) } : { formatter: number }),
+          ...(ends.length ? { customValues: narrow ? [ends[0], ends[ends.length - 1]] : ends, formatter: (at) => cut(texts.get(at) ?? number(at), Math.max(room - 8, 44)) } : { formatter: number, showMinLabel: false, showMaxLabel: false }),
         },
         areaSelectStyle: { width: 18, borderWidth: 1, borderColor: c.accent, color: c.accent, opacity: 0.25 },
       };

@@ -23,7 +23,7 @@ function ofRole(role) {
     better: c.accent, worse: c.bad, unclear: c.soft, "inside-noise": c.quiet, control: c.ink,
     record: c.accent, luck: c.soft, band: c.band, failed: c.bad, front: c.accent,
     infeasible: c.bad, running: c.accent, seen: c.soft, marked: c.ink, bar: c.quiet,
-    step: c.accent, done: c.quiet, quiet: c.ink,
+    step: c.accent, done: c.quiet, quiet: c.ink, stopped: c.ink, paused: c.shades[1], early: c.quiet,
   }[role];
   if (found) return found;
   const series = /^series-(\d)$/.exec(role);
