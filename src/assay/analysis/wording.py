@@ -229,6 +229,21 @@ def cannot_tell(gain: Interval, smallest_gain: float, basis: Basis, write: Numbe
     )
 
 
+def blind(basis: Basis) -> str:
+    """Both scores are the same on any draw of the rows, as where no row of a rare class is found.
+
+    >>> blind(Basis(metric="f1", n=75, control=0.0))[:68]
+    'The defaults and the tuned settings both have 0 f1 on 75 unseen rows'
+    """
+    both = basis.control or 0.0
+    score = Numbers(decimals_of(both, basis.points), basis.points).score(both)
+    return (
+        f"The defaults and the tuned settings both have {score} {basis.metric} on {basis.unit_text}, and "
+        "so on any draw of these, as where no row of a rare class is found: this test cannot tell them "
+        "apart."
+    )
+
+
 def none_tried(others: int, failed: int, last_reason: str) -> str:
     """Why nothing could be compared with the control, of whose `others` none is of use.
 

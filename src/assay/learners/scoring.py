@@ -84,6 +84,9 @@ _REGRESSION: dict[str, Metric] = {
 }
 METRICS: dict[str, Metric] = _ANY_CLASSES | _TWO_CLASSES | _REGRESSION
 
+# The least value of a score, where it is not 0.
+_LEAST = {"r2": -np.inf, "explained_variance": -np.inf, "matthews_corrcoef": -1.0}
+
 ALIASES: dict[str, str] = {
     "acc": "accuracy",
     "auc": "roc_auc",
@@ -257,6 +260,19 @@ def recompose(metric: Metric, losses: Numbers) -> float:
     """The metric's value from the losses that `per_row` gives."""
     mean = float(np.mean(losses, dtype=float))
     return 1 - mean if metric.direction == "maximize" else mean
+
+
+def bounds(metric: Metric) -> tuple[float, float]:
+    """The least and the largest value that the metric can have; infinite where it is not known.
+
+    >>> bounds(METRICS["r2"]), bounds(METRICS["mae"])
+    ((-inf, 1.0), (0.0, inf))
+    """
+    if metric.function is not None or metric.name not in METRICS:
+        return -np.inf, np.inf
+    if metric.direction == "minimize":
+        return 0.0, np.inf
+    return _LEAST.get(metric.name, 0.0), 1.0
 
 
 def default_smallest_gain(metric: Metric, floor: float) -> float:
