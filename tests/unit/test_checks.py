@@ -226,6 +226,8 @@ def test_a_better_family_is_told():
     assert model.family(above, {"linear model": other}, 0.005, None).level == "care"
     assert model.family(above, {"linear model": other}, 0.5, None).level == "ok"
     assert model.family(student(0.0, 0.1, 4, "t", 5, 0.95), {}, 0.005, None).level == "care"
+    best = model.family(student(-0.1, 0.1, 4, "t", 5, 0.95), {}, 0.005, None, unbeatable=True)
+    assert best.level == "note"
 
 
 def test_what_random_configs_show_is_shrunk_by_their_noise():
