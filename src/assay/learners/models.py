@@ -294,10 +294,11 @@ def _prepare(
 
 def _gapped(X: Any, categories: list[Any]) -> bool:
     """Whether a missing category is pandas' own NA, which encoders refuse beside text."""
+    columns = (X[which] if isinstance(which, str) else X.iloc[:, which] for which in categories)
     return any(
         repr(cell) == "<NA>"
-        for name in categories
-        for cell in np.asarray(X[name], dtype=object)[X[name].isna()]
+        for column in columns
+        for cell in np.asarray(column, dtype=object)[column.isna()]
     )
 
 
@@ -311,7 +312,10 @@ def _without_na(categories: Any) -> Any:
 
 
 def _columns(X: Any) -> tuple[list[Any], list[Any]]:
-    """The names (or places) of the columns of numbers and of categories."""
+    """The columns of numbers and of categories: by name, or by place where the names are no text.
+
+    A ColumnTransformer takes whole numbers for places, whatever the columns are called.
+    """
     if not hasattr(X, "iloc"):
         if X.dtype.kind not in "iufb":
             raise DataError(
@@ -325,5 +329,6 @@ def _columns(X: Any) -> tuple[list[Any], list[Any]]:
                 f"Column {name!r} holds {X[name].dtype}; models need numbers or categories. "
                 "Turn dates into numbers, such as days since the first."
             )
-    numbers = [name for name, kind in kinds.items() if kind in "iuf"]
-    return numbers, [name for name in kinds if name not in numbers]
+    known = {name: name if isinstance(name, str) else i for i, name in enumerate(kinds)}
+    numbers = [known[name] for name, kind in kinds.items() if kind in "iuf"]
+    return numbers, [which for which in known.values() if which not in numbers]
