@@ -188,7 +188,7 @@ def model(name: str, task: str, X: Any) -> Model:
     make = kind.make(task)
     if make is None:
         raise SpecError(f"{known} is not for {task}. Choose one of {', '.join(names(task))}.")
-    numbers, categories = _columns(X)
+    numbers, dates, categories = _columns(X)
     core = make()
     if kind.preparation == "native" and categories:
         core.set_params(categorical_features=list(range(len(categories))))
@@ -199,7 +199,8 @@ def model(name: str, task: str, X: Any) -> Model:
         prefix = "model__regressor__"
     if isinstance(core, boosted.Coded):
         prefix = "model__estimator__"
-    preparation = _prepare(kind.preparation, numbers, categories, _gapped(X, categories))
+    gapped = _gapped(X, categories)
+    preparation = _prepare(kind.preparation, numbers, dates, categories, gapped)
     estimator = Pipeline([("prepare", preparation), ("model", core)])
     return Model(
         name=known,
@@ -269,10 +270,15 @@ def _code(value: Any) -> str:
 
 
 def _prepare(
-    preparation: Preparation, numbers: list[Any], categories: list[Any], gapped: bool
+    preparation: Preparation,
+    numbers: list[Any],
+    dates: list[Any],
+    categories: list[Any],
+    gapped: bool,
 ) -> Any:
+    days = FunctionTransformer(_days, feature_names_out="one-to-one")
     if preparation == "native":
-        if not categories:
+        if not categories and not dates:
             return "passthrough"
         codes = OrdinalEncoder(
             handle_unknown="use_encoded_value",
@@ -281,15 +287,18 @@ def _prepare(
             max_categories=_NATIVE_CATEGORIES,
         )
         # the model knows the categories by their place: they come first
-        coded = [("categories", _after_gaps(codes, gapped), categories)]
-        return ColumnTransformer(coded, remainder="passthrough")
+        coded = [("categories", _after_gaps(codes, gapped), categories), ("dates", days, dates)]
+        return ColumnTransformer(coded if dates else coded[:1], remainder="passthrough")
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     scale = make_pipeline(fill, StandardScaler()) if preparation == "scaled" else fill
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=_MOST_CATEGORIES, sparse_output=False
     )
     coded = _after_gaps(one_hot, gapped)
-    return ColumnTransformer([("numbers", scale, numbers), ("categories", coded, categories)])
+    parts = [("numbers", scale, numbers), ("categories", coded, categories)]
+    if dates:
+        parts.append(("dates", make_pipeline(days, scale), dates))
+    return ColumnTransformer(parts)
 
 
 def _gapped(X: Any, categories: list[Any]) -> bool:
@@ -311,8 +320,20 @@ def _without_na(categories: Any) -> Any:
     return categories.astype(object).where(categories.notna(), None)
 
 
-def _columns(X: Any) -> tuple[list[Any], list[Any]]:
-    """The columns of numbers and of categories: by name, or by place where the names are no text.
+def _days(dates: Any) -> Any:
+    """Days since 1970-01-01 of each column, as dates in a CSV file are read."""
+    import pandas as pd
+
+    def since(column: Any) -> Any:
+        zone = getattr(column.dtype, "tz", None)
+        column = column if zone is None else column.dt.tz_convert(None)
+        return (column - pd.Timestamp(0)) / pd.Timedelta(days=1)
+
+    return dates.apply(since)
+
+
+def _columns(X: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """The columns of numbers, of dates and of categories: by name, or by place where the names are no text.
 
     A ColumnTransformer takes whole numbers for places, whatever the columns are called.
     """
@@ -321,14 +342,16 @@ def _columns(X: Any) -> tuple[list[Any], list[Any]]:
             raise DataError(
                 f"An array X must hold numbers, got {X.dtype}. Give a DataFrame for categories."
             )
-        return list(range(X.shape[1])), []
+        return list(range(X.shape[1])), [], []
     kinds = {name: X[name].dtype.kind for name in X.columns}
     for name, kind in kinds.items():
-        if kind in "mMc":
+        if kind in "mc":
             raise DataError(
                 f"Column {name!r} holds {X[name].dtype}; models need numbers or categories. "
-                "Turn dates into numbers, such as days since the first."
+                "Turn spans of time into numbers, such as days."
             )
     known = {name: name if isinstance(name, str) else i for i, name in enumerate(kinds)}
-    numbers = [known[name] for name, kind in kinds.items() if kind in "iuf"]
-    return numbers, [which for which in known.values() if which not in numbers]
+    numbers, dates = (
+        [known[name] for name, kind in kinds.items() if kind in wanted] for wanted in ("iuf", "M")
+    )
+    return numbers, dates, [one for one in known.values() if one not in (*numbers, *dates)]
