@@ -134,7 +134,8 @@ class Numbers:
         return round(self._shown(value), self.decimals)
 
     def _sign(self, value: float) -> str:
-        return "−" if self._rounded(value) < 0 else "+"
+        rounded = self._rounded(value)
+        return "" if rounded == 0 else "−" if rounded < 0 else "+"
 
     def _digits(self, shown: float) -> str:
         if self.decimals > _MOST_DECIMALS:
@@ -156,6 +157,16 @@ def numbers_for(gain: Interval, points: bool, same: Callable[[float, float], boo
         if same(*ends):
             return Numbers(more, points)
     return Numbers(decimals + 8, points)
+
+
+def fixed(x: float, places: int, *, sign: bool = False) -> str:
+    """A number with a fixed number of decimals; what rounds to nothing has no sign, in tables and sentences.
+
+    >>> fixed(-0.01, 3), fixed(0.5, 2, sign=True), fixed(-0.0049, 2, sign=True)
+    ('−0.010', '+0.50', '0.00')
+    """
+    rounded = round(x, places) or 0.0  # no negative zero
+    return f"{rounded:{'+' if sign and rounded else ''},.{places}f}".replace("-", "−")
 
 
 def decimals_of(value: float, points: bool, digits: int = 2) -> int:
