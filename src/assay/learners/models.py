@@ -321,15 +321,10 @@ def _without_na(categories: Any) -> Any:
 
 
 def _days(dates: Any) -> Any:
-    """Days since 1970-01-01 of each column, as dates in a CSV file are read."""
-    import pandas as pd
-
-    def since(column: Any) -> Any:
-        zone = getattr(column.dtype, "tz", None)
-        column = column if zone is None else column.dt.tz_convert(None)
-        return (column - pd.Timestamp(0)) / pd.Timedelta(days=1)
-
-    return dates.apply(since)
+    """Days since 1970-01-01 of each column, as dates in a CSV file are read; times with a zone in UTC."""
+    columns = (dates[name].to_numpy(dtype="datetime64[us]") for name in dates.columns)
+    day = np.timedelta64(1, "D")
+    return np.column_stack([(column - np.datetime64(0, "us")) / day for column in columns])
 
 
 def _columns(X: Any) -> tuple[list[Any], list[Any], list[Any]]:
