@@ -308,3 +308,12 @@ def test_all_checks_are_kept_when_asked_for():
         assay.plot.learning_curve(tuned(*table()))
     with pytest.raises(SpecError, match="some"):
         tuned(*table(), checks="some")
+
+
+@pytest.mark.parametrize("metric", ["f1", "recall"])
+def test_shuffled_targets_of_a_rarer_positive_class_are_no_leak(metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 3))
+    y = (X[:, 0] + rng.normal(size=240) > 0.3).astype(int)
+    prepared = prepare(from_arrays(X, y), "decision_tree", Wishes(metric=metric))
+    assert preflight._sanity(prepared, subject_of(prepared), -1.0).level == "ok"
