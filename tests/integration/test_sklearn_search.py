@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from scipy.stats import loguniform, norm, randint, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.datasets import load_diabetes, make_classification
+from sklearn.datasets import load_breast_cancer, load_diabetes, make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - opens the next import
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import make_scorer, mean_squared_error, r2_score
+from sklearn.metrics import f1_score, make_scorer, mean_squared_error, r2_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupShuffleSplit,
@@ -45,7 +45,7 @@ from assay import (
 )
 from assay.analysis.overtuning import incumbents
 from assay.analysis.verdict import Action
-from assay.core.events import Measured, Selected
+from assay.core.events import FLOOR, Measured, Selected
 from assay.core.familiar import SEARCH_ARGUMENTS
 from assay.core.history import fold
 from assay.core.rng import derived_seed
@@ -677,3 +677,16 @@ def test_set_params_explains_the_words_of_other_searches():
         search.set_params(wibble=3)
     assert search.set_params(n_trials=3, estimator__alpha=2.0).n_trials == 3
     assert search.estimator.alpha == 2.0
+
+
+@pytest.mark.parametrize(
+    "scoring", ["f1", make_scorer(f1_score, pos_label=0)], ids=["name", "scorer"]
+)
+def test_a_model_that_learns_is_no_worse_than_a_class_that_changes_from_split_to_split(scoring):
+    X, y = load_breast_cancer(return_X_y=True)
+    model = LogisticRegression(max_iter=3000)
+    search = SearchCV(model, {"C": [0.1, 1.0]}, n_trials=2, cv=5, scoring=scoring, random_state=0)
+    said = search.fit(X[:250, :8], y[:250]).study_.verdict.sentence
+    assert "learn anything" not in said
+    floor = [unit.value for unit in search.study_.history.units(FLOOR, "floor").values()]
+    assert floor == pytest.approx([2 / 3] * 5, abs=0.02)

@@ -226,6 +226,8 @@ def test_a_better_family_is_told():
     assert model.family(above, {"linear model": other}, 0.005, None).level == "care"
     assert model.family(above, {"linear model": other}, 0.5, None).level == "ok"
     assert model.family(student(0.0, 0.1, 4, "t", 5, 0.95), {}, 0.005, None).level == "care"
+    best = model.family(student(-0.1, 0.1, 4, "t", 5, 0.95), {}, 0.005, None, unbeatable=True)
+    assert best.level == "note"
 
 
 def test_what_random_configs_show_is_shrunk_by_their_noise():
@@ -306,3 +308,12 @@ def test_all_checks_are_kept_when_asked_for():
         assay.plot.learning_curve(tuned(*table()))
     with pytest.raises(SpecError, match="some"):
         tuned(*table(), checks="some")
+
+
+@pytest.mark.parametrize("metric", ["f1", "recall"])
+def test_shuffled_targets_of_a_rarer_positive_class_are_no_leak(metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 3))
+    y = (X[:, 0] + rng.normal(size=240) > 0.3).astype(int)
+    prepared = prepare(from_arrays(X, y), "decision_tree", Wishes(metric=metric))
+    assert preflight._sanity(prepared, subject_of(prepared), -1.0).level == "ok"

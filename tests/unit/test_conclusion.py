@@ -172,6 +172,17 @@ def opened_study(*looks, note="", kept=1):
     return fold(events)
 
 
+@pytest.mark.parametrize(
+    ("sees_nothing", "claim"), [(False, Claim.EQUIVALENT), (True, Claim.CANNOT_TELL)]
+)
+def test_a_test_in_which_the_metric_sees_nothing_shows_no_equivalence(sees_nothing, claim):
+    found = results(low=0.0, high=0.0) | {"blind": sees_nothing}
+    found["gain"] |= {"estimate": 0.0, "se": 0.0}
+    verdict = verdict_of(DATA, opened_study(found))
+    assert (verdict.claim, verdict.action) == (claim, Action.KEEP_DEFAULTS)
+    assert ("cannot tell them apart" in verdict.sentence) == sees_nothing
+
+
 def test_the_test_set_overrules_everything_before():
     found = verdict_of(DATA, opened_study(results()))
     assert found.claim is Claim.BETTER

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from assay.analysis.bounds import Bounds
 from assay.analysis.final import Judge, drawn_rows, final_results
 from assay.math.auc import RankedScores
 from assay.math.resampling import gain_from_losses, gain_from_statistic
@@ -188,3 +189,42 @@ def test_rows_are_drawn_as_the_data_asks_for():
     assert drawn_rows(Y, **{**plain, "groups": groups, "classes": True}).kind == (
         drawn_rows(Y, **{**plain, "groups": groups}).kind
     )
+
+
+SHARE = Bounds(0.0, 1.0)
+
+
+def share_found(y, stored):
+    return float(np.sum(stored * y) / np.sum(y)) if np.sum(y) else float("nan")
+
+
+@pytest.mark.parametrize(
+    ("control", "selected", "blind"),
+    [
+        (np.zeros(N), np.zeros(N), True),  # no row of the class is found: no draw can show noise
+        (Y, Y, False),  # all are: there is nothing to be better at
+        (np.zeros(N), Y, False),
+        (np.arange(N) % 3, np.arange(N) % 3, False),  # the same model: equal, and the rows show it
+    ],
+)
+def test_rows_in_which_the_metric_sees_nothing_are_blind(control, selected, blind):
+    judge = Judge("recall", True, False, share_found, bounds=SHARE)
+    found = results(judge, control > 0, selected > 0)
+    assert found["blind"] == blind
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_no_interval_reaches_beyond_what_is_possible(maximize, rng):
+    def score(y, stored):
+        share = float(np.mean((stored > 0.5) == y)) ** 0.1
+        return share if maximize else 1 - share
+
+    judge, free = (Judge("own", maximize, False, score, bounds=b) for b in (SHARE, Bounds()))
+    rows = np.tile(Y, 2).astype(float)[:N]
+    wrong = np.where(np.arange(N) < 2, 1 - rows, rows)
+    kept, loose = (results(one, 1 - wrong, wrong) for one in (judge, free))
+    ends = [(one["low"], one["high"]) for one in kept["contenders"].values()]
+    assert all(0 <= low <= high <= 1 for low, high in ends)
+    beyond = [(one["low"], one["high"]) for one in loose["contenders"].values()]
+    assert any(low < 0 or high > 1 for low, high in beyond)
+    assert -1 <= kept["gain"]["low"] <= kept["gain"]["high"] <= 1

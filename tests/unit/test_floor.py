@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.unit.lab import born, data_of, history_of, measured, spec_of
 
@@ -10,6 +11,8 @@ from assay.analysis.floor import above_floor, floor_warning
 from assay.analysis.selection import select
 from assay.core.events import FLOOR, Asked, Told
 from assay.core.history import fold
+from assay.learners.estimators import dummy
+from assay.learners.scoring import METRICS, predict, value
 from assay.math.intervals import corrected_paired
 from assay.report.view import view_of
 
@@ -81,3 +84,23 @@ def test_the_warning_is_part_of_the_verdict_and_of_the_summary_before_it():
     assert conclude(spec, chosen).verdict["sentence"].endswith(warning)
     spec, history = study([0.8, 0.81, 0.82], challenger=[0.6, 0.6, 0.6])
     assert "Warning" not in view_of("lab", spec, history).card.sentence
+
+
+def test_where_a_dummy_is_perfect_the_metric_is_blamed_and_not_the_model():
+    said = floor_warning(*study([0.9, 0.85, 0.95], dummy=[1.0] * 3))
+    assert "accuracy 1, the best there is" in said
+    assert "learn anything from these columns" not in said
+    assert floor_warning(*study([1.2, 1.3, 1.25], dummy=[1.0] * 3)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("f1", [2 / 3] * 2), ("precision", [0.5] * 2), ("recall", [1.0] * 2), ("accuracy", [0.5] * 2)],
+)
+def test_the_dummy_is_the_same_on_every_fold_of_equal_classes(name, values):
+    metric, truth = METRICS[name], np.array(["no", "yes"] * 10)
+    parts = (np.append(truth, more) for more in ("no", "yes"))  # the most frequent class changes
+    models = [dummy("classification", metric, y).fit(np.zeros((21, 1)), y) for y in parts]
+    codes, labels = (truth == "yes").astype(int), np.array(["no", "yes"])
+    found = [value(metric, codes, predict(m, np.zeros((20, 1)), metric, labels)) for m in models]
+    assert found == pytest.approx(values)

@@ -267,6 +267,12 @@ def test_arrays_that_do_not_fit():
         ("groups must have one value", (X, y), {"groups": [1]}),
         ("time has missing", (X, y), {"time": np.full(N, np.nan)}),
         ("two columns called 'a'", (pd.DataFrame(X, columns=["a", "a"]), y), {}),
+        (
+            "a column 1 and a column '1', which are the same",
+            (pd.DataFrame(X, columns=[1, "1"]), y),
+            {},
+        ),
+        ("astype", (pd.DataFrame(X, columns=[1, "a"]), y), {}),
     ]:
         with pytest.raises(DataError, match=words):
             from_arrays(*args, **options)

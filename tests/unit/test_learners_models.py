@@ -156,8 +156,25 @@ def test_models_that_do_not_exist_or_fit():
         model("ridge", "classification", np.zeros((30, 2)))
     with pytest.raises(DataError, match="must hold numbers"):
         model("ridge", "regression", np.array([["a"]], dtype=object))
-    with pytest.raises(DataError, match="'when' holds datetime64"):
-        model("ridge", "regression", pd.DataFrame({"when": pd.to_datetime(["2024-01-01"])}))
+    with pytest.raises(DataError, match="'took' holds timedelta64"):
+        model("ridge", "regression", pd.DataFrame({"took": pd.to_timedelta([1], unit="s")}))
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("name", ["ridge", "hist_gradient_boosting"])
+def test_dates_are_days_since_1970_as_in_a_file(name, zone):
+    days = np.arange(60.0) * 3 % 61
+    when = pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D"))
+    when = when.dt.tz_localize(zone)
+    frame = pd.DataFrame({"when": when, "more": days % 7, "kind": list("ab") * 30})
+    frame.loc[5, "when"] = pd.NaT
+    plain = when.dt.tz_convert(None) if zone else when
+    numbers = (plain - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    numbered = frame.assign(when=numbers.mask(frame["when"].isna()))
+    y = days + (days % 7)
+    one, two = (model(name, "regression", X).estimator.fit(X, y) for X in (frame, numbered))
+    np.testing.assert_allclose(one.predict(frame), two.predict(numbered), rtol=1e-6)
+    assert np.ptp(one.predict(frame)) > 30
 
 
 def test_neighbours_are_bounded_by_the_rows():

@@ -98,9 +98,15 @@ def test_the_order_of_columns_and_rows_stays():
     assert found.X["a"].tolist() == frame["a"].tolist()
 
 
-def test_names_that_are_no_text_are_refused():
+def test_whole_numbers_as_names_come_back_as_they_were():
+    frame = pd.DataFrame(np.zeros((20, 2))).set_axis([7, 3], axis=1)
+    assert back(Table(frame, Y, "t", ("7", "3"))).X.columns.tolist() == [7, 3]
+
+
+@pytest.mark.parametrize("name", [0.5, True, ("a", "b")], ids=str)
+def test_other_names_that_are_no_text_are_refused(name):
     with pytest.raises(DataError, match="Column names"):
-        pack(Table(pd.DataFrame({0: np.zeros(20)}), Y, "t", ("0",)))
+        pack(Table(pd.Series(np.zeros(20), name=name).to_frame(), Y, "t", (str(name),)))
 
 
 def test_missing_values_among_objects_stay_missing_and_nan_stays_nan():

@@ -22,6 +22,7 @@ from assay import (
     Space,
     SpecError,
     Splits,
+    refit,
     tune,
 )
 from assay.analysis.verdict import Action
@@ -211,6 +212,18 @@ def test_a_frame_with_categories_and_gaps_goes_through_a_built_in_model():
     study = tuned("logistic_regression", frame, np.where(y, "yes", "no"), budget=3)
     assert study.verdict.look == 1
     assert study.verify() == []
+
+
+def test_whole_numbers_as_names_of_columns_are_names_and_not_places():
+    X, y = rows_of("numbers")
+    text = pd.DataFrame(X, columns=list("abcd"))
+    text.insert(2, "kind", pd.Categorical(np.where(X[:, 0] > 0, "u", "v")))
+    numbered = text.set_axis([4, 2, 0, 9, 1], axis=1)
+    one, two = (tuned("ridge", frame, y, budget=3) for frame in (text, numbered))
+    assert values_of(one) == values_of(two)
+    assert two.verify() == []
+    expected = refit(one, text, y).predict(text)
+    np.testing.assert_array_equal(refit(two, numbered, y).predict(numbered), expected)
 
 
 def test_a_pipeline_is_tuned_by_the_names_of_its_steps():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.analysis import ablation_words
 from assay.analysis.verdict import (
     Action,
     Claim,
@@ -19,9 +20,10 @@ from assay.analysis.verdict import (
     no_test_set,
     sentence,
 )
-from assay.analysis.wording import Basis, units_to_settle
+from assay.analysis.wording import Basis, Numbers, units_to_settle
 from assay.core.errors import SpecError
 from assay.math.intervals import Interval
+from assay.report import words
 
 RANK = {
     Claim.WORSE: 0,
@@ -347,3 +349,10 @@ def test_rows_do_not_settle_the_noise_of_seeds():
     assert sentence(gain, 0.0, basis).endswith(
         "More rows alone would not settle it: refit both with more seeds."
     )
+
+
+def test_what_rounds_to_nothing_has_no_sign_in_tables_and_in_sentences():
+    effect = {"estimate": -0.0049, "low": -0.3, "high": 0.3}
+    assert words.fixed(-0.0049, 2, sign=True) == "0.00"
+    assert Numbers(2, points=False).gain(-0.0049) == "0.00"
+    assert ablation_words._ci(effect) == "0.00, 95 % CI −0.30 to +0.30"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
 
+from assay.analysis.wording import fixed
+
 Form = Mapping[str, Any]
 
 _ORDER = ("contributes", "understated", "overstated", "sign flip", "harmful", "not needed",
@@ -184,12 +186,12 @@ def _ends(form: Form) -> str:
     if form["estimate"] < 0:
         low, high = -high, -low
     level = 100 * float(form.get("level", 0.95))
-    return f"{level:g} % CI {low:.{places}f} to {high:.{places}f}".replace("-", "−")
+    return f"{level:g} % CI {fixed(low, places)} to {fixed(high, places)}"
 
 
 def _ci(form: Form) -> str:
     places = _places(form)
-    shown = [f"{form[k]:+.{places}f}".replace("-", "−") for k in ("estimate", "low", "high")]
+    shown = [fixed(form[k], places, sign=True) for k in ("estimate", "low", "high")]
     if form["low"] == form["high"]:
         return "no difference at all" if form["estimate"] == 0 else f"{shown[0]}, no spread"
     return f"{shown[0]}, {100 * float(form.get('level', 0.95)):g} % CI {shown[1]} to {shown[2]}"

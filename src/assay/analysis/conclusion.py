@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,10 @@ from assay.analysis.procedure import gain_in
 from assay.analysis.selection import ranked, shortlist
 from assay.analysis.verdict import (
     Action,
+    Claim,
     Verdict,
+    blind,
+    claim,
     judge,
     no_control,
     no_gain_shown,
@@ -136,7 +140,7 @@ def _by_test(spec: StudySpec, history: History, opened: Opened, selected: Select
         se_seeds=found["gain"]["se_seeds"],
         look=_look(history, opened),
     )
-    return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
+    return _with_guard(_judged(spec, found, gain, basis), selected)
 
 
 def _by_procedure(
@@ -157,7 +161,14 @@ def _by_procedure(
     )
     if kept is not None and kept == len(found["folds"]):  # a gain of exactly nothing, by rule
         return no_gain_shown("guard", spec.smallest_gain, basis)
-    return _with_guard(judge(gain, spec.smallest_gain, basis), selected)
+    return _with_guard(_judged(spec, found, gain, basis), selected)
+
+
+def _judged(spec: StudySpec, found: Mapping[str, Any], gain: Interval, basis: Basis) -> Verdict:
+    """The verdict on a gain; of rows in which the metric sees nothing, that they show no equality."""
+    if found.get("blind") and claim(gain, spec.smallest_gain) is Claim.EQUIVALENT:
+        return blind(gain, spec.smallest_gain, basis)
+    return judge(gain, spec.smallest_gain, basis)
 
 
 def _why_nothing(spec: StudySpec, history: History) -> str:

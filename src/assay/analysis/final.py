@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.analysis.bounds import UNKNOWN, Bounds
 from assay.core.errors import DataError
 from assay.core.events import CONTROL
 from assay.math.intervals import Interval
@@ -37,6 +38,7 @@ class Judge:
         decomposable: the stored values are losses, and the score follows from their mean.
         score: (y, stored values of one fit) -> score, in the metric's own direction.
         weighted: the score for many weightings of the rows at once, which saves most of the time.
+        bounds: of the score.
     """
 
     metric: str
@@ -44,6 +46,7 @@ class Judge:
     decomposable: bool
     score: Callable[[NDArray[Any], Array], float]
     weighted: Weighted | None = None
+    bounds: Bounds = UNKNOWN
 
 
 def drawn_rows(
@@ -74,21 +77,24 @@ def final_results(
         rows: how rows are drawn again for the intervals.
 
     Returns:
-        The metric, the number of rows, the score of each contender with its interval, and the gain
-        of the last contender over the control (positive is better).
+        The metric, the number of rows, the score of each contender with its interval, whether the rows
+        are `blind`, and the gain of the last contender over the control (positive is better).
     """
     challenger = next((number for number in arms if number != CONTROL), CONTROL)
     gain = _gain(judge, y, arms[CONTROL], arms[challenger], rows, rng, alpha)
     scores = {CONTROL: gain.control, challenger: gain.selected}
+    contenders = {n: _contender(judge, y, arms[n], scores[n]) for n in scores}
     return {
         "metric": judge.metric,
         "rows": len(y),
         "drawn": rows.kind,
-        "contenders": {
-            str(number): _contender(judge, y, arms[number], scores[number]) for number in scores
-        },
+        "contenders": {str(number): one for number, one in contenders.items()},
+        "blind": all(
+            judge.bounds.blind(one["low"], one["high"], maximize=judge.maximize)
+            for one in contenders.values()
+        ),
         "gain": {
-            **_interval(gain.gain),
+            **_interval(judge.bounds.of_gain(gain.gain)),
             "se_rows": gain.se_rows,
             "se_seeds": gain.se_seeds,
             "challenger": challenger,
@@ -137,6 +143,7 @@ def _contender(judge: Judge, y: NDArray[Any], stored: Array, found: Interval) ->
     turned = judge.maximize if judge.decomposable else not judge.maximize
     above, below = found.high - found.estimate, found.estimate - found.low
     low, high = (score - above, score + below) if turned else (score - below, score + above)
+    low, high = judge.bounds.ends(low, high)
     return {"score": score, "low": low, "high": high, "scores": scores}
 
 

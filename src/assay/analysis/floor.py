@@ -39,6 +39,12 @@ def floor_warning(spec: StudySpec, history: History) -> str:
         for values in (control, dummy)
     )
     (metric,) = spec.objectives
+    best = 1.0 if spec.signs[0] < 0 else 0.0
+    if none == best:  # as recall is where all rows are called positive
+        return (
+            f"A model that looks at no column and says the same of every row has {metric} {none:.4g}, the "
+            "best there is: this metric alone cannot show whether anything is learnt."
+        )
     return (
         "Warning: with its default settings the model is not shown to learn anything from these "
         f"columns: beyond noise it is no better than one that looks at none ({metric} {own:.4g} "

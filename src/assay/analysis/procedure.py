@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from assay.analysis.bounds import UNKNOWN, Bounds
 from assay.analysis.effects import fresh_interval
 from assay.core import units
 from assay.core.events import CONTROL
@@ -37,7 +38,13 @@ def complete(spec: StudySpec, history: History) -> list[int]:
 
 
 def by_bootstrap(
-    spec: StudySpec, trials: Sequence[int], values: ByTrial, rows: Rows, rng: np.random.Generator
+    spec: StudySpec,
+    trials: Sequence[int],
+    values: ByTrial,
+    rows: Rows,
+    rng: np.random.Generator,
+    *,
+    bounds: Bounds = UNKNOWN,
 ) -> dict[str, Any]:
     """What choosing the best of these trials is worth on rows that had no part in the choice.
 
@@ -45,20 +52,23 @@ def by_bootstrap(
         trials: their numbers, the control first.
         values: of each under weightings of the rows, lower is better.
         rows: how the rows of the search's validation parts are drawn again.
+        bounds: of the metric.
 
     Returns:
         The results that `Estimated` keeps.
     """
     found = bbc_of(values, rows, rng, level=1 - spec.alpha, draws=DRAWS)
     sign = spec.signs[0]
+    score, control = (_turned(one, sign, bounds) for one in (found.winner, found.first))
     return {
         "metric": spec.objectives[0],
         "rows": rows.n,
         "drawn": rows.kind,
         "trials": len(trials),
-        "gain": asdict(found.gain),
-        "score": _turned(found.winner, sign),
-        "control": sign * found.first.estimate,
+        "gain": asdict(bounds.of_gain(found.gain)),
+        "score": score,
+        "control": control["score"],
+        "blind": _blind(spec, bounds, score, control),
     }
 
 
@@ -81,7 +91,12 @@ class OuterFold:
 
 
 def by_outer_folds(
-    spec: StudySpec, folds: Sequence[OuterFold], ratio: float, kind: str
+    spec: StudySpec,
+    folds: Sequence[OuterFold],
+    ratio: float,
+    kind: str,
+    *,
+    bounds: Bounds = UNKNOWN,
 ) -> dict[str, Any]:
     """What the whole study, its rule of selection too, is worth on the rows that each run left out.
 
@@ -90,21 +105,24 @@ def by_outer_folds(
     Args:
         ratio: rows left out over rows of a study, mean over folds.
         kind: of the outer splits.
+        bounds: of the metric.
 
     Source: Varma and Simon 2006, BMC Bioinformatics 7, 91; Nadeau and Bengio 2003 for the interval.
     """
     sign, level = spec.signs[0], 1 - spec.alpha
     gains = [fold.gain(sign) for fold in folds]
     gain = corrected_paired(gains, ratio, level) if np.ptp(gains) else fresh_interval(spec, gains)
-    score = mean_t([fold.selected for fold in folds], level)
+    values = [[fold.selected for fold in folds], [fold.control for fold in folds]]
+    score, control = (_turned(mean_t(of_arm, level), 1.0, bounds) for of_arm in values)
     return {
         "metric": spec.objectives[0],
         "rows": sum(fold.rows for fold in folds),
         "drawn": f"{len(folds)} outer folds ({kind})",
         "trials": None,
-        "gain": asdict(gain),
-        "score": _turned(score, 1.0),
-        "control": sum(fold.control for fold in folds) / len(folds),
+        "gain": asdict(bounds.of_gain(gain)),
+        "score": score,
+        "control": control["score"],
+        "blind": _blind(spec, bounds, score, control),
         "folds": [asdict(fold) for fold in folds],
         "kept_defaults": sum(fold.trial == CONTROL for fold in folds),
     }
@@ -130,7 +148,13 @@ def gain_in(results: Mapping[str, Any]) -> Interval:
     return Interval(**results["gain"])
 
 
-def _turned(loss: Interval, sign: float) -> dict[str, float]:
+def _blind(spec: StudySpec, bounds: Bounds, *arms: Mapping[str, float]) -> bool:
+    """Whether no rows could have told the two apart."""
+    maximize = spec.signs[0] < 0
+    return all(bounds.blind(one["low"], one["high"], maximize=maximize) for one in arms)
+
+
+def _turned(loss: Interval, sign: float, bounds: Bounds) -> dict[str, float]:
     """An interval of a loss, in the metric's own direction."""
-    low, high = sorted((sign * loss.low, sign * loss.high))
+    low, high = bounds.ends(*sorted((sign * loss.low, sign * loss.high)))
     return {"score": sign * loss.estimate, "low": low, "high": high}

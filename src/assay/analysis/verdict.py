@@ -202,6 +202,19 @@ def no_gain_shown(
     )  # fmt: skip
 
 
+def blind(gain: Interval, smallest_gain: float, basis: Basis) -> Verdict:
+    """The verdict where no rows could have told the two apart, so that no noise is no evidence.
+
+    >>> gain = Interval(0.0, 0.0, 0.0, 0.0, None, "", 75)
+    >>> blind(gain, 0.005, Basis(metric="f1", n=75, control=0.0, selected=0.0)).claim.value
+    'CANNOT TELL'
+    """
+    said = f"Keep the defaults. {wording.blind(basis)} {wording.NO_GAIN_SHOWN}{_remark(basis)}"
+    return _verdict(
+        Claim.CANNOT_TELL, Action.KEEP_DEFAULTS, said, gain, smallest_gain, basis
+    )  # fmt: skip
+
+
 def nothing_compared(reason: str, smallest_gain: float, basis: Basis) -> Verdict:
     """The verdict where no other settings have a value to compare with the control's.
 

@@ -134,7 +134,8 @@ class Numbers:
         return round(self._shown(value), self.decimals)
 
     def _sign(self, value: float) -> str:
-        return "−" if self._rounded(value) < 0 else "+"
+        rounded = self._rounded(value)
+        return "" if rounded == 0 else "−" if rounded < 0 else "+"
 
     def _digits(self, shown: float) -> str:
         if self.decimals > _MOST_DECIMALS:
@@ -156,6 +157,16 @@ def numbers_for(gain: Interval, points: bool, same: Callable[[float, float], boo
         if same(*ends):
             return Numbers(more, points)
     return Numbers(decimals + 8, points)
+
+
+def fixed(x: float, places: int, *, sign: bool = False) -> str:
+    """A number with a fixed number of decimals; what rounds to nothing has no sign, in tables and sentences.
+
+    >>> fixed(-0.01, 3), fixed(0.5, 2, sign=True), fixed(-0.0049, 2, sign=True)
+    ('−0.010', '+0.50', '0.00')
+    """
+    rounded = round(x, places) or 0.0  # no negative zero
+    return f"{rounded:{'+' if sign and rounded else ''},.{places}f}".replace("-", "−")
 
 
 def decimals_of(value: float, points: bool, digits: int = 2) -> int:
@@ -226,6 +237,21 @@ def cannot_tell(gain: Interval, smallest_gain: float, basis: Basis, write: Numbe
         f"{write.size(detectable(gain))} in {basis.metric}.",
         f"You measured {write.gain(gain.estimate)} ({write.interval(gain)}).",
         _what_would_settle(gain, smallest_gain, basis),
+    )
+
+
+def blind(basis: Basis) -> str:
+    """Both scores are the same on any draw of the rows, as where no row of a rare class is found.
+
+    >>> blind(Basis(metric="f1", n=75, control=0.0))[:68]
+    'The defaults and the tuned settings both have 0 f1 on 75 unseen rows'
+    """
+    both = basis.control or 0.0
+    score = Numbers(decimals_of(both, basis.points), basis.points).score(both)
+    return (
+        f"The defaults and the tuned settings both have {score} {basis.metric} on {basis.unit_text}, and "
+        "so on any draw of these, as where no row of a rare class is found: this test cannot tell them "
+        "apart."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.analysis.bounds import Bounds
 from assay.analysis.final import Judge, drawn_rows
 from assay.analysis.procedure import FINALS
 from assay.analysis.selection import members
@@ -131,6 +132,11 @@ class Prepared:
             dev.X, dev.y, test.X, test.y, self.recipe, dev.groups, dev.time, averaged
         )
 
+    @property
+    def bounds(self) -> Bounds:
+        """What values the metric can have."""
+        return Bounds(*scoring.bounds(self.recipe.metric))
+
     def judge(self) -> Judge:
         """How the stored values of test rows become scores."""
         metric, classes = self.recipe.metric, self.classes
@@ -141,7 +147,7 @@ class Prepared:
             return scoring.value(metric, y, stored, classes=classes)
 
         maximize, weighted = metric.direction == "maximize", scoring.weighted(metric)
-        return Judge(metric.name, maximize, metric.decomposable, score, weighted)
+        return Judge(metric.name, maximize, metric.decomposable, score, weighted, self.bounds)
 
     def drawn(self, test: Table) -> Rows:
         """How the test rows are drawn again for the intervals.

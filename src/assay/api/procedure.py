@@ -87,7 +87,8 @@ def _bbc(study: Study, prepared: Prepared, history: History) -> dict[str, Any]:
     parts = [place[rows] for rows in valid]
     rows = prepared.drawn(prepared.dev.take(order))
     rng = stream(spec.seed, "procedure")
-    return by_bootstrap(spec, trials, _by_trial(prepared, stored, parts, order), rows, rng)
+    values = _by_trial(prepared, stored, parts, order)
+    return by_bootstrap(spec, trials, values, rows, rng, bounds=prepared.bounds)
 
 
 def _in_order(prepared: Prepared, rows: Rows) -> Rows:
@@ -186,7 +187,7 @@ def _nested(
                     return None
         found.append(_outer_fold(child, len(valid)))
     ratio = float(np.mean([len(valid) / len(train) for train, valid in outer]))
-    return by_outer_folds(study.spec, found, ratio, prepared.splits.kind)
+    return by_outer_folds(study.spec, found, ratio, prepared.splits.kind, bounds=prepared.bounds)
 
 
 def _outer_fold(child: Study, rows: int) -> OuterFold:

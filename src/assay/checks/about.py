@@ -147,7 +147,8 @@ ABOUT = {
         "The control beside a model without features, and beside an untuned linear model and "
         "untuned boosting on the same folds (corrected paired t).",
         "care if it is not shown to be better than the first, or if one of the others is shown to "
-        "be better by more than the smallest gain.",
+        "be better by more than the smallest gain; a note where the first has the best value there is, "
+        "as recall where every row is called positive.",
         "Change the model, then tune.",
         "For model families that you may not use, ignore it.",
     ),

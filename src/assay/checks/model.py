@@ -136,7 +136,12 @@ def _power_law(n: Array, loss: Array) -> tuple[float, float, float] | None:
 
 
 def family(
-    above_floor: Interval, others: dict[str, Interval], smallest: float, overfit: float | None
+    above_floor: Interval,
+    others: dict[str, Interval],
+    smallest: float,
+    overfit: float | None,
+    *,
+    unbeatable: bool = False,
 ) -> Finding:
     """PF15: the control against a model without features, and against cheap models of other kinds.
 
@@ -144,11 +149,16 @@ def family(
         above_floor: how much better the control is than the model without features.
         others: how much better each cheap model is than the control, by name.
         overfit: the control's score on training rows minus that on validation rows, as a gain.
+        unbeatable: the model without features has the best value that there is.
     """
     numbers = {"above_floor": above_floor.estimate}
     numbers |= {name: gain.estimate for name, gain in others.items()}
     if overfit is not None:
         numbers["overfit"] = overfit
+    if above_floor.low <= 0 and unbeatable:
+        text = "A model that says the same of every row has the best value there is."
+        advice = "This metric alone cannot show whether anything is learnt: take f1 or roc_auc."
+        return Finding("PF15", "note", text, advice, numbers)
     if above_floor.low <= 0:
         text = "With its defaults the model is not shown to be better than one that looks at no feature."
         advice = "Other columns or another model may do more than tuning."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,13 @@ def unpack(arrays: Arrays, meta: dict[str, Any]) -> Table:
     return Table(X, y, meta["target"], tuple(meta["names"]), groups, time)
 
 
-def _name(name: Any) -> str:
+def _name(name: Any) -> str | int:
+    """The name as JSON keeps it: a model that was fitted on whole numbers as names is given these again."""
+    if isinstance(name, Integral) and not isinstance(name, bool):
+        return int(name)
     if not isinstance(name, str):
         raise DataError(
-            f"Column names must be text to be sealed, got {name!r}. Rename the columns."
+            f"Column names must be text or whole numbers to be sealed, got {name!r}. Rename the columns."
         )
     return name
 

@@ -225,9 +225,7 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 def _dense(X: Any) -> Any:
     """A pandas DataFrame or an array of at least numbers."""
     if hasattr(X, "iloc") and hasattr(X, "columns"):
-        if not X.columns.is_unique:
-            twice = X.columns[X.columns.duplicated()][0]
-            raise DataError(f"X has two columns called {twice!r}. Rename or drop one.")
+        _check_names(list(X.columns))
         return X
     if hasattr(X, "to_pandas"):
         return _dense(X.to_pandas())
@@ -235,6 +233,27 @@ def _dense(X: Any) -> Any:
         return np.asarray(X)
     except ValueError as error:
         raise DataError(f"X is no table: its rows have unequal lengths ({error}).") from None
+
+
+def _check_names(names: list[Any]) -> None:
+    """DataError if two columns cannot be told apart by the text of their names, or if kinds are mixed."""
+    seen: dict[str, Any] = {}
+    for name in names:
+        text = str(name)
+        if text in seen and seen[text] == name:
+            raise DataError(f"X has two columns called {name!r}. Rename or drop one.")
+        if text in seen:  # such as 1 and "1": logs and reports know a column by its text
+            raise DataError(
+                f"X has a column {seen[text]!r} and a column {name!r}, which are the same as text. "
+                "Rename or drop one."
+            )
+        seen[text] = name
+    other = next((name for name in names if not isinstance(name, str)), None)
+    if other is not None and any(isinstance(name, str) for name in names):
+        raise DataError(
+            f"Some column names of X are text and some are not ({other!r}), which scikit-learn refuses. "
+            "Write X.columns = X.columns.astype(str)."
+        )
 
 
 def _vector(role: str, values: Any, rows: int) -> NDArray[Any]:

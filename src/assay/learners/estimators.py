@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from assay.learners.scoring import Metric
+from assay.learners.scoring import Metric, positive_class
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LISTS = ("steps", "transformers", "transformer_list", "estimators")  # told by their parts
@@ -37,13 +37,17 @@ def deterministic(estimator: Any) -> bool:
     return not any(_is(name, "random_state") for name in estimator.get_params(deep=True))
 
 
-def dummy(task: str, metric: Metric) -> Any:
+def dummy(task: str, metric: Metric, y: Any) -> Any:
     """The model that looks at no feature: the floor that any other must beat.
 
-    The most frequent class, the class shares where probabilities count, the mean, or the median
-    for absolute errors.
+    The positive class where the metric is about it alone (its F1 is 0 with any other, and the most
+    frequent one may be another in each fold), else the most frequent class; the class shares where
+    probabilities count; the mean, or the median for absolute errors.
     """
     if task == "classification":
+        positive = positive_class(metric.name, np.unique(y).tolist(), metric.function)
+        if positive is not None:
+            return DummyClassifier(strategy="constant", constant=positive)
         return DummyClassifier(strategy="most_frequent" if metric.needs == "predict" else "prior")
     return DummyRegressor(strategy="median" if metric.name in _MEDIAN_METRICS else "mean")
 

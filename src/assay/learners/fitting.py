@@ -106,7 +106,7 @@ class Recipe:
 
     def floor(self, X: Any, y: Any) -> Any:
         """The dummy model, fitted: what can be had without looking at any feature."""
-        return estimators.dummy(self.task, self.metric).fit(X, y)
+        return estimators.dummy(self.task, self.metric, y).fit(X, y)
 
     def describe(self) -> dict[str, Any]:
         """The estimator in JSON, for the plan."""

@@ -188,7 +188,7 @@ def model(name: str, task: str, X: Any) -> Model:
     make = kind.make(task)
     if make is None:
         raise SpecError(f"{known} is not for {task}. Choose one of {', '.join(names(task))}.")
-    numbers, categories = _columns(X)
+    numbers, dates, categories = _columns(X)
     core = make()
     if kind.preparation == "native" and categories:
         core.set_params(categorical_features=list(range(len(categories))))
@@ -199,7 +199,8 @@ def model(name: str, task: str, X: Any) -> Model:
         prefix = "model__regressor__"
     if isinstance(core, boosted.Coded):
         prefix = "model__estimator__"
-    preparation = _prepare(kind.preparation, numbers, categories, _gapped(X, categories))
+    gapped = _gapped(X, categories)
+    preparation = _prepare(kind.preparation, numbers, dates, categories, gapped)
     estimator = Pipeline([("prepare", preparation), ("model", core)])
     return Model(
         name=known,
@@ -269,10 +270,15 @@ def _code(value: Any) -> str:
 
 
 def _prepare(
-    preparation: Preparation, numbers: list[Any], categories: list[Any], gapped: bool
+    preparation: Preparation,
+    numbers: list[Any],
+    dates: list[Any],
+    categories: list[Any],
+    gapped: bool,
 ) -> Any:
+    days = FunctionTransformer(_days, feature_names_out="one-to-one")
     if preparation == "native":
-        if not categories:
+        if not categories and not dates:
             return "passthrough"
         codes = OrdinalEncoder(
             handle_unknown="use_encoded_value",
@@ -281,23 +287,27 @@ def _prepare(
             max_categories=_NATIVE_CATEGORIES,
         )
         # the model knows the categories by their place: they come first
-        coded = [("categories", _after_gaps(codes, gapped), categories)]
-        return ColumnTransformer(coded, remainder="passthrough")
+        coded = [("categories", _after_gaps(codes, gapped), categories), ("dates", days, dates)]
+        return ColumnTransformer(coded if dates else coded[:1], remainder="passthrough")
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     scale = make_pipeline(fill, StandardScaler()) if preparation == "scaled" else fill
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=_MOST_CATEGORIES, sparse_output=False
     )
     coded = _after_gaps(one_hot, gapped)
-    return ColumnTransformer([("numbers", scale, numbers), ("categories", coded, categories)])
+    parts = [("numbers", scale, numbers), ("categories", coded, categories)]
+    if dates:
+        parts.append(("dates", make_pipeline(days, scale), dates))
+    return ColumnTransformer(parts)
 
 
 def _gapped(X: Any, categories: list[Any]) -> bool:
     """Whether a missing category is pandas' own NA, which encoders refuse beside text."""
+    columns = (X[which] if isinstance(which, str) else X.iloc[:, which] for which in categories)
     return any(
         repr(cell) == "<NA>"
-        for name in categories
-        for cell in np.asarray(X[name], dtype=object)[X[name].isna()]
+        for column in columns
+        for cell in np.asarray(column, dtype=object)[column.isna()]
     )
 
 
@@ -310,20 +320,33 @@ def _without_na(categories: Any) -> Any:
     return categories.astype(object).where(categories.notna(), None)
 
 
-def _columns(X: Any) -> tuple[list[Any], list[Any]]:
-    """The names (or places) of the columns of numbers and of categories."""
+def _days(dates: Any) -> Any:
+    """Days since 1970-01-01 of each column, as dates in a CSV file are read; times with a zone in UTC."""
+    columns = (dates[name].to_numpy(dtype="datetime64[us]") for name in dates.columns)
+    day = np.timedelta64(1, "D")
+    return np.column_stack([(column - np.datetime64(0, "us")) / day for column in columns])
+
+
+def _columns(X: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """The columns of numbers, of dates and of categories: by name, or by place where the names are no text.
+
+    A ColumnTransformer takes whole numbers for places, whatever the columns are called.
+    """
     if not hasattr(X, "iloc"):
         if X.dtype.kind not in "iufb":
             raise DataError(
                 f"An array X must hold numbers, got {X.dtype}. Give a DataFrame for categories."
             )
-        return list(range(X.shape[1])), []
+        return list(range(X.shape[1])), [], []
     kinds = {name: X[name].dtype.kind for name in X.columns}
     for name, kind in kinds.items():
-        if kind in "mMc":
+        if kind in "mc":
             raise DataError(
                 f"Column {name!r} holds {X[name].dtype}; models need numbers or categories. "
-                "Turn dates into numbers, such as days since the first."
+                "Turn spans of time into numbers, such as days."
             )
-    numbers = [name for name, kind in kinds.items() if kind in "iuf"]
-    return numbers, [name for name in kinds if name not in numbers]
+    known = {name: name if isinstance(name, str) else i for i, name in enumerate(kinds)}
+    numbers, dates = (
+        [known[name] for name, kind in kinds.items() if kind in wanted] for wanted in ("iuf", "M")
+    )
+    return numbers, dates, [one for one in known.values() if one not in (*numbers, *dates)]

@@ -7,7 +7,7 @@ second is the positive one. Predictions are (n,) numbers, or (n, C) probabilitie
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, TypeAlias
@@ -83,6 +83,11 @@ _REGRESSION: dict[str, Metric] = {
     **_scores("r2", "explained_variance"),
 }
 METRICS: dict[str, Metric] = _ANY_CLASSES | _TWO_CLASSES | _REGRESSION
+
+_OF_ONE_CLASS = ("f1", "precision", "recall", "jaccard")
+
+# The least value of a score, where it is not 0.
+_LEAST = {"r2": -np.inf, "explained_variance": -np.inf, "matthews_corrcoef": -1.0}
 
 ALIASES: dict[str, str] = {
     "acc": "accuracy",
@@ -183,6 +188,30 @@ def _names() -> dict[Any, str]:
     }
 
 
+def positive_class(name: str, labels: Sequence[Any], scorer: Any = None) -> Any:
+    """The one class that the metric is about; None if it is about all of them.
+
+    Args:
+        name: of the metric.
+        labels: sorted.
+        scorer: one of scikit-learn's, which says it instead of the name.
+
+    >>> positive_class("recall", ["no", "yes"])
+    'yes'
+    >>> positive_class("recall", [1, 2], get_scorer("recall"))
+    1
+    """
+    asked = labels[-1]
+    if scorer is not None:
+        given = getattr(scorer, "_kwargs", {})
+        name = name_of(getattr(scorer, "_score_func", None)) or ""
+        name = name if given.get("average", "binary") == "binary" else ""
+        asked = given.get("pos_label", 1)
+    if name not in _OF_ONE_CLASS:
+        return None
+    return asked if asked in labels else labels[-1]
+
+
 def check_model(metric: Metric, model: Any) -> None:
     """SpecError if `model` cannot give what the metric looks at."""
     wanted = {"proba": ("predict_proba",), "decision": ("decision_function", "predict_proba")}
@@ -257,6 +286,19 @@ def recompose(metric: Metric, losses: Numbers) -> float:
     """The metric's value from the losses that `per_row` gives."""
     mean = float(np.mean(losses, dtype=float))
     return 1 - mean if metric.direction == "maximize" else mean
+
+
+def bounds(metric: Metric) -> tuple[float, float]:
+    """The least and the largest value that the metric can have; infinite where it is not known.
+
+    >>> bounds(METRICS["r2"]), bounds(METRICS["mae"])
+    ((-inf, 1.0), (0.0, inf))
+    """
+    if metric.function is not None or metric.name not in METRICS:
+        return -np.inf, np.inf
+    if metric.direction == "minimize":
+        return 0.0, np.inf
+    return _LEAST.get(metric.name, 0.0), 1.0
 
 
 def default_smallest_gain(metric: Metric, floor: float) -> float:

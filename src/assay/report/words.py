@@ -7,6 +7,8 @@ import math
 import unicodedata
 from typing import Any
 
+from assay.analysis import wording
+
 _LONGEST = 160
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 _UNSEEN = {"Cc", "Cs", "Co", "Zl", "Zp"}
@@ -136,16 +138,7 @@ def decimals(half_width: float) -> int:
     return min(max(1 - math.floor(math.log10(half_width)), 0), 8)
 
 
-def fixed(x: float, places: int, *, sign: bool = False) -> str:
-    """A number with a fixed number of decimals.
-
-    >>> fixed(-0.01, 3), fixed(0.5, 2, sign=True), fixed(-0.0001, 2, sign=True)
-    ('−0.010', '+0.50', '0.00')
-    """
-    rounded = round(x, places)
-    if rounded == 0:
-        return f"{0:.{places}f}"
-    return f"{rounded:{'+' if sign else ''},.{places}f}".replace("-", "−")
+fixed = wording.fixed  # the same rule as in the sentences of a verdict
 
 
 def span(estimate: float, low: float | None, high: float | None, *, sign: bool = True) -> str:

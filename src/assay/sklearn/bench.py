@@ -13,9 +13,11 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection._validation import _fit_and_score
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
 from assay.core.rng import derived_seed
+from assay.learners.scoring import positive_class
 from assay.sklearn.apart import rows_of
 from assay.sklearn.fresh import reshuffled
 
@@ -127,9 +129,19 @@ class Bench:
         found: list[Fit] = self.parallel(jobs)
         return found
 
-    def dummies(self) -> Any:
-        """The model that looks at no feature; None where there is none for this task."""
+    def dummies(self, metric: str) -> Any:
+        """The model that looks at no feature; None where there is none for this task.
+
+        It says the positive class where the `metric` is about that alone: the most frequent class may be
+        another in each split, and recall 0 and 1 by turns.
+        """
         if is_classifier(self.search.estimator):
+            scorer = getattr(self.scorer, "_scorers", {}).get(metric, self.scorer)
+            binary = type_of_target(self.y) == "binary"
+            labels = np.unique(self.y).tolist() if binary else [None]
+            positive = positive_class(metric, labels, scorer)
+            if positive is not None:
+                return DummyClassifier(strategy="constant", constant=positive)
             return DummyClassifier(strategy="prior")
         return DummyRegressor() if is_regressor(self.search.estimator) else None
 

@@ -61,7 +61,7 @@ class Fits:
 
     def floor(self) -> float | None:
         """The score on one split of the model that looks at no feature; None where there is none."""
-        dummy = self._bench.dummies()
+        dummy = self._bench.dummies(self.metric or "")
         if dummy is None:
             return None
         try:
@@ -144,7 +144,7 @@ class Fits:
 
     def _floor(self, job: Job) -> list[Fit] | str:
         """The model that looks at no feature; a failure of it is no failure of the search."""
-        dummy = self._bench.dummies()
+        dummy = self._bench.dummies(self.metric or "")
         if dummy is None:
             return "there is no model without features for this task"
         try:
