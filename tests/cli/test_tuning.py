@@ -145,7 +145,7 @@ def test_strict_order_is_planned_printed_and_the_same_for_any_workers(run, folde
     assert hashes[0].startswith("Trials ")
     assert hashes[0] == hashes[1]
     refused = run(*words, "--seconds", "9", "--lag", "2", "--storage", "3.db")
-    assert (refused.exit_code, "Budget(seconds=…)" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "A budget of seconds ends" in refused.stderr) == (2, True)
     refused = run(*words, "--storage", "3.db")
     assert "needs lag, a whole number" in refused.stderr
     refused = run(*words[:-2], "--lag", "2", "--storage", "3.db")

@@ -21,9 +21,9 @@ from assay.analysis.verdict import (
     sentence,
 )
 from assay.analysis.wording import Basis, Numbers, units_to_settle
+from assay.core.decimals import fixed
 from assay.core.errors import SpecError
 from assay.math.intervals import Interval
-from assay.report import words
 
 RANK = {
     Claim.WORSE: 0,
@@ -353,6 +353,6 @@ def test_rows_do_not_settle_the_noise_of_seeds():
 
 def test_what_rounds_to_nothing_has_no_sign_in_tables_and_in_sentences():
     effect = {"estimate": -0.0049, "low": -0.3, "high": 0.3}
-    assert words.fixed(-0.0049, 2, sign=True) == "0.00"
+    assert fixed(-0.0049, 2, sign=True) == "0.00"
     assert Numbers(2, points=False).gain(-0.0049) == "0.00"
     assert ablation_words._ci(effect) == "0.00, 95 % CI −0.30 to +0.30"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
 
-from assay.analysis.wording import fixed
+from assay.core.decimals import fixed
 
 Form = Mapping[str, Any]
 

@@ -159,16 +159,6 @@ def numbers_for(gain: Interval, points: bool, same: Callable[[float, float], boo
     return Numbers(decimals + 8, points)
 
 
-def fixed(x: float, places: int, *, sign: bool = False) -> str:
-    """A number with a fixed number of decimals; what rounds to nothing has no sign, in tables and sentences.
-
-    >>> fixed(-0.01, 3), fixed(0.5, 2, sign=True), fixed(-0.0049, 2, sign=True)
-    ('−0.010', '+0.50', '0.00')
-    """
-    rounded = round(x, places) or 0.0  # no negative zero
-    return f"{rounded:{'+' if sign and rounded else ''},.{places}f}".replace("-", "−")
-
-
 def decimals_of(value: float, points: bool, digits: int = 2) -> int:
     """Decimals that show `value` with that many significant digits, at least its whole part."""
     size = abs(value) * (100 if points else 1)

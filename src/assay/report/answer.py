@@ -10,6 +10,7 @@ from assay.analysis.effects import has_control
 from assay.analysis.selection import best_by_value
 from assay.analysis.verdict import Action, Claim
 from assay.core import units
+from assay.core.decimals import fixed
 from assay.core.events import CONTROL, Concluded, Opened, Sealed, Selected
 from assay.core.history import History
 from assay.core.spec import StudySpec
@@ -121,7 +122,7 @@ class Numbers:
         ]
         values = [bar.value for bar in self.bars]
         width = min((h for h in halves if h > 0), default=(max(values) - min(values)) / 2)
-        return words.fixed(x, words.decimals(width))
+        return fixed(x, words.decimals(width))
 
 
 @dataclass(frozen=True)

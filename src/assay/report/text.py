@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from shlex import quote
 from textwrap import wrap
 
+from assay.core.decimals import fixed
 from assay.core.events import Measured
 from assay.core.history import Trial
 from assay.report import log, why, words
@@ -186,7 +187,7 @@ def _cells(row: TrialRow, table: TrialTable) -> list[str]:
     values = [words.score(v) for v in row.values] if row.values else ["–"] * len(table.objectives)
     gain = []
     if table.against_control:
-        times = words.fixed(row.multiple, 1) if row.multiple is not None else "–"
+        times = fixed(row.multiple, 1) if row.multiple is not None else "–"
         gain = [
             row.gain.give_or_take if row.gain else "–",
             times,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from assay.core.decimals import fixed
 from assay.core.history import Trial
 from assay.report import words
 from assay.report.facts import Facts
@@ -140,7 +141,7 @@ def _give_or_take(mean: float, sd: float | None) -> str:
     if sd < 1e-7 or abs(mean) >= 1e9:  # too many digits for a sentence
         return f"{words.number(mean)} ± {words.number(sd, 2)}"
     places = words.decimals(sd)
-    return f"{words.fixed(mean, places)} ± {words.fixed(sd, places)}"
+    return f"{fixed(mean, places)} ± {fixed(sd, places)}"
 
 
 def _chance(facts: Facts, name: str, what: str) -> str:

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from typing import Any
 
-from assay.analysis import wording
+from assay.core.decimals import fixed
 
 _LONGEST = 160
 _TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
@@ -136,9 +136,6 @@ def decimals(half_width: float) -> int:
     if not math.isfinite(half_width) or half_width <= 0:
         return 4
     return min(max(1 - math.floor(math.log10(half_width)), 0), 8)
-
-
-fixed = wording.fixed  # the same rule as in the sentences of a verdict
 
 
 def span(estimate: float, low: float | None, high: float | None, *, sign: bool = True) -> str:
