@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 from assay.math.intervals import ROUNDING, Interval
 
@@ -32,18 +34,29 @@ class Bounds:
         widest = self.most - self.least
         return replace(gain, low=max(gain.low, -widest), high=min(gain.high, widest))
 
-    def blind(self, low: float, high: float, *, maximize: bool) -> bool:
-        """Whether a value is the same on any draw of the rows, and not the best that there can be.
+    def best(self, *, maximize: bool) -> float:
+        """The best value that there can be."""
+        return self.most if maximize else self.least
+
+    def blind(self, *arms: Mapping[str, Any], maximize: bool) -> bool:
+        """Whether each value is the same on any draw of the rows, and not the best that there can be.
 
         F1 is 0 on all draws where no positive row is found, the AUC of equal scores is always 0.5: such
         rows show no noise because the metric sees nothing in them, not because there is none.
 
-        >>> [Bounds(0.0, 1.0).blind(f1, f1, maximize=True) for f1 in (0.0, 1.0)]
+        Args:
+            arms: the "low" and "high" of the interval of each.
+
+        >>> [Bounds(0.0, 1.0).blind({"low": f1, "high": f1}, maximize=True) for f1 in (0.0, 1.0)]
         [True, False]
         """
-        nothing = ROUNDING * max(1.0, abs(low))
-        perfect = abs(low - (self.most if maximize else self.least)) <= nothing
-        return high - low <= nothing and not perfect
+        best = self.best(maximize=maximize)
+        return all(_stuck(arm["low"], arm["high"], best) for arm in arms)
 
 
 UNKNOWN = Bounds()
+
+
+def _stuck(low: float, high: float, best: float) -> bool:
+    nothing = ROUNDING * max(1.0, abs(low))
+    return high - low <= nothing and abs(low - best) > nothing

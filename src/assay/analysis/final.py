@@ -89,10 +89,7 @@ def final_results(
         "rows": len(y),
         "drawn": rows.kind,
         "contenders": {str(number): one for number, one in contenders.items()},
-        "blind": all(
-            judge.bounds.blind(one["low"], one["high"], maximize=judge.maximize)
-            for one in contenders.values()
-        ),
+        "blind": judge.bounds.blind(*contenders.values(), maximize=judge.maximize),
         "gain": {
             **_interval(judge.bounds.of_gain(gain.gain)),
             "se_rows": gain.se_rows,

@@ -68,7 +68,7 @@ def by_bootstrap(
         "gain": asdict(bounds.of_gain(found.gain)),
         "score": score,
         "control": control["score"],
-        "blind": _blind(spec, bounds, score, control),
+        "blind": bounds.blind(score, control, maximize=spec.signs[0] < 0),
     }
 
 
@@ -122,7 +122,7 @@ def by_outer_folds(
         "gain": asdict(bounds.of_gain(gain)),
         "score": score,
         "control": control["score"],
-        "blind": _blind(spec, bounds, score, control),
+        "blind": bounds.blind(score, control, maximize=spec.signs[0] < 0),
         "folds": [asdict(fold) for fold in folds],
         "kept_defaults": sum(fold.trial == CONTROL for fold in folds),
     }
@@ -146,12 +146,6 @@ def cross_check(spec: StudySpec, history: History) -> float | None:
 def gain_in(results: Mapping[str, Any]) -> Interval:
     """The gain that results hold."""
     return Interval(**results["gain"])
-
-
-def _blind(spec: StudySpec, bounds: Bounds, *arms: Mapping[str, float]) -> bool:
-    """Whether no rows could have told the two apart."""
-    maximize = spec.signs[0] < 0
-    return all(bounds.blind(one["low"], one["high"], maximize=maximize) for one in arms)
 
 
 def _turned(loss: Interval, sign: float, bounds: Bounds) -> dict[str, float]:

@@ -329,8 +329,7 @@ def _family(prepared: Prepared, control: Any, found: _Fits, sign: float) -> Find
     fit = None
     if all(t is not None for t in trains):
         fit = float(np.mean([sign * (v - t) for v, t in zip(control, trains, strict=True)]))
-    best = prepared.bounds.most if sign < 0 else prepared.bounds.least
-    unbeatable = bool((floor == best).all())
+    unbeatable = bool((floor == prepared.bounds.best(maximize=sign < 0)).all())
     return model.family(above, others, prepared.spec.smallest_gain, fit, unbeatable=unbeatable)
 
 

@@ -149,11 +149,10 @@ def seconds_before(store: Store, study: str) -> float:
             continue
         first, last = spans.get(row.actor, (at, at))
         spans[row.actor] = (min(first, at), max(last, at))
+    driven = sum((last - first).total_seconds() for first, last in spans.values())
     pauses = _pauses(wishes)
-    return sum(
-        _common_s(span, span) - sum(_common_s(span, pause) for pause in pauses)
-        for span in spans.values()
-    )
+    paused = sum(_common_s(span, pause) for span in spans.values() for pause in pauses)
+    return driven - paused
 
 
 def _pauses(wishes: Sequence[tuple[datetime, Steered]]) -> list[_Span]:

@@ -266,6 +266,7 @@ def run(file: str | None, report: str | None, as_json: bool, quiet: bool, **wish
     from assay.cli.driving import searched
 
     own = {name: value for name, value in wishes.items() if name in _OF_PROGRAMS}
+    # a limit of 0 was told, and equals False
     told = {k: v for k, v in own.items() if v is not None and v is not False and v != ()}
     changed = {k: v for k, v in wishes.items() if k not in own and v is not None}
     if file is None or "command" in told:

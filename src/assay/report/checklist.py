@@ -55,8 +55,8 @@ class Item:
 
 def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[Item, ...]:
     """All items, the ones that only a person can answer last."""
-    if searches_of(history) is not None:
-        return _of_ablation(spec, history)
+    if (searches := searches_of(history)) is not None:
+        return _of_ablation(spec, history, len(searches))
     return (
         *_plan(spec, history, _trials(history)),
         *_control(spec, history, noise),
@@ -68,10 +68,9 @@ def checklist(spec: StudySpec, history: History, noise: Noise | None) -> tuple[I
     )
 
 
-def _of_ablation(spec: StudySpec, history: History) -> tuple[Item, ...]:
+def _of_ablation(spec: StudySpec, history: History, searches: int) -> tuple[Item, ...]:
     """Its trials, with their control and choice, are in its searches, each with a checklist of its own."""
-    searches = searches_of(history) or []
-    begun = words.count(len(searches), "search", "searches")
+    begun = words.count(searches, "search", "searches")
     of_searches = f"{ablation_cost(history) or begun}; each search is a study of its own"
     return (
         *_plan(spec, history, of_searches),
@@ -212,7 +211,8 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
     row = history.row(Environment)
     hardware = str(facts.get("cpu") or "")
     recorded: Answer = "Y" if facts else "not recorded"
-    where = "see Cost" if searches_of(history) is None else "see its searches"
+    elsewhere = searches_of(history) is not None
+    where = "see its searches" if elsewhere else "see Cost"
     yield Item("Is the run time given?", "Y", where, "NeurIPS")
     yield Item(
         "Is the hardware given?",
@@ -241,7 +241,6 @@ def _means(spec: StudySpec, history: History) -> Iterator[Item]:
             history.row(Created),
         )
     spent = spending(spec, history)
-    elsewhere = searches_of(history) is not None
     unknown = "that of its searches" if elsewhere else "nothing was spent yet"
     yield Item(
         "Is the energy used given?",

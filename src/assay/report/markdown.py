@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from assay.report import figures, words
+from assay.report.markdown_form import table, text
 from assay.report.markdown_found import found
 from assay.report.plots.draw import Figure
 from assay.report.plots.draw import drawn as drawn_of
 from assay.report.view import View
 
-_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~!&$"})
 _MOST_TRIALS = 20
 
 
@@ -42,15 +42,15 @@ def _parts(view: View) -> Iterator[str]:
     yield text(card.spent)
     for heading, drawn in _figures(view):
         yield f"## {heading}"
-        yield _table(drawn.table.heads, drawn.table.rows)
+        yield table(drawn.table.heads, drawn.table.rows)
         yield "\n".join(f"*{text(note)}*" for note in drawn.notes)
     if view.changes:
         yield f"## {text(view.changes.title)}"
         rows = [
             (c.name, c.before or "not active", c.after or "not active") for c in view.changes.rows
         ]
-        yield _table(("parameter", "default", f"trial {view.changes.trial}"), rows)
-    yield from found(view, text, _table)
+        yield table(("parameter", "default", f"trial {view.changes.trial}"), rows)
+    yield from found(view)
     yield from _record(view)
     yield from _trials(view)
     yield f"{view.events:,} events in the log." + (
@@ -88,10 +88,10 @@ def _record(view: View) -> Iterator[str]:
             (s.stage, f"{s.evaluations:,}", words.seconds(s.cpu_s), words.seconds(s.wall_s))
             for s in stages
         ]
-        yield _table(("stage", "evaluations", "CPU time", "wall-clock time"), rows)
+        yield table(("stage", "evaluations", "CPU time", "wall-clock time"), rows)
     if view.preflight:
         yield f"## Data first: {text(view.preflight.verdict)}"
-        yield _table(
+        yield table(
             ("check", "light", "found", "threshold", "overridden"),
             [
                 (f"{c.code} {c.title}", c.level, f"{c.text} {c.advice}", c.threshold, c.override)
@@ -102,12 +102,12 @@ def _record(view: View) -> Iterator[str]:
         yield "## What reading the data showed"
         yield "\n".join(f"* {text(note.level)}: {text(note.text)}" for note in view.data_notes)
     yield "## Plan and deviations"
-    yield _table(("what", "fixed before the first trial"), view.plan.facts)
+    yield table(("what", "fixed before the first trial"), view.plan.facts)
     deviations = [(d.what, d.before, d.after, d.reason) for d in view.plan.deviations]
-    yield _table(("deviation", "planned", "done", "reason"), deviations) or "No deviations."
+    yield table(("deviation", "planned", "done", "reason"), deviations) or "No deviations."
     yield "\n".join(f"* {text(remark)}" for remark in view.plan.remarks)
     yield "## Checklist"
-    yield _table(
+    yield table(
         ("question", "answer", "detail", "asked by", "row of the log"),
         [
             (i.question, i.answer, i.detail, i.asked_by, "" if i.row is None else str(i.row))
@@ -116,15 +116,15 @@ def _record(view: View) -> Iterator[str]:
     )
     if view.machine:
         yield "## Environment"
-        yield _table(("what", "found"), view.machine.facts)
+        yield table(("what", "found"), view.machine.facts)
 
 
 def _trials(view: View) -> Iterator[str]:
-    table = view.trials
-    if table is None:
+    shown = view.trials
+    if shown is None:
         return
-    best = table.best(_MOST_TRIALS)
-    yield f"## The best of {len(table.rows):,} trials"
+    best = shown.best(_MOST_TRIALS)
+    yield f"## The best of {len(shown.rows):,} trials"
     rows = [
         (
             str(row.number),
@@ -135,16 +135,4 @@ def _trials(view: View) -> Iterator[str]:
         )
         for row in best
     ]
-    yield _table(("trial", *table.objectives, "gain", "state", "changed"), rows)
-
-
-def text(given: str) -> str:
-    """A text as Markdown shows it, to the letter."""
-    return given.translate(_SPECIAL).replace("\n", " ")
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [f"| {' | '.join(text(str(cell)) for cell in row)} |" for row in (heads, *rows)]
-    return "\n".join([lines[0], f"|{'---|' * len(heads)}", *lines[1:]])
+    yield table(("trial", *shown.objectives, "gain", "state", "changed"), rows)

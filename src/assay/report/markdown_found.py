@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from assay.report import words
 from assay.report.ablation import AblationView
 from assay.report.audit import AuditView
 from assay.report.evidence import Front, Recheck, Unsealing
+from assay.report.markdown_form import table, text
 from assay.report.view import View
 from assay.report.without_test import Procedure
 
-Text: TypeAlias = Callable[[str], str]
-TableOf: TypeAlias = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
-
-def found(view: View, text: Text, table: TableOf) -> Iterator[str]:
-    """The sections in the order of the page, with its headings.
-
-    Args:
-        text, table: how a text and a table are written in Markdown.
-    """
+def found(view: View) -> Iterator[str]:
+    """The sections in the order of the page, with its headings."""
     if view.front:
         yield "## The front"
-        yield _front(view.front, table)
+        yield _front(view.front)
     if view.audit:
         yield "## Which changes did it"
-        yield from _audit(view.audit, text, table)
+        yield from _audit(view.audit)
     if view.singles:
         yield "## What single changes did"
         yield "\n".join(f"* {text(sentence)}" for sentence in view.singles)
     if view.ablations:
         yield "## What each component contributes"
         for one in view.ablations:
-            yield from _ablation(one, text, table)
+            yield from _ablation(one)
     if view.recheck:
         yield "## How the winner was chosen"
         yield text(f"Rule: {view.recheck.rule}. {view.recheck.reason}.")
-        yield _recheck(view.recheck, table)
+        yield _recheck(view.recheck)
     if view.test:
         yield "## The sealed test set"
-        yield from _test(view.test, text, table)
+        yield from _test(view.test)
     if view.procedure:
         yield "## In place of a test set"
-        yield from _procedure(view.procedure, text, table)
+        yield from _procedure(view.procedure)
 
 
-def _front(front: Front, table: TableOf) -> str:
+def _front(front: Front) -> str:
     rows = [(str(number), *map(words.number, values)) for number, values in front.rows]
     return table(("trial", *front.objectives), rows)
 
 
-def _audit(audit: AuditView, text: Text, table: TableOf) -> Iterator[str]:
+def _audit(audit: AuditView) -> Iterator[str]:
     yield from map(text, audit.sentences)
     yield table(
         ("parameter", "default", "winner", "added", "in all", "taken back alone", "so it is"),
@@ -63,7 +56,7 @@ def _audit(audit: AuditView, text: Text, table: TableOf) -> Iterator[str]:
     yield from map(text, audit.notes)
 
 
-def _ablation(one: AblationView, text: Text, table: TableOf) -> Iterator[str]:
+def _ablation(one: AblationView) -> Iterator[str]:
     yield f"### {text(one.title)}"
     yield from map(text, one.sentences)
     if one.rows:
@@ -82,7 +75,7 @@ def _ablation(one: AblationView, text: Text, table: TableOf) -> Iterator[str]:
     yield from map(text, one.notes)
 
 
-def _recheck(recheck: Recheck, table: TableOf) -> str:
+def _recheck(recheck: Recheck) -> str:
     rows = [
         (
             str(row.trial),
@@ -98,7 +91,7 @@ def _recheck(recheck: Recheck, table: TableOf) -> str:
     )
 
 
-def _test(test: Unsealing, text: Text, table: TableOf) -> Iterator[str]:
+def _test(test: Unsealing) -> Iterator[str]:
     yield table(("set apart before anything was fitted", ""), test.sealed)
     yield table(
         ("contender", test.metric, "refits"),
@@ -114,7 +107,7 @@ def _test(test: Unsealing, text: Text, table: TableOf) -> Iterator[str]:
     yield looks or "It has not been opened."
 
 
-def _procedure(procedure: Procedure, text: Text, table: TableOf) -> Iterator[str]:
+def _procedure(procedure: Procedure) -> Iterator[str]:
     yield text(procedure.method)
     yield table(("the procedure on rows left out", ""), procedure.facts)
     if procedure.gain:

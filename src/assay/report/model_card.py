@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.report import words
-from assay.report.markdown import text
+from assay.report.markdown_form import text
 from assay.report.view import View
 
 

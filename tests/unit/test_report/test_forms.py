@@ -20,7 +20,8 @@ from assay.core.history import fold
 from assay.progress import showing
 from assay.progress.notebook import NotebookProgress, shower
 from assay.report import html
-from assay.report.markdown import markdown, text
+from assay.report.markdown import markdown
+from assay.report.markdown_form import text
 from assay.report.model_card import model_card
 from assay.report.plots import gains
 from assay.report.plots.outcomes import Outcomes
